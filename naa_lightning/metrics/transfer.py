@@ -1,0 +1,87 @@
+"""How often adversarial images fool a target."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from naa_lightning.metrics.wilson import Rate
+
+
+@dataclass
+class TransferRates:
+    """The three rates in use, and the target's accuracy on the clean images.
+
+    Args:
+        fooling_rate: The prediction on the adversarial image differs from that on the clean image, over all images.
+        error_rate: The prediction on the adversarial image is not the label, over all images.
+        success_rate: It is not the label, among images that the target classified correctly when clean.
+        clean_accuracy: The prediction on the clean image is the label, over all images.
+    """
+
+    fooling_rate: Rate
+    error_rate: Rate
+    success_rate: Rate
+    clean_accuracy: Rate
+
+
+def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor) -> TransferRates:
+    """Compare predicted classes (B,) on clean and adversarial images with the labels (B,).
+
+    Example:
+        >>> clean, adversarial = torch.tensor([1, 2, 3, 4]), torch.tensor([1, 9, 9, 4])
+        >>> rates = transfer_rates(clean, adversarial, labels=torch.tensor([1, 2, 3, 7]))
+        >>> rates.fooling_rate.value, rates.error_rate.value, round(rates.success_rate.value, 3)
+        (0.5, 0.75, 0.667)
+    """
+    if not clean.shape == adversarial.shape == labels.shape or clean.ndim != 1:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels))
+        raise ValueError(f"expected three tensors of one shape (B,), got {shapes}")
+    total = len(labels)
+    correct, wrong = clean == labels, adversarial != labels
+    return TransferRates(
+        fooling_rate=Rate(int((clean != adversarial).sum()), total),
+        error_rate=Rate(int(wrong.sum()), total),
+        success_rate=Rate(int((wrong & correct).sum()), int(correct.sum())),
+        clean_accuracy=Rate(int(correct.sum()), total),
+    )
+
+
+class TransferMetric(Metric):
+    """`transfer_rates` over batches and processes; an image seen twice is counted once.
+
+    Example:
+        >>> metric = TransferMetric()
+        >>> for _ in range(2):
+        ...     metric.update(
+        ...         ids=torch.tensor([0, 1]),
+        ...         clean=torch.tensor([3, 4]),
+        ...         adversarial=torch.tensor([3, 5]),
+        ...         labels=torch.tensor([3, 4]),
+        ...     )
+        >>> metric.compute().success_rate
+        Rate(count=1, total=2)
+    """
+
+    full_state_update = False
+    seen: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("seen", default=[], dist_reduce_fx="cat")
+
+    def update(self, ids: Tensor, clean: Tensor, adversarial: Tensor, labels: Tensor) -> None:
+        """Add images by id (B,), predicted classes (B,) when clean and adversarial, and label (B,)."""
+        self.seen.append(torch.stack([ids, clean, adversarial, labels], dim=1))
+
+    def compute(self) -> TransferRates:
+        """Return the rates over all images seen."""
+        if not self.seen:
+            return transfer_rates(*torch.empty(3, 0, dtype=torch.long))
+        rows = torch.unique(dim_zero_cat(self.seen), dim=0)
+        first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+        first[1:] = rows[1:, 0] != rows[:-1, 0]
+        _, clean, adversarial, labels = rows[first].T
+        return transfer_rates(clean, adversarial, labels)

@@ -1,0 +1,35 @@
+"""Whether a host can be reached, found out in bounded time."""
+
+import socket
+from functools import cache
+from threading import Thread
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+
+@cache
+def reachable(url: str, seconds: float = 5.0) -> bool:
+    """Return whether the server of `url` answers within `seconds`.
+
+    Looking up a name can take far longer than any timeout that sockets know, so that the question is asked in a
+    thread that is left behind. Each server is asked once per process.
+
+    Example:
+        >>> reachable("http://127.0.0.1:9", seconds=1)
+        False
+    """
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            with urlopen(Request(url, method="HEAD"), timeout=seconds):
+                answers.append(True)
+        except HTTPError:
+            answers.append(True)
+        except (OSError, socket.gaierror):
+            answers.append(False)
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return any(answers)

@@ -1,0 +1,43 @@
+"""Small networks and files that tests share."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from naa_lightning.models import Classifier
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+class GoldenNetwork(nn.Module):
+    """The network of the golden values; `middle` is the attacked layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.conv2 = nn.Conv2d(8, 16, 3, stride=2, padding=1)
+        self.middle = nn.ReLU()
+        self.conv3 = nn.Conv2d(16, 16, 3, padding=1)
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        features = self.middle(self.conv2(torch.relu(self.conv1(inputs))))
+        logits: torch.Tensor = self.fc(torch.relu(self.conv3(features)).mean(dim=(2, 3)))
+        return logits
+
+
+@pytest.fixture
+def tiny() -> Classifier:
+    """A random network of the golden values' architecture, in float64."""
+    torch.manual_seed(0)
+    return Classifier(GoldenNetwork().double(), mean=[0.5] * 3, std=[0.5] * 3, layer="middle").double()
+
+
+def shared(name: str) -> Path:
+    """A folder of development files; the test is skipped where it is missing."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"needs the development files {name}")
+    return path
