@@ -1,0 +1,103 @@
+"""The DataModule that all image sources share: what is attacked, in what order, in which batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from naa_lightning.data.images import LabelledImages, Sample, check_labels
+
+
+def check_at_least(key: str, value: int, least: int) -> None:
+    """Checks an integer setting of the `data` group.
+
+    Raises:
+        ValueError: It is no integer or less than `least`.
+
+    >>> check_at_least("batch_size", 0, least=1)
+    Traceback (most recent call last):
+    ValueError: data.batch_size must be an integer of at least 1, got 0
+    """
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"data.{key} must be an integer of at least {least}, got {value!r}")
+
+
+class ImageDataModule(LightningDataModule, ABC):
+    """Labelled images to be attacked, in the data set's own order.
+
+    Args:
+        name: What the data set is called in results.
+        batch_size: Images per batch.
+        num_workers: Processes that read images; 0 reads in the main process.
+        limit: Use only the first `limit` images.
+
+    Attributes:
+        num_classes: Number of classes that labels count, None where the source does not tell.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    num_classes: int | None = None
+
+    def __init__(self, *, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:
+        super().__init__()
+        check_at_least("batch_size", batch_size, least=1)
+        check_at_least("num_workers", num_workers, least=0)
+        if limit is not None:
+            check_at_least("limit", limit, least=1)
+        self.name = name
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.limit = limit
+        self._images: LabelledImages | None = None
+        self._only: Collection[int] | None = None
+
+    @abstractmethod
+    def load(self) -> LabelledImages:
+        """Lists all images that can be attacked; the first `limit` of them must be readable.
+
+        Raises:
+            UserError: The source is missing or malformed.
+        """
+
+    def setup(self, stage: str) -> None:
+        """Lists the images, once.
+
+        Raises:
+            UserError: As `load`, or a label is not one of `num_classes`.
+        """
+        if self._images is None:
+            everything = self.load()
+            images = LabelledImages(everything.records[: self.limit], everything.read)
+            if self.num_classes is not None:
+                check_labels(images.records, self.num_classes)
+            self._images = images
+
+    @property
+    def images(self) -> LabelledImages:
+        """The first `limit` images; known after `setup`."""
+        if self._images is None:
+            raise RuntimeError("the images are known after setup()")
+        return self._images
+
+    def only(self, ids: Collection[int]) -> None:
+        """Restricts later predict batches to these ids, as a continued run does."""
+        self._only = ids
+
+    def predict_dataloader(self) -> DataLoader[Sample]:
+        """Batches of the images to attack, in order."""
+        return self._batches(self.images if self._only is None else self.images.only(self._only))
+
+    def _batches(self, images: LabelledImages, shuffle: torch.Generator | None = None) -> DataLoader[Sample]:
+        """Batches in order, or shuffled by a generator."""
+        return DataLoader(
+            images,
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            shuffle=shuffle is not None,
+            generator=shuffle,
+            collate_fn=images.collate,
+        )

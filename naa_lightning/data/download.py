@@ -1,0 +1,121 @@
+"""Fetching a published data set: every file is checked before it is kept, and a broken-off download continues."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from http.client import HTTPException
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import NamedTuple
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+from naa_lightning.errors import UserError
+
+REACH_SECONDS = 6.0
+READ_SECONDS = 20.0
+THREADS = 8
+REMEDY = "connect to the network, name a local copy with data.root=PATH, or run experiment=digits, which needs no files"
+
+
+class RemoteFile(NamedTuple):
+    """A file to fetch: `address` relative to the base URL, `file` relative to the destination, its SHA-256."""
+
+    address: str
+    file: str
+    digest: bytes
+
+
+def fetch_missing(url: str, destination: Path, files: Sequence[RemoteFile]) -> None:
+    """Fetches those files that the destination lacks.
+
+    Raises:
+        UserError: The server does not answer in time or lacks a file, a file has another digest than it should, or
+            it cannot be written. Files fetched before that stay.
+    """
+    missing = [file for file in files if not (destination / file.file).is_file()]
+    if not missing:
+        return
+    require_reachable(f"{url}/{missing[0].address}", destination / missing[0].file)
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        jobs = [pool.submit(_fetch_checked, url, destination, file) for file in missing]
+        for job in tqdm(as_completed(jobs), desc="downloading", total=len(jobs), unit="file"):
+            job.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def require_reachable(address: str, wanted: Path) -> None:
+    """Checks within `REACH_SECONDS` that a server answers, whatever its answer.
+
+    Name resolution heeds no timeout, so the request is left to a thread of its own.
+
+    Args:
+        address: A file of the server.
+        wanted: Where that file is missing.
+
+    Raises:
+        UserError: It does not.
+    """
+    outcome: SimpleQueue[str] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            urlopen(Request(address, method="HEAD"), timeout=READ_SECONDS).close()
+            outcome.put("")
+        except HTTPError:
+            outcome.put("")
+        except (OSError, HTTPException, ValueError) as error:
+            outcome.put(str(error) or type(error).__name__)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        failure = outcome.get(timeout=REACH_SECONDS)
+    except Empty:
+        failure = f"no answer within {REACH_SECONDS:g} s"
+    if failure:
+        raise UserError(f"{wanted} is missing and {address} cannot be reached ({failure}); {REMEDY}")
+
+
+def fetch(address: str) -> bytes:
+    """Reads a file from a server.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        with urlopen(address, timeout=READ_SECONDS) as response:
+            content: bytes = response.read()
+    except (OSError, HTTPException, ValueError) as error:
+        raise UserError(f"{address} cannot be fetched ({error}); run again to continue, or {REMEDY}") from error
+    return content
+
+
+def save(path: Path, content: bytes) -> None:
+    """Writes a file, which under its own name is either whole or absent.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error}); choose another folder with data.root=PATH") from error
+
+
+def _fetch_checked(url: str, destination: Path, file: RemoteFile) -> None:
+    content = fetch(f"{url}/{file.address}")
+    if hashlib.sha256(content).digest() != file.digest:
+        raise UserError(
+            f"{url}/{file.address} is not the published {file.file} (its SHA-256 differs); "
+            "run again, or name another source with data.url=URL or data.root=PATH"
+        )
+    save(destination / file.file, content)

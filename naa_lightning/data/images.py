@@ -1,0 +1,157 @@
+"""Labelled images: what every data set is, whatever it is read from."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypedDict
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from naa_lightning.errors import UserError
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image of a data set.
+
+    Attributes:
+        id: Its row in the data set's own order, whatever part of the set is used.
+        file: Path relative to the data root, with forward slashes.
+        label: True class, counted from 0.
+        target: Class that a targeted attack aims at, counted from 0, where the data set names one.
+    """
+
+    id: int
+    file: str
+    label: int
+    target: int | None = None
+
+
+class Sample(TypedDict):
+    """One item: `image` is a float32 tensor (3, H, W) in [0, 1]."""
+
+    image: Tensor
+    label: int
+    id: int
+
+
+class Batch(TypedDict):
+    """Collated items: `image` float32 (B, 3, H, W) in [0, 1], `label` and `id` int64 (B,)."""
+
+    image: Tensor
+    label: Tensor
+    id: Tensor
+
+
+class LabelledImages(Dataset[Sample]):
+    """Images that are read when they are asked for.
+
+    Args:
+        records: The images, in the data set's own order.
+        read: Gives an image's pixels, uint8 (3, H, W).
+
+    Raises:
+        UserError: Two images would be saved under one name, or a file lies outside the data root.
+
+    >>> black = LabelledImages([ImageRecord(0, "black.png", 7)], lambda _: torch.zeros(3, 2, 2, dtype=torch.uint8))
+    >>> black[0]["label"], black[0]["image"].shape
+    (7, torch.Size([3, 2, 2]))
+    """
+
+    def __init__(self, records: Sequence[ImageRecord], read: Callable[[ImageRecord], Tensor]) -> None:
+        _check_saved_names(records)
+        self.records = records
+        self.read = read
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Sample:
+        record = self.records[index]
+        return {"image": self.read(record).float() / 255, "label": record.label, "id": record.id}
+
+    def only(self, ids: Collection[int]) -> "LabelledImages":
+        """The images with these ids, in the data set's order; ids that it lacks are passed over."""
+        wanted = frozenset(ids)
+        return LabelledImages([record for record in self.records if record.id in wanted], self.read)
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        """Stacks samples into a batch.
+
+        Raises:
+            UserError: The images differ in size.
+        """
+        first = samples[0]
+        for sample in samples:
+            if sample["image"].shape != first["image"].shape:
+                raise UserError(
+                    f"images differ in size: {self._describe(first)}, {self._describe(sample)}; "
+                    "bring them to one size with data.image_size=N or use data.batch_size=1"
+                )
+        return {
+            "image": torch.stack([sample["image"] for sample in samples]),
+            "label": torch.tensor([sample["label"] for sample in samples]),
+            "id": torch.tensor([sample["id"] for sample in samples]),
+        }
+
+    def _describe(self, sample: Sample) -> str:
+        file = next(record.file for record in self.records if record.id == sample["id"])
+        height, width = sample["image"].shape[1:]
+        return f"{file} is {width}x{height}"
+
+
+def read_image(path: Path) -> Tensor:
+    """Decodes an image file.
+
+    Returns:
+        RGB pixels, uint8 (3, H, W).
+
+    Raises:
+        UserError: The file cannot be decoded or holds more than 8 bits per channel.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                raise UserError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
+            pixels = np.array(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} cannot be read as an image ({error}); replace or remove it") from error
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
+    """Checks that every label and target is a class of a classifier with `num_classes` outputs.
+
+    Raises:
+        UserError: One is not.
+
+    >>> check_labels([ImageRecord(0, "cat.png", 10)], num_classes=10)
+    Traceback (most recent call last):
+    naa_lightning.errors.UserError: cat.png has the label 10, counted from 0; 10 classes permit 0 to 9
+    """
+    for record in records:
+        for role, value in (("label", record.label), ("target", record.target)):
+            if value is not None and not 0 <= value < num_classes:
+                raise UserError(
+                    f"{record.file} has the {role} {value}, counted from 0; "
+                    f"{num_classes} classes permit 0 to {num_classes - 1}"
+                )
+
+
+def _check_saved_names(records: Iterable[ImageRecord]) -> None:
+    """Checks that adversarial images, saved as the record's file with suffix .png, get places of their own."""
+    owners: dict[PurePosixPath, str] = {}
+    for record in records:
+        file = PurePosixPath(record.file)
+        if file.is_absolute() or ".." in file.parts:
+            raise UserError(f"{record.file} leaves the data root; name files relative to data.root")
+        saved = file.with_suffix(".png")
+        if saved in owners:
+            raise UserError(
+                f"{owners[saved]} and {record.file} would both be saved as {saved}; rename or remove one of them"
+            )
+        owners[saved] = record.file

@@ -1,0 +1,81 @@
+"""Label files: CSV tables that name images and their classes."""
+
+import csv
+from collections.abc import Collection, Iterable
+from pathlib import Path, PurePosixPath
+
+from naa_lightning.data.images import ImageRecord
+from naa_lightning.errors import UserError
+
+
+def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
+    """Reads a CSV file with a header.
+
+    Args:
+        path: The file, UTF-8.
+        columns: Columns that it must have; it may have more.
+
+    Raises:
+        UserError: The file is missing, no CSV, or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="", skipinitialspace=True)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as CSV ({error}); correct the path or the file") from error
+    present = list(reader.fieldnames or [])
+    lacking = [column for column in columns if column not in present]
+    if lacking:
+        raise UserError(f"{path} lacks the column {lacking[0]}; it has {', '.join(present) or 'none'}")
+    return rows
+
+
+def parse_class(text: str, where: str) -> int:
+    """Reads a class index.
+
+    Args:
+        text: What the file holds.
+        where: File and place, for the message.
+
+    Raises:
+        UserError: It is not an integer.
+
+    >>> parse_class("cat", "labels.csv, row 2")
+    Traceback (most recent call last):
+    naa_lightning.errors.UserError: labels.csv, row 2: 'cat' is not a class index; write an integer
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"{where}: {text!r} is not a class index; write an integer") from None
+
+
+def list_images(csv: Path, target_column: str) -> list[ImageRecord]:
+    """Reads a CSV file with the columns `filename`, `label` and perhaps one of target classes, counted from 0.
+
+    Raises:
+        UserError: The file is missing or malformed.
+    """
+    records = []
+    for i, row in enumerate(read_rows(csv, ("filename", "label"))):
+        where = f"{csv}, row {i + 1}"
+        target = row.get(target_column)
+        file = str(PurePosixPath(row["filename"]))
+        label = parse_class(row["label"], where)
+        records.append(ImageRecord(i, file, label, parse_class(target, where) if target else None))
+    return records
+
+
+def require_files(root: Path, records: Iterable[ImageRecord], label_file: Path) -> None:
+    """Checks that the images that a label file lists are there.
+
+    Raises:
+        UserError: One is missing.
+    """
+    for record in records:
+        if not (root / record.file).is_file():
+            raise UserError(
+                f"{label_file}, row {record.id + 1}: {record.file} is missing from {root}; "
+                "restore the file or remove the row"
+            )

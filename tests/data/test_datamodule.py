@@ -1,0 +1,125 @@
+import inspect
+import traceback
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import torch
+from omegaconf import OmegaConf
+from pytorch_lightning import LightningModule, Trainer
+
+from naa_lightning.data import Batch, DigitsData, FolderData, ImageDataModule, ImageRecord, LabelledImages, Nips2017Data
+from naa_lightning.errors import UserError
+
+
+def black(record: ImageRecord) -> torch.Tensor:
+    if record.label == 13:
+        raise UserError(f"{record.file} is unlucky")
+    return torch.zeros(3, 2, 2, dtype=torch.uint8)
+
+
+class SevenImages(ImageDataModule):
+    num_classes = 20
+    label = 7
+    loads = 0
+
+    def __init__(self, *, batch_size: int = 3, num_workers: int = 0, limit: int | None = None) -> None:
+        super().__init__(name="seven", batch_size=batch_size, num_workers=num_workers, limit=limit)
+
+    def load(self) -> LabelledImages:
+        self.loads += 1
+        return LabelledImages([ImageRecord(i, f"{i}.png", self.label) for i in range(7)], black)
+
+
+def predicted_ids(data: ImageDataModule) -> list[list[int]]:
+    return [batch["id"].tolist() for batch in data.predict_dataloader()]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_batches_are_in_order_and_complete(num_workers: int) -> None:
+    data = SevenImages(num_workers=num_workers)
+    data.setup("predict")
+    assert predicted_ids(data) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_limit_and_only() -> None:
+    data = SevenImages(limit=5)
+    data.only([6, 4, 0, 2, 3])
+    data.setup("predict")
+    data.setup("predict")
+    assert data.loads == 1
+    assert predicted_ids(data) == [[0, 2, 3], [4]]
+    assert len(data.images) == 5
+    data.only([])
+    assert predicted_ids(data) == []
+
+
+def test_images_need_setup() -> None:
+    with pytest.raises(RuntimeError, match="setup"):
+        SevenImages().images  # noqa: B018
+
+
+def test_labels_are_checked_against_the_number_of_classes() -> None:
+    data = SevenImages()
+    data.label = 20
+    with pytest.raises(UserError, match=r"0\.png has the label 20"):
+        data.setup("predict")
+
+
+def test_a_users_mistake_is_legible_through_worker_processes() -> None:
+    data = SevenImages(num_workers=2)
+    data.label = 13
+    data.setup("predict")
+    with pytest.raises(UserError) as error:
+        predicted_ids(data)
+    assert str(error.value).rpartition("UserError: ")[2].strip() == "0.png is unlucky"
+    traceback.clear_frames(error.tb)  # lets go of the loader, whose workers otherwise take 5 s each to end
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"batch_size": 0}, "data.batch_size must be an integer of at least 1, got 0"),
+        ({"num_workers": -1}, "data.num_workers must be an integer of at least 0, got -1"),
+        ({"limit": 0}, "data.limit must be an integer of at least 1, got 0"),
+        ({"limit": "ten"}, "data.limit must be an integer of at least 1, got 'ten'"),
+        ({"batch_size": 1.5}, "data.batch_size must be an integer of at least 1, got 1.5"),
+    ],
+)
+def test_settings_out_of_range(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SevenImages(**setting)
+
+
+class Ids(LightningModule):
+    def predict_step(self, batch: Batch, batch_idx: int) -> list[int]:
+        ids: list[int] = batch["id"].tolist()
+        return ids
+
+
+def test_lightning_predicts_over_it(tmp_path: Path) -> None:
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        default_root_dir=tmp_path,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    assert trainer.predict(Ids(), datamodule=SevenImages()) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+@pytest.mark.parametrize("kind", [DigitsData, FolderData, Nips2017Data])
+def test_configs_state_every_setting_and_its_default(kind: type[ImageDataModule], tmp_path: Path) -> None:
+    group = kind.__name__.removesuffix("Data").lower()
+    config = OmegaConf.create({"seed": 3, "paths": {"data_dir": str(tmp_path)}})
+    config.data = OmegaConf.load(Path(__file__).parents[2] / "conf" / "data" / f"{group}.yaml")
+    if kind is FolderData:
+        config.data.root = str(tmp_path)
+    assert type(hydra.utils.instantiate(config.data)) is kind
+    parameters = inspect.signature(kind).parameters
+    assert set(parameters) == set(config.data) - {"_target_"}
+    for key in set(parameters) - {"root", "seed"}:
+        assert config.data[key] == parameters[key].default, key

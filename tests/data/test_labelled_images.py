@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from naa_lightning.data import ImageRecord, LabelledImages, check_labels, read_image
+from naa_lightning.errors import UserError
+
+
+def constant(record: ImageRecord) -> torch.Tensor:
+    return torch.full((3, 2, 2 + record.id // 10), record.id, dtype=torch.uint8)
+
+
+def test_pixels_are_what_pil_decodes(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    images = LabelledImages([ImageRecord(4, "a.png", 1)], lambda record: read_image(tmp_path / record.file))
+    sample = images[0]
+    assert sample["image"].dtype == torch.float32
+    assert np.array_equal(sample["image"].numpy(), pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
+    assert (sample["label"], sample["id"]) == (1, 4)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1"])
+def test_every_8_bit_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGB", (4, 3), (255, 255, 255)).convert(mode)
+    image.save(tmp_path / "a.png")
+    assert torch.equal(read_image(tmp_path / "a.png"), torch.full((3, 3, 4), 255, dtype=torch.uint8))
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+    contents = {"cut.png": whole[:middle], "text.png": b"no image", "empty.png": b"", "flipped.png": flipped}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"{name} cannot be read as an image .*; replace or remove it"):
+            read_image(tmp_path / name)
+    with pytest.raises(UserError, match=r"absent\.png"):
+        read_image(tmp_path / "absent.png")
+
+
+def test_16_bit_images_are_refused_not_clipped(tmp_path: Path) -> None:
+    Image.fromarray(np.full((2, 2), 4000, dtype=np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(UserError, match=r"deep.png has more than 8 bits per channel"):
+        read_image(tmp_path / "deep.png")
+
+
+def test_only_keeps_the_order_of_the_data_set() -> None:
+    images = LabelledImages([ImageRecord(i, f"{i}.png", 0) for i in range(5)], constant)
+    assert [record.id for record in images.only([4, 1, 99]).records] == [1, 4]
+    assert len(images.only([])) == 0
+
+
+def test_batches_and_images_of_two_sizes() -> None:
+    images = LabelledImages([ImageRecord(i, f"{i}.png", i + 1) for i in (3, 4, 25)], constant)
+    batch = images.collate([images[0], images[1]])
+    assert batch["image"].shape == (2, 3, 2, 2)
+    assert batch["label"].tolist() == [4, 5]
+    assert batch["id"].tolist() == [3, 4]
+    assert batch["id"].dtype == batch["label"].dtype == torch.int64
+    with pytest.raises(UserError, match=r"3\.png is 2x2, 25\.png is 4x2; .*data\.image_size=N"):
+        images.collate([images[0], images[1], images[2]])
+
+
+def test_two_images_cannot_be_saved_under_one_name() -> None:
+    LabelledImages([ImageRecord(0, "a/1.png", 0), ImageRecord(1, "b/1.png", 0)], constant)
+    with pytest.raises(UserError, match=r"a/1\.jpg and a/1\.webp would both be saved as a/1\.png"):
+        LabelledImages([ImageRecord(0, "a/1.jpg", 0), ImageRecord(1, "a/1.webp", 0)], constant)
+
+
+@pytest.mark.parametrize("file", ["/a.png", "../a.png", "a/../../b.png"])
+def test_files_stay_within_the_root(file: str) -> None:
+    with pytest.raises(UserError, match="leaves the data root"):
+        LabelledImages([ImageRecord(0, file, 0)], constant)
+
+
+def test_labels_and_targets_outside_the_classes() -> None:
+    check_labels([ImageRecord(0, "a.png", 0), ImageRecord(1, "b.png", 9, 9)], 10)
+    with pytest.raises(UserError, match=r"a\.png has the label -1.*permit 0 to 9"):
+        check_labels([ImageRecord(0, "a.png", -1)], 10)
+    with pytest.raises(UserError, match=r"a\.png has the target 10.*permit 0 to 9"):
+        check_labels([ImageRecord(0, "a.png", 1, 10)], 10)
