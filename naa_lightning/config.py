@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, TypeVar, get_type_hints
@@ -81,14 +81,14 @@ class AttackRun:
     tags: list[str]
     surrogate: Node
     attack: AttackNode
-    targets: dict[str, Node]
     data: Node
     trainer: Node
-    logger: dict[str, Node] | None
-    callbacks: dict[str, Node] | None
     paths: PathsNode
     extras: ExtrasNode
     report: ReportNode
+    targets: dict[str, Node] = field(default_factory=dict)
+    logger: dict[str, Node] | None = None
+    callbacks: dict[str, Node] | None = None
 
     def __post_init__(self) -> None:
         _at_least("seed", self.seed, 0)
@@ -107,10 +107,10 @@ class TrainRun:
     training: Node
     data: Node
     trainer: Node
-    logger: dict[str, Node] | None
-    callbacks: dict[str, Node] | None
     paths: PathsNode
     extras: ExtrasNode
+    logger: dict[str, Node] | None = None
+    callbacks: dict[str, Node] | None = None
 
 
 def validated(schema: type[T], node: Mapping[str, Any], key: str = "") -> T:
@@ -159,8 +159,13 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
         raise UserError(f"{key}: {error}") from error
 
 
-def build_target(node: Mapping[str, Any], key: str) -> Any:
+def build_target(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
     """Build what a node's `_target_` names; parts of this package are checked as `build` does.
+
+    Args:
+        node: Plain, resolved values.
+        key: Where the node stands in the configuration.
+        **extra: Further arguments, which win over the node's.
 
     Raises:
         UserError: The target is missing, not found or not trusted, or its arguments are refused.
@@ -176,9 +181,9 @@ def build_target(node: Mapping[str, Any], key: str) -> Any:
     except (ImportError, AttributeError, ValueError):
         raise UserError(f"{key}._target_ names {path}, which does not exist") from None
     if path.startswith("naa_lightning."):
-        return build(target, {name: value for name, value in node.items() if name != "_target_"}, key)
+        return build(target, {**{k: v for k, v in node.items() if k != "_target_"}, **extra}, key)
     try:
-        return instantiate(node, _convert_="all")
+        return instantiate(node, _convert_="all", **extra)
     except InstantiationException as error:
         reason = error.__cause__ or error
         raise UserError(f"{key}: {str(reason).splitlines()[0]}") from error

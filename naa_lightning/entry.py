@@ -2,8 +2,9 @@
 
 import errno
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hydra.errors import HydraException
@@ -13,6 +14,7 @@ from naa_lightning.errors import UserError
 
 # Hydra then passes errors on instead of printing them in its own way.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+OPTIONAL_GROUPS = ("targets", "logger", "callbacks", "experiment", "debug")
 _ENVIRONMENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENOENT}
 
 
@@ -33,6 +35,16 @@ def one_line_errors() -> Iterator[None]:
         if error.errno not in _ENVIRONMENT:
             raise
         _end(f"{error.filename or 'the output folder'}: {error.strerror}")
+
+
+def launch(main: Callable[[], None]) -> None:
+    """Run a Hydra program with one-line errors and with `GROUP=null` for "nothing of this group", as in `logger=null`.
+
+    Hydra writes that `~GROUP`.
+    """
+    sys.argv = [re.sub(rf"^({'|'.join(OPTIONAL_GROUPS)})=null$", r"~\1", argument) for argument in sys.argv]
+    with one_line_errors():
+        main()
 
 
 def _end(message: str) -> None:

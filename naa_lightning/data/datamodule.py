@@ -40,6 +40,7 @@ class ImageDataModule(LightningDataModule, ABC):
         ValueError: A number is out of its range.
     """
 
+    name: str
     num_classes: int | None = None
 
     def __init__(self, *, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:

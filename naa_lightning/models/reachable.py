@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 
 @cache
-def reachable(url: str, seconds: float = 5.0) -> bool:
+def reachable(url: str, seconds: float = 3.0) -> bool:
     """Return whether the server of `url` answers within `seconds`.
 
     Looking up a name can take far longer than any timeout that sockets know, so that the question is asked in a

@@ -103,14 +103,14 @@ class ModelSource(ABC):
         network = self.network(pretrained=self.weights is None)
         if self.weights is not None:
             load_weights(network, Path(self.weights))
-        return self.wrap(network)
+        return self.wrap(network).eval()
 
     def wrap(self, network: nn.Module) -> Classifier:
         """Join a network of this architecture with its preprocessing and attacked layer."""
         published = self.published()
         height, width = self.input_size or published.input_size
         try:
-            classifier = Classifier(
+            return Classifier(
                 network,
                 mean=self.mean or published.mean,
                 std=self.std or published.std,
@@ -121,7 +121,6 @@ class ModelSource(ABC):
             )
         except ValueError as error:
             raise UserError(f"{self.name}: {error}") from error
-        return classifier.eval()
 
 
 def unreachable(source: ModelSource, server: str) -> UserError:

@@ -1,0 +1,78 @@
+"""Progress bars for training, crafting and evaluating."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s")
+
+
+class ProgressBar(Callback):
+    """One line per phase: what is done, how far, how fast, time left.
+
+    The module says in `title` what is done. Without a terminal only the finished line is printed.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count epochs."""
+        if trainer.max_epochs is not None:
+            self._start(trainer, pl_module, trainer.max_epochs, "epochs")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Advance by an epoch."""
+        self._advance(1)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the bar."""
+        self._stop()
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count images."""
+        self._start(trainer, pl_module, len(trainer.predict_dataloaders.sampler), "images")  # type: ignore[union-attr]
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Advance by a batch."""
+        self._advance(len(batch["id"]))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the bar."""
+        self._stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave the terminal as it was."""
+        self._stop()
+
+    def _start(self, trainer: Trainer, module: LightningModule, total: int, unit: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+        )
+        self._bar.start()
+        self._bar.add_task(str(module.title), total=total, unit=unit)
+
+    def _advance(self, steps: int) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], steps)
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,102 @@
+"""The crafting stage: from clean images to saved adversarial images."""
+
+import hashlib
+import logging
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.loggers import Logger
+
+from naa_lightning.attack_module import AttackModule
+from naa_lightning.callbacks import AdversarialWriter
+from naa_lightning.composition import Experiment, make_trainer
+from naa_lightning.config import AttackRun
+from naa_lightning.models import ModelSource, TrainedModel
+from naa_lightning.records import Manifest, SavedImage, claim_folder
+
+log = logging.getLogger(__name__)
+
+# Of the data node: what does not change an image's result.
+_IRRELEVANT = {"limit", "num_workers", "download", "url"}
+
+
+@dataclass(frozen=True)
+class Crafting:
+    """What the stage leaves.
+
+    Args:
+        folder: Holds the images.
+        saved: The adversarial images by id.
+        crafted_now: How many of them this call crafted.
+        device: On which.
+        peak_memory_bytes: Of that device, or of this process where it is the CPU.
+    """
+
+    folder: Path
+    saved: Mapping[int, SavedImage]
+    crafted_now: int
+    device: str
+    peak_memory_bytes: int
+
+
+def craft(run: AttackRun, experiment: Experiment, loggers: Sequence[Logger]) -> Crafting:
+    """Craft the images of the data set that the run's folder lacks.
+
+    Raises:
+        UserError: The folder holds images of another configuration, or the disk takes no more.
+    """
+    run_dir = Path(run.paths.run_dir)
+    claim_folder(run_dir, identity(run, experiment.surrogate))
+    manifest = Manifest(run_dir / "adversarial")
+    records = experiment.data.images.records
+    before = manifest.repair(records)
+    missing = [record.id for record in records if record.id not in before]
+    writer = AdversarialWriter(manifest, records)
+    trainer = make_trainer(run.trainer, callbacks=[*experiment.callbacks, writer], loggers=loggers)
+    if missing:
+        log.info("crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), run_dir)
+        _predict(run, experiment, trainer, missing)
+    saved = manifest.read()
+    return Crafting(
+        folder=manifest.folder,
+        saved={record.id: saved[record.id] for record in records},
+        crafted_now=len(missing),
+        device=str(trainer.strategy.root_device),
+        peak_memory_bytes=_peak_memory(trainer.strategy.root_device),
+    )
+
+
+def identity(run: AttackRun, surrogate: ModelSource) -> dict[str, Any]:
+    """Return all that an adversarial image depends on: the same identity, the same bytes."""
+    weights = surrogate.weights_path if isinstance(surrogate, TrainedModel) else surrogate.weights
+    return {
+        "seed": run.seed,
+        "surrogate": {k: v for k, v in run.surrogate.items() if k not in {"weights", "models_dir"}},
+        "weights": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
+        "attack": asdict(run.attack),
+        "data": {k: v for k, v in run.data.items() if k not in _IRRELEVANT},
+        "precision": run.trainer.get("precision"),
+    }
+
+
+def _predict(run: AttackRun, experiment: Experiment, trainer: Trainer, missing: Sequence[int]) -> None:
+    module = AttackModule(
+        surrogate=experiment.surrogate.build(),
+        attack=experiment.attack,
+        seed=run.seed,
+        batch_size=experiment.data.batch_size,
+        title=f"crafting {run.attack.name} on {experiment.surrogate.name}",
+    )
+    experiment.data.only(missing)
+    trainer.predict(module, datamodule=experiment.data, return_predictions=False)
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,78 @@
+"""Trying saved adversarial images on a target."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from pytorch_lightning import Trainer
+from torch.utils.data import DataLoader, Dataset
+
+from naa_lightning.classifier_module import Answers, ClassifierModule, PairBatch
+from naa_lightning.data import LabelledImages, read_image
+from naa_lightning.models import ModelSource
+from naa_lightning.records import Prediction, SavedImage
+
+
+class SavedPairs(Dataset[PairBatch]):
+    """Clean images beside their adversarial files.
+
+    Args:
+        images: The clean images.
+        saved: By image id.
+        folder: Holds the adversarial files.
+    """
+
+    def __init__(self, images: LabelledImages, saved: Mapping[int, SavedImage], folder: Path) -> None:
+        self.images = images
+        self.saved = saved
+        self.folder = folder
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> PairBatch:
+        clean = self.images[index]
+        adversarial = read_image(self.folder / self.saved[clean["id"]].file).float() / 255
+        return {"clean": clean["image"], "adversarial": adversarial, "id": torch.tensor(clean["id"])}
+
+
+def evaluate(
+    source: ModelSource, pairs: SavedPairs, trainer: Trainer, batch_size: int, num_workers: int
+) -> list[Prediction]:
+    """Ask a target for its predictions on clean and adversarial images.
+
+    The target is built here and gone on return, so that one is in memory at a time.
+
+    Returns:
+        One row per image, in the data set's order.
+
+    Raises:
+        UserError: The target cannot be built, or a file cannot be read.
+    """
+    module = ClassifierModule(source.build(), num_classes=source.num_classes, title=f"evaluating {source.name}")
+    loader = DataLoader(pairs, batch_size=batch_size, num_workers=num_workers)
+    batches: Sequence[Answers] = trainer.predict(module, loader)  # type: ignore[assignment]
+    return [row for answers in batches for row in _rows(source.name, answers, pairs.saved)]
+
+
+def _rows(target: str, answers: Answers, saved: Mapping[int, SavedImage]) -> list[Prediction]:
+    columns = (
+        answers.ids.tolist(),
+        answers.clean.tolist(),
+        answers.clean_confidence.tolist(),
+        answers.adversarial.tolist(),
+        answers.adversarial_confidence.tolist(),
+    )
+    return [
+        Prediction(
+            target=target,
+            id=image,
+            file=saved[image].file,
+            label=saved[image].label,
+            clean_prediction=clean,
+            clean_confidence=clean_confidence,
+            adversarial_prediction=adversarial,
+            adversarial_confidence=adversarial_confidence,
+        )
+        for image, clean, clean_confidence, adversarial, adversarial_confidence in zip(*columns, strict=True)
+    ]

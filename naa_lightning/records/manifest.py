@@ -1,0 +1,120 @@
+"""The list of adversarial images that a run has saved."""
+
+import csv
+import hashlib
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from naa_lightning.data import ImageRecord
+from naa_lightning.errors import UserError
+from naa_lightning.records.whole_file import write_whole
+
+FILE_NAME = "manifest.csv"
+
+
+@dataclass(frozen=True)
+class SavedImage:
+    """A row of the manifest: one adversarial image.
+
+    Args:
+        id: The image's row in the data set's own order.
+        file: Relative to the manifest's folder.
+        label: The true class.
+        sha256: Digest of the file.
+        seconds: The image's share of its batch's crafting time.
+        gradient_evaluations: Gradients taken for it.
+        positive_share, participation, attributed, explained: See `AttributionStatistics`; NaN for an attack without
+            attribution.
+    """
+
+    id: int
+    file: str
+    label: int
+    sha256: str
+    seconds: float
+    gradient_evaluations: int
+    positive_share: float = math.nan
+    participation: float = math.nan
+    attributed: float = math.nan
+    explained: float = math.nan
+
+
+_TYPES = {field.name: field.type for field in fields(SavedImage)}
+
+
+class Manifest:
+    """Reads and extends `manifest.csv`, to which a row is added as soon as its image is saved.
+
+    Args:
+        folder: Holds the manifest and the images that it lists.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / FILE_NAME
+
+    def read(self) -> dict[int, SavedImage]:
+        """Return the rows by image id; a last row cut short by a killed run is left out."""
+        if not self.path.is_file():
+            return {}
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        complete = [line for line in lines if line.endswith("\n")]
+        rows = (_parse(row) for row in csv.DictReader(complete))
+        return {row.id: row for row in rows if row is not None}
+
+    def repair(self, records: Sequence[ImageRecord]) -> dict[int, SavedImage]:
+        """Keep only rows whose image is there, unharmed; the others will be crafted again.
+
+        Args:
+            records: The images of the data set.
+
+        Returns:
+            The rows kept, by image id.
+
+        Raises:
+            UserError: A saved image belongs to another image of the data set.
+        """
+        kept = {id: row for id, row in self.read().items() if self._intact(row)}
+        for record in records:
+            row = kept.get(record.id)
+            if row is not None and (row.file, row.label) != (adversarial_name(record), record.label):
+                raise UserError(
+                    f"{self.path} lists {row.file} (label {row.label}) as image {record.id}, where the data set has "
+                    f"{record.file} (label {record.label}): choose another hydra.run.dir"
+                )
+        write_whole(self.path, _header() + "".join(_line(row) for row in kept.values()))
+        return kept
+
+    def add(self, row: SavedImage) -> None:
+        """Add one row, in one write."""
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            file.write(_line(row))
+
+    def _intact(self, row: SavedImage) -> bool:
+        path = self.folder / row.file
+        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == row.sha256
+
+
+def adversarial_name(record: ImageRecord) -> str:
+    """Return what the adversarial image of a clean image is called, relative to the manifest's folder."""
+    return Path(record.file).with_suffix(".png").as_posix()
+
+
+def _header() -> str:
+    return ",".join(_TYPES) + "\n"
+
+
+def _line(row: SavedImage) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, list(_TYPES), lineterminator="\n").writerow(asdict(row))
+    return text.getvalue()
+
+
+def _parse(row: dict[str, str]) -> SavedImage | None:
+    try:
+        return SavedImage(**{name: kind(row[name]) for name, kind in _TYPES.items()})  # type: ignore[operator]
+    except (KeyError, TypeError, ValueError):
+        return None

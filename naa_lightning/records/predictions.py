@@ -1,0 +1,51 @@
+"""What each target predicted for each image."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from naa_lightning.records.whole_file import write_whole
+
+FILE_NAME = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A row of `predictions.parquet`: one target's answers for one image.
+
+    Args:
+        target: The target's name.
+        id: The image's row in the data set's own order.
+        file: Of the adversarial image, relative to `adversarial/`.
+        label: The true class.
+        clean_prediction: Class predicted for the clean image.
+        clean_confidence: Its softmax probability.
+        adversarial_prediction: Class predicted for the adversarial image, as reloaded from its file.
+        adversarial_confidence: Its softmax probability.
+    """
+
+    target: str
+    id: int
+    file: str
+    label: int
+    clean_prediction: int
+    clean_confidence: float
+    adversarial_prediction: int
+    adversarial_confidence: float
+
+
+def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
+    """Write predictions to `predictions.parquet` in a run's folder and return its path."""
+    path = folder / FILE_NAME
+    content = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions]), content)
+    write_whole(path, content.getvalue().to_pybytes())
+    return path
+
+
+def read_predictions(folder: Path) -> list[Prediction]:
+    """Read what `write_predictions` wrote."""
+    return [Prediction(**row) for row in pq.read_table(folder / FILE_NAME).to_pylist()]

@@ -1,0 +1,54 @@
+"""Mirroring a finished run's files to its loggers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from naa_lightning.report.results import RATES, read_results
+
+
+def log_run(loggers: Sequence[Logger], folder: Path) -> None:
+    """Log a run's results and figures, read from its folder.
+
+    Names: `target/<name>/<rate>`, `black_box_mean/<rate>`, `attribution/<statistic>`, `cost/<figure>`.
+    """
+    results = read_results(folder)
+    metrics = dict(_metrics(results))
+    for logger in loggers:
+        logger.log_hyperparams(results["config"])
+        logger.log_metrics(metrics)
+        if isinstance(logger, WandbLogger):
+            _log_media(logger, results, sorted((folder / "figures").glob("*.png")))
+        logger.save()
+
+
+def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, target in results["targets"].items():
+        for rate in RATES:
+            if target[rate]["value"] is not None:
+                yield f"target/{name}/{rate}", target[rate]["value"]
+    for section in ("black_box_mean", "attribution", "cost"):
+        for name, value in (results[section] or {}).items():
+            if isinstance(value, int | float):
+                yield f"{section}/{name}", value
+
+
+def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
+    columns: list[str | int] = [
+        "target",
+        "role",
+        "images",
+        *(f"{rate}{bound}" for rate in RATES for bound in ("", "_low", "_high")),
+    ]
+    rows: list[Any] = [
+        [name, target["role"], results["images"]]
+        + [target[rate][bound] for rate in RATES for bound in ("value", "low", "high")]
+        for name, target in results["targets"].items()
+    ]
+    media: dict[str, Any] = {"targets": wandb.Table(columns=columns, data=rows)}
+    if figures:
+        media["panel"] = [wandb.Image(str(figure), caption=figure.stem) for figure in figures]
+    logger.experiment.log(media)

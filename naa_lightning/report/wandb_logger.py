@@ -1,0 +1,50 @@
+"""A W&B logger that never asks, never waits and keeps its files in the run's folder."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import wandb
+from pytorch_lightning.loggers import WandbLogger
+
+from naa_lightning.models.reachable import reachable
+
+log = logging.getLogger(__name__)
+
+
+def wandb_logger(
+    *, project: str, name: str, group: str | None, tags: Sequence[str], save_dir: str, mode: str | None = None
+) -> WandbLogger:
+    """Make a logger that writes below `save_dir`.
+
+    Args:
+        project: W&B project.
+        name: Of the run.
+        group: Of the runs it belongs to.
+        tags: Of the run.
+        save_dir: The run's folder.
+        mode: "online" or "offline"; None: online where W&B has a key and answers, else offline.
+    """
+    folder = Path(save_dir) / "wandb"
+    folder.mkdir(parents=True, exist_ok=True)
+    for variable in ("DATA", "CACHE", "ARTIFACT"):
+        os.environ[f"WANDB_{variable}_DIR"] = str(folder / variable.lower())
+    os.environ.setdefault("WANDB_SILENT", "true")
+    return WandbLogger(
+        project=project, name=name, group=group, tags=list(tags), save_dir=save_dir, mode=mode or _mode(save_dir)
+    )
+
+
+def _mode(save_dir: str) -> str:
+    if asked := os.environ.get("WANDB_MODE"):
+        return asked
+    later = f"W&B logs offline: %s; to upload later: wandb sync {save_dir}/wandb/offline-run-*"
+    if not wandb.login(prompt=False, verify=False):
+        log.info(later, "there is no API key")
+        return "offline"
+    server = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+    if not reachable(server):
+        log.info(later, f"{server} is out of reach")
+        return "offline"
+    return "online"
