@@ -10,9 +10,13 @@ from naa_lightning.entry import launch, one_line_errors
 def main(config: DictConfig) -> float | None:
     """Run one job; a sweep optimises what it returns, the mean black-box success rate."""
     with one_line_errors():
-        from naa_lightning.run import attack  # noqa: PLC0415 - heavy: not before the configuration is composed
+        # Loaded step by step: most takes seconds, and a mistake is told before.
+        from naa_lightning.composition import compose_attack_run  # noqa: PLC0415
 
-        return attack(config)
+        experiment = compose_attack_run(config)
+        from naa_lightning.run import run_attack  # noqa: PLC0415
+
+        return run_attack(experiment)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,13 @@ from naa_lightning.entry import launch, one_line_errors
 def main(config: DictConfig) -> float:
     """Run one job; a sweep optimises what it returns, the accuracy on held-out images."""
     with one_line_errors():
-        from naa_lightning.run import train_classifier  # noqa: PLC0415 - heavy: not before the configuration is composed
+        # Loaded step by step: most takes seconds, and a mistake is told before.
+        from naa_lightning.composition import compose_training_run  # noqa: PLC0415
 
-        return train_classifier(config)
+        experiment = compose_training_run(config)
+        from naa_lightning.run import run_training  # noqa: PLC0415
+
+        return run_training(experiment)
 
 
 if __name__ == "__main__":

@@ -58,16 +58,14 @@ class ExtrasNode:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportNode:
-    """`report`: which images are shown, and how."""
+    """`report`: what is shown."""
 
     __pydantic_config__ = _STRICT_KEYS
 
     panel_images: int
-    amplification: float
 
     def __post_init__(self) -> None:
         _at_least("report.panel_images", self.panel_images, 0)
-        _at_least("report.amplification", self.amplification, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +185,17 @@ def build_target(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
     except InstantiationException as error:
         reason = error.__cause__ or error
         raise UserError(f"{key}: {str(reason).splitlines()[0]}") from error
+
+
+def expect(kind: type[T], value: Any, key: str) -> T:
+    """Return what `build_target` built if it is of a kind.
+
+    Raises:
+        UserError: It is not.
+    """
+    if not isinstance(value, kind):
+        raise UserError(f"{key}._target_ must build a {kind.__name__}, it builds a {type(value).__name__}")
+    return value
 
 
 def _explain(error: ValidationError, key: str, target: Any) -> str:

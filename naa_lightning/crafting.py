@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
 from naa_lightning.attack_module import AttackModule
 from naa_lightning.callbacks import AdversarialWriter
-from naa_lightning.composition import Experiment, make_trainer
-from naa_lightning.config import AttackRun
-from naa_lightning.models import ModelSource, TrainedModel
+from naa_lightning.composition import AttackExperiment
+from naa_lightning.data import ImageDataModule
+from naa_lightning.models import TrainedModel
 from naa_lightning.records import Manifest, SavedImage, claim_folder
+from naa_lightning.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
@@ -44,23 +45,33 @@ class Crafting:
     peak_memory_bytes: int
 
 
-def craft(run: AttackRun, experiment: Experiment, loggers: Sequence[Logger]) -> Crafting:
+def craft(
+    experiment: AttackExperiment, data: ImageDataModule, callbacks: Sequence[Callback], loggers: Sequence[Logger]
+) -> Crafting:
     """Craft the images of the data set that the run's folder lacks.
 
     Raises:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
-    run_dir = Path(run.paths.run_dir)
-    claim_folder(run_dir, identity(run, experiment.surrogate))
+    run_dir = Path(experiment.run.paths.run_dir)
+    claim_folder(run_dir, identity(experiment))
     manifest = Manifest(run_dir / "adversarial")
-    records = experiment.data.images.records
+    records = data.images.records
     before = manifest.repair(records)
     missing = [record.id for record in records if record.id not in before]
     writer = AdversarialWriter(manifest, records)
-    trainer = make_trainer(run.trainer, callbacks=[*experiment.callbacks, writer], loggers=loggers)
+    trainer = make_trainer(experiment.run.trainer, callbacks=[*callbacks, writer], loggers=loggers)
     if missing:
+        module = AttackModule(
+            surrogate=experiment.surrogate.build(),
+            attack=experiment.attack,
+            seed=experiment.run.seed,
+            batch_size=data.batch_size,
+            title=f"crafting {experiment.run.attack.name} on {experiment.surrogate.name}",
+        )
         log.info("crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), run_dir)
-        _predict(run, experiment, trainer, missing)
+        data.only(missing)
+        trainer.predict(module, datamodule=data, return_predictions=False)
     saved = manifest.read()
     return Crafting(
         folder=manifest.folder,
@@ -71,8 +82,9 @@ def craft(run: AttackRun, experiment: Experiment, loggers: Sequence[Logger]) -> 
     )
 
 
-def identity(run: AttackRun, surrogate: ModelSource) -> dict[str, Any]:
+def identity(experiment: AttackExperiment) -> dict[str, Any]:
     """Return all that an adversarial image depends on: the same identity, the same bytes."""
+    run, surrogate = experiment.run, experiment.surrogate
     weights = surrogate.weights_path if isinstance(surrogate, TrainedModel) else surrogate.weights
     return {
         "seed": run.seed,
@@ -82,18 +94,6 @@ def identity(run: AttackRun, surrogate: ModelSource) -> dict[str, Any]:
         "data": {k: v for k, v in run.data.items() if k not in _IRRELEVANT},
         "precision": run.trainer.get("precision"),
     }
-
-
-def _predict(run: AttackRun, experiment: Experiment, trainer: Trainer, missing: Sequence[int]) -> None:
-    module = AttackModule(
-        surrogate=experiment.surrogate.build(),
-        attack=experiment.attack,
-        seed=run.seed,
-        batch_size=experiment.data.batch_size,
-        title=f"crafting {run.attack.name} on {experiment.surrogate.name}",
-    )
-    experiment.data.only(missing)
-    trainer.predict(module, datamodule=experiment.data, return_predictions=False)
 
 
 def _peak_memory(device: torch.device) -> int:

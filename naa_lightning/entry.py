@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,7 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
+        traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
         # A data loader's worker process wraps the message in a traceback; the message itself comes last.
         _end(str(error).rpartition("UserError: ")[2])
     except (HydraException, OmegaConfBaseException) as error:

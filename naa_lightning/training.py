@@ -9,15 +9,16 @@ from typing import Any
 
 from pytorch_lightning import Callback, seed_everything
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from safetensors.torch import save
 
 from naa_lightning.classifier_module import ClassifierModule, Training
-from naa_lightning.composition import make_trainer
-from naa_lightning.config import build, build_target
-from naa_lightning.data import ImageDataModule, check_labels
+from naa_lightning.config import build
+from naa_lightning.data import check_labels
 from naa_lightning.errors import UserError
 from naa_lightning.models import TrainedModel
 from naa_lightning.records.whole_file import write_whole
+from naa_lightning.trainer import make_data, make_trainer
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,10 @@ def train(
     """
     recipe = source.recipe
     training = build(Training, recipe.get("training", {}), f"{source.name}.recipe.training")
-    data = build_target(recipe.get("data", {}), f"{source.name}.recipe.data")
-    if not isinstance(data, ImageDataModule) or not hasattr(data, "train_dataloader"):
-        raise UserError(f"{source.name} cannot be trained on {recipe.get('data')}: it has no training images")
+    data = make_data(recipe.get("data", {}), f"{source.name}.recipe.data")
+    if not is_overridden("train_dataloader", data):
+        raise UserError(f"{source.name} cannot be trained on data={data.name}, which has no training images")
+    data.prepare_data()
     data.setup("fit")
     check_labels(data.images.records, source.num_classes)
     seed_everything(training.seed, workers=True, verbose=False)

@@ -1,8 +1,10 @@
-"""Classifiers: networks with their normalisation and attacked layer, and where they come from."""
+"""Classifiers: networks with their normalisation and attacked layer, and where they come from.
+
+`timm_model` and `torchvision_model` are not imported here, because their libraries take seconds to load.
+"""
 
 from naa_lightning.models.classifier import Classifier, frozen
-from naa_lightning.models.published import TimmModel, TorchvisionModel
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.trained import TrainedModel
 
-__all__ = ["Classifier", "ModelSource", "TimmModel", "TorchvisionModel", "TrainedModel", "frozen"]
+__all__ = ["Classifier", "ModelSource", "TrainedModel", "frozen"]

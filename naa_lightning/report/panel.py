@@ -12,9 +12,7 @@ from naa_lightning.evaluation import SavedPairs
 from naa_lightning.records import Prediction
 
 
-def draw_panels(
-    folder: Path, pairs: SavedPairs, predictions: Sequence[Prediction], *, count: int, amplification: float
-) -> None:
+def draw_panels(folder: Path, pairs: SavedPairs, predictions: Sequence[Prediction], *, count: int) -> None:
     """Draw the first `count` images' panels to `figures/panel-<id>.png` in a run's folder.
 
     Args:
@@ -22,44 +20,43 @@ def draw_panels(
         pairs: Clean and adversarial images.
         predictions: Every target's answers, the surrogate's first.
         count: How many images.
-        amplification: See `draw_panel`.
     """
     for index in range(min(count, len(pairs))):
         pair = pairs[index]
         image = int(pair["id"])
         rows = [row for row in predictions if row.id == image]
         path = folder / "figures" / f"panel-{image:05d}.png"
-        draw_panel(path, pair["clean"], pair["adversarial"], rows, amplification=amplification)
+        draw_panel(path, pair["clean"], pair["adversarial"], rows)
 
 
-def draw_panel(
-    path: Path, clean: Tensor, adversarial: Tensor, predictions: Sequence[Prediction], *, amplification: float
-) -> None:
-    """Draw one image's panel to a PNG file.
+def draw_panel(path: Path, clean: Tensor, adversarial: Tensor, predictions: Sequence[Prediction]) -> None:
+    """Draw one image's panel to a PNG file, the difference amplified to fill the range around mid-grey.
 
     Args:
         path: Of the file.
         clean: (3, H, W) in [0, 1].
         adversarial: As clean.
         predictions: Of all targets for this image, the surrogate's first.
-        amplification: The difference is shown times this, around mid-grey.
     """
     surrogate = predictions[0]
     fooled = sum(row.adversarial_prediction != row.label for row in predictions[1:])
-    difference = (0.5 + amplification * (adversarial - clean)).clamp(0, 1)
+    difference = adversarial - clean
+    largest = float(difference.abs().max())
+    amplification = 0.5 / largest if largest else 1.0
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(
         f"image {surrogate.id}, class {surrogate.label}: wrong on {fooled} of {len(predictions) - 1} black-box targets",
         fontsize=11,
     )
+    panels = (clean, adversarial, (0.5 + amplification * difference).clamp(0, 1))
     titles = (
         f"clean\n{surrogate.target}: class {surrogate.clean_prediction} ({surrogate.clean_confidence:.0%})",
         f"adversarial\n{surrogate.target}: class {surrogate.adversarial_prediction} "
         f"({surrogate.adversarial_confidence:.0%})",
-        f"difference x {amplification:g}\nlargest {round(float((adversarial - clean).abs().max()) * 255)}/255",
+        f"difference x {amplification:.3g}\nlargest {round(largest * 255)}/255",
     )
-    for axes, image, title in zip(figure.subplots(1, 3), (clean, adversarial, difference), titles, strict=True):
+    for axes, image, title in zip(figure.subplots(1, 3), panels, titles, strict=True):
         axes.imshow(np.asarray(image.permute(1, 2, 0)), interpolation="nearest")
         axes.set_title(title, fontsize=9)
         axes.set_axis_off()

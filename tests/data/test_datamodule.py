@@ -9,7 +9,10 @@ import torch
 from omegaconf import OmegaConf
 from pytorch_lightning import LightningModule, Trainer
 
-from naa_lightning.data import Batch, DigitsData, FolderData, ImageDataModule, ImageRecord, LabelledImages, Nips2017Data
+from naa_lightning.data import Batch, ImageDataModule, ImageRecord, LabelledImages
+from naa_lightning.data.digits import DigitsData
+from naa_lightning.data.folder import FolderData
+from naa_lightning.data.nips2017 import Nips2017Data
 from naa_lightning.errors import UserError
 
 

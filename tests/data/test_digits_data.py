@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from naa_lightning.data import DigitsData
+from naa_lightning.data.digits import DigitsData
 
 
 def train_ids(data: DigitsData) -> list[int]:

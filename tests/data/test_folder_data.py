@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from naa_lightning.data import FolderData, ImageRecord
+from naa_lightning.data import ImageRecord
+from naa_lightning.data.folder import FolderData
 from naa_lightning.errors import UserError
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from naa_lightning.data import ImageRecord, Nips2017Data, nips2017
+from naa_lightning.data import ImageRecord, nips2017
+from naa_lightning.data.nips2017 import Nips2017Data
 from naa_lightning.errors import UserError
 
 IDS = ("0011223344556677", "00aabbccddeeff00", "ff00000000000001")
