@@ -23,7 +23,7 @@ from naa_lightning.trainer import make_trainer
 log = logging.getLogger(__name__)
 
 # Of the data node: what does not change an image's result.
-_IRRELEVANT = {"limit", "num_workers", "download", "url"}
+_IRRELEVANT = {"limit", "num_workers", "cache", "download", "url"}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from naa_lightning.config import build
 from naa_lightning.data import check_labels
 from naa_lightning.errors import UserError
 from naa_lightning.models import TrainedModel
-from naa_lightning.records.whole_file import write_whole
 from naa_lightning.trainer import make_data, make_trainer
+from naa_lightning.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from naa_lightning.attack_module import CraftedBatch
 from naa_lightning.data import Batch, ImageRecord
 from naa_lightning.errors import UserError
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
-from naa_lightning.records.whole_file import write_whole
+from naa_lightning.whole_file import write_whole
 
 
 class AdversarialWriter(BasePredictionWriter):

@@ -1,22 +1,19 @@
 """Fetching a published data set: every file is checked before it is kept, and a broken-off download continues."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from http.client import HTTPException
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import NamedTuple
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 from tqdm import tqdm
 
 from naa_lightning.errors import UserError
+from naa_lightning.reachable import reachable
+from naa_lightning.whole_file import write_whole
 
-REACH_SECONDS = 6.0
 READ_SECONDS = 20.0
 THREADS = 8
 REMEDY = "connect to the network, name a local copy with data.root=PATH, or run experiment=digits, which needs no files"
@@ -51,9 +48,7 @@ def fetch_missing(url: str, destination: Path, files: Sequence[RemoteFile]) -> N
 
 
 def require_reachable(address: str, wanted: Path) -> None:
-    """Checks within `REACH_SECONDS` that a server answers, whatever its answer.
-
-    Name resolution heeds no timeout, so the request is left to a thread of its own.
+    """Check in a few seconds that a server answers, whatever its answer.
 
     Args:
         address: A file of the server.
@@ -62,24 +57,8 @@ def require_reachable(address: str, wanted: Path) -> None:
     Raises:
         UserError: It does not.
     """
-    outcome: SimpleQueue[str] = SimpleQueue()
-
-    def ask() -> None:
-        try:
-            urlopen(Request(address, method="HEAD"), timeout=READ_SECONDS).close()
-            outcome.put("")
-        except HTTPError:
-            outcome.put("")
-        except (OSError, HTTPException, ValueError) as error:
-            outcome.put(str(error) or type(error).__name__)
-
-    Thread(target=ask, daemon=True).start()
-    try:
-        failure = outcome.get(timeout=REACH_SECONDS)
-    except Empty:
-        failure = f"no answer within {REACH_SECONDS:g} s"
-    if failure:
-        raise UserError(f"{wanted} is missing and {address} cannot be reached ({failure}); {REMEDY}")
+    if not reachable(address):
+        raise UserError(f"{wanted} is missing and {address} is out of reach; {REMEDY}")
 
 
 def fetch(address: str) -> bytes:
@@ -97,18 +76,15 @@ def fetch(address: str) -> bytes:
 
 
 def save(path: Path, content: bytes) -> None:
-    """Writes a file, which under its own name is either whole or absent.
+    """Write a file whole.
 
     Raises:
         UserError: It cannot be written.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}); choose another folder with data.root=PATH") from error
+        raise UserError(f"{path} cannot be written ({error}); choose another folder with data.cache=PATH") from error
 
 
 def _fetch_checked(url: str, destination: Path, file: RemoteFile) -> None:

@@ -34,9 +34,10 @@ class Nips2017Data(ImageDataModule):
     - `labels.csv` with filename, label and perhaps targeted_label, which count from 0. An image's id is its row.
 
     Args:
-        root: Folder of the copy.
-        download: Fetch the NAA authors' copy if `root` holds none, and complete a copy that lists all 1,000 images by
-            ImageId but lacks files. Only the first `limit` images are fetched.
+        root: Folder of a local copy, which is left as it is; None for the copy in `cache`.
+        cache: Folder of a copy that is downloaded when it is first needed: the NAA authors' copy, of which only the
+            first `limit` images are fetched.
+        download: Whether `cache` may be filled; else only what it holds is used.
         url: Where `dataset/dev_dataset.csv` and `dataset/images/1.png` to `1000.png` are published.
         name: As in `ImageDataModule`.
         batch_size: As in `ImageDataModule`.
@@ -49,7 +50,8 @@ class Nips2017Data(ImageDataModule):
     def __init__(
         self,
         *,
-        root: str | Path,
+        cache: str | Path,
+        root: str | Path | None = None,
         download: bool = True,
         url: str = NAA_AUTHORS_COPY,
         name: str = "nips2017",
@@ -58,8 +60,8 @@ class Nips2017Data(ImageDataModule):
         limit: int | None = None,
     ) -> None:
         super().__init__(name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
-        self.root = Path(root).expanduser()
-        self.download = download
+        self.root = Path(cache if root is None else root).expanduser()
+        self.download = download and root is None
         self.url = url.rstrip("/")
 
     def prepare_data(self) -> None:
@@ -89,8 +91,8 @@ class Nips2017Data(ImageDataModule):
         """
         if not _holds_anything(self.root):
             raise UserError(
-                f"data.root={self.root} holds no copy of the NeurIPS 2017 images; name one with data.root=PATH, "
-                "fetch it with data.download=true, or run experiment=digits, which needs no files"
+                f"{self.root} holds no copy of the NeurIPS 2017 images; name one with data.root=PATH, fetch it with "
+                "data.root=null data.download=true, or run experiment=digits, which needs no files"
             )
         label_file, records = _list_copy(self.root)
         require_files(self.root, records[: self.limit], label_file)

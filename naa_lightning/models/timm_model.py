@@ -5,8 +5,8 @@ from huggingface_hub import constants, try_to_load_from_cache
 from timm.models import PretrainedCfg
 from torch import nn
 
-from naa_lightning.models.reachable import reachable
 from naa_lightning.models.source import ModelSource, Preprocessing, unreachable
+from naa_lightning.reachable import reachable
 
 
 class TimmModel(ModelSource):

@@ -6,8 +6,8 @@ import torch
 import torchvision
 from torch import nn
 
-from naa_lightning.models.reachable import reachable
 from naa_lightning.models.source import ModelSource, Preprocessing, unreachable
+from naa_lightning.reachable import reachable
 
 
 class TorchvisionModel(ModelSource):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from naa_lightning.errors import UserError
-from naa_lightning.records.whole_file import write_whole
+from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "crafting.json"
 

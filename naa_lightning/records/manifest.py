@@ -10,7 +10,7 @@ from pathlib import Path
 
 from naa_lightning.data import ImageRecord
 from naa_lightning.errors import UserError
-from naa_lightning.records.whole_file import write_whole
+from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "manifest.csv"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from naa_lightning.records.whole_file import write_whole
+from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "predictions.parquet"
 

@@ -15,7 +15,7 @@ from naa_lightning import __version__
 from naa_lightning.attribution import AttributionStatistics
 from naa_lightning.metrics import AttributionMetric, Rate, TransferMetric
 from naa_lightning.records import Prediction, SavedImage
-from naa_lightning.records.whole_file import write_whole
+from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "results.json"
 RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy")

@@ -8,7 +8,7 @@ from pathlib import Path
 import wandb
 from pytorch_lightning.loggers import WandbLogger
 
-from naa_lightning.models.reachable import reachable
+from naa_lightning.reachable import reachable
 
 log = logging.getLogger(__name__)
 

@@ -124,5 +124,5 @@ def test_configs_state_every_setting_and_its_default(kind: type[ImageDataModule]
     assert type(hydra.utils.instantiate(config.data)) is kind
     parameters = inspect.signature(kind).parameters
     assert set(parameters) == set(config.data) - {"_target_"}
-    for key in set(parameters) - {"root", "seed"}:
+    for key in set(parameters) - {"root", "cache", "seed"}:
         assert config.data[key] == parameters[key].default, key

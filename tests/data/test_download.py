@@ -1,12 +1,10 @@
 import hashlib
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from naa_lightning.data import download
 from naa_lightning.data.download import RemoteFile, fetch_missing
 from naa_lightning.errors import UserError
 
@@ -64,24 +62,13 @@ def test_no_server_is_told_at_once(tmp_path: Path, published: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        with pytest.raises(UserError, match=r"cannot be reached .*data\.root=PATH.*experiment=digits"):
+        with pytest.raises(UserError, match=r"is out of reach.*data\.root=PATH.*experiment=digits"):
             fetch_missing(url, tmp_path, listing(published))
 
 
-def test_a_silent_server_is_given_up(tmp_path: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "REACH_SECONDS", 0.3)
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        started = time.monotonic()
-        with pytest.raises(UserError, match=r"no answer within 0\.3 s"):
-            fetch_missing(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path, listing(published))
-        assert time.monotonic() - started < 2
-
-
 def test_a_malformed_url_and_an_unwritable_folder(tmp_path: Path, published: Path, serve: Serve) -> None:
-    with pytest.raises(UserError, match=r"nowhere/0\.bin cannot be reached \(unknown url type"):
+    with pytest.raises(UserError, match=r"nowhere/0\.bin is out of reach"):
         fetch_missing("nowhere", tmp_path, listing(published))
     (tmp_path / "file").write_text("a file, not a folder")
-    with pytest.raises(UserError, match=r"cannot be written .*data\.root=PATH"):
+    with pytest.raises(UserError, match=r"cannot be written .*data\.cache=PATH"):
         fetch_missing(serve(published), tmp_path / "file", listing(published))

@@ -57,7 +57,7 @@ def with_labels_csv(root: Path, images: str = "images") -> Path:
 
 
 def loaded(root: Path, limit: int | None = None) -> Nips2017Data:
-    data = Nips2017Data(root=root, download=False, num_workers=0, limit=limit)
+    data = Nips2017Data(cache="unused", root=root, num_workers=0, limit=limit)
     data.setup("predict")
     return data
 
@@ -125,9 +125,11 @@ def test_mistakes_in_label_files_are_named(tmp_path: Path) -> None:
 
 
 def test_no_copy_and_no_download(tmp_path: Path) -> None:
-    data = Nips2017Data(root=tmp_path / "absent", download=False)
+    data = Nips2017Data(cache=tmp_path / "absent", download=False)
     data.prepare_data()
-    with pytest.raises(UserError, match=r"data\.root=.*absent holds no copy .*data\.download=true.*experiment=digits"):
+    with pytest.raises(
+        UserError, match=r"absent holds no copy .*data\.root=PATH.*data\.download=true"
+    ):
         data.setup("predict")
 
 
@@ -143,7 +145,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def prepared(root: Path, url: str, limit: int | None = None) -> Nips2017Data:
-    data = Nips2017Data(root=root, url=url, num_workers=0, limit=limit)
+    data = Nips2017Data(cache=root, url=url, num_workers=0, limit=limit)
     data.prepare_data()
     data.setup("predict")
     return data
@@ -166,6 +168,9 @@ def test_a_local_copy_is_completed_but_a_selection_is_left_alone(
     root = competition(tmp_path / "full")
     (root / "images" / f"{IDS[2]}.png").unlink()
     assert len(prepared(root, url).images) == 3
+    (root / "images" / f"{IDS[1]}.png").unlink()
+    with pytest.raises(UserError, match=f"row 2: images/{IDS[1]}.png is missing"):
+        loaded(root)
     selection = with_labels_csv(tmp_path / "selection")
     (selection / "labels.csv").write_text(f"filename,label\n{IDS[0]}.png,1\n{IDS[2]}.png,1\n")
     (selection / "images" / f"{IDS[2]}.png").unlink()
@@ -182,7 +187,7 @@ def test_a_site_with_another_list_is_refused(published: Path, serve: Callable[[P
 
 
 def test_an_unreachable_site_names_the_remedies(tmp_path: Path) -> None:
-    message = r"root/dev_dataset\.csv is missing and .* cannot be reached .*data\.root=PATH.*experiment=digits"
+    message = r"root/dev_dataset\.csv is missing and .* is out of reach.*data\.root=PATH.*experiment=digits"
     with pytest.raises(UserError, match=message):
         prepared(tmp_path / "root", "http://127.0.0.1:1")
 

@@ -1,6 +1,5 @@
 """Whether a host can be reached, found out in bounded time."""
 
-import socket
 from functools import cache
 from threading import Thread
 from urllib.error import HTTPError
@@ -26,7 +25,7 @@ def reachable(url: str, seconds: float = 3.0) -> bool:
                 answers.append(True)
         except HTTPError:
             answers.append(True)
-        except (OSError, socket.gaierror):
+        except (OSError, ValueError):  # ValueError: no URL at all
             answers.append(False)
 
     thread = Thread(target=ask, daemon=True)
