@@ -1,6 +1,7 @@
 """Crafting as a LightningModule's predict step."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,17 +32,23 @@ class CraftedBatch:
     attribution: AttributionStatistics | None
 
 
+# On a CPU, passes of this many pixels are as fast per image as larger ones.
+CPU_PASS_PIXELS = 8192
+
+
 class AttackModule(LightningModule):
     """Crafts adversarial images on a surrogate.
 
-    Every batch is padded to one size, because convolutions are bit-equal at one batch size whatever the neighbours:
-    an image's result does not depend on which others were left for its batch.
+    Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
+    At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
+    one size: on a CPU a fixed one, elsewhere the batch's. An image's result then depends neither on which others were
+    left for its batch nor, on a CPU, on the batch size.
 
     Args:
         surrogate: The white-box classifier.
         attack: What is run on it.
         seed: Of every random draw.
-        batch_size: To which batches are padded.
+        batch_size: Of full batches.
         title: What progress bars call the work.
     """
 
@@ -56,8 +63,26 @@ class AttackModule(LightningModule):
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
         """Craft one batch of images in [0, 1]."""
         start = time.perf_counter()
-        count = len(batch["image"])
-        images, labels, ids = (_pad(batch[key], self.batch_size) for key in ("image", "label", "id"))
+        size = self._pass_size(batch["image"])
+        columns = (torch.split(batch[key], size) for key in ("image", "label", "id"))
+        passes = [self._craft(images, labels, ids, size) for images, labels, ids in zip(*columns, strict=True)]
+        return CraftedBatch(
+            images=torch.cat([images for images, _, _ in passes]),
+            seconds=time.perf_counter() - start,
+            gradient_evaluations=passes[0][1],
+            attribution=_join([attribution for _, _, attribution in passes]),
+        )
+
+    def _pass_size(self, images: Tensor) -> int:
+        if images.device.type != "cpu":
+            return self.batch_size
+        return max(1, CPU_PASS_PIXELS // (images.shape[2] * images.shape[3]))
+
+    def _craft(
+        self, images: Tensor, labels: Tensor, ids: Tensor, size: int
+    ) -> tuple[Tensor, int, AttributionStatistics | None]:
+        count = len(images)
+        images, labels, ids = (_pad(values, size) for values in (images, labels, ids))
         # Lightning predicts without autograd.
         with torch.enable_grad():
             crafted = self.attack(self.surrogate, images, labels, SeededDraws(self.seed, ids.tolist()))
@@ -67,10 +92,17 @@ class AttackModule(LightningModule):
                 attribution = attribution_statistics(self.surrogate, images, labels, crafted.path_gradient)
             attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
-        return CraftedBatch(quantised, time.perf_counter() - start, crafted.gradient_evaluations, attribution)
+        return quantised, crafted.gradient_evaluations, attribution
 
 
 def _pad(values: Tensor, size: int) -> Tensor:
     """Repeat the last of (B, ...) values until there are `size`."""
     last = values[-1:].expand(size - len(values), *values.shape[1:])
     return torch.cat([values, last])
+
+
+def _join(parts: Sequence[AttributionStatistics | None]) -> AttributionStatistics | None:
+    known = [vars(part) for part in parts if part is not None]
+    if not known:
+        return None
+    return AttributionStatistics(**{name: torch.cat([part[name] for part in known]) for name in known[0]})

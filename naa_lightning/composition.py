@@ -53,8 +53,8 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
     Raises:
         UserError: A key or value is refused, or a model's weights cannot be had.
     """
-    run = validated(AttackRun, _plain_values(config))
-    attack = _compose_attack(run.attack)
+    run = validated(AttackRun, plain_values(config))
+    attack = compose_attack(run.attack)
     surrogate = _model_source(run.surrogate, "surrogate")
     targets = [_model_source(node, f"targets.{key}") for key, node in run.targets.items()]
     experiment = AttackExperiment(
@@ -74,7 +74,7 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
     Raises:
         UserError: A key or value is refused, or the model is none that this project trains.
     """
-    run = validated(TrainRun, _plain_values(config))
+    run = validated(TrainRun, plain_values(config))
     source = _model_source(run.surrogate, "surrogate")
     if not isinstance(source, TrainedModel):
         raise UserError(
@@ -85,7 +85,12 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
     return TrainingExperiment(run, replace(source, recipe={"training": run.training, "data": run.data}))
 
 
-def _plain_values(config: DictConfig) -> Node:
+def plain_values(config: DictConfig) -> Node:
+    """Resolve a composed configuration to plain values.
+
+    Raises:
+        omegaconf.errors.OmegaConfBaseException: A value is missing or an interpolation fails.
+    """
     values: Node = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     return values
 
@@ -94,7 +99,12 @@ def _model_source(node: Mapping[str, Any], key: str) -> ModelSource:
     return expect(ModelSource, build_target(node, key), key)  # type: ignore[type-abstract]
 
 
-def _compose_attack(node: AttackNode) -> Attack:
+def compose_attack(node: AttackNode) -> Attack:
+    """Join an attack's parts.
+
+    Raises:
+        UserError: A part refuses its configuration.
+    """
     return Attack(
         objective=build_target(node.objective, "attack.objective"),
         update=build_target(node.update, "attack.update"),

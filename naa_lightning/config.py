@@ -201,12 +201,11 @@ def expect(kind: type[T], value: Any, key: str) -> T:
 def _explain(error: ValidationError, key: str, target: Any) -> str:
     sentences = []
     for problem in error.errors():
-        *parents, name = [str(part) for part in problem["loc"]]
-        where = ".".join(filter(None, [key, *parents]))
-        full = f"{where}.{name}" if where else name
+        *parents, name = [str(part) for part in problem["loc"]] or [""]
+        full = ".".join(filter(None, [key, *parents, name]))
         if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
             close = get_close_matches(name, _options(target, parents), n=1)
-            remedy = f"; did you mean {close[0]}?" if close else f" of {', '.join(_options(target, parents))}"
+            remedy = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(_options(target, parents))}"
             sentences.append(f"there is no option {full}{remedy}")
         elif problem["type"] in {"missing", "missing_keyword_only_argument"}:
             sentences.append(f"{full} must be given")

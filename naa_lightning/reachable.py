@@ -1,6 +1,7 @@
 """Whether a host can be reached, found out in bounded time."""
 
 from functools import cache
+from http.client import HTTPException
 from threading import Thread
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -25,7 +26,7 @@ def reachable(url: str, seconds: float = 3.0) -> bool:
                 answers.append(True)
         except HTTPError:
             answers.append(True)
-        except (OSError, ValueError):  # ValueError: no URL at all
+        except (OSError, ValueError, HTTPException):  # ValueError: no URL at all
             answers.append(False)
 
     thread = Thread(target=ask, daemon=True)

@@ -41,3 +41,9 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs the development files {name}")
     return path
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where this test run keeps the trained digits networks: an override for `tests.experiments.attack`."""
+    return f"paths.models_dir={tmp_path_factory.mktemp('models')}"

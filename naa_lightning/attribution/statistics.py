@@ -10,7 +10,7 @@ from naa_lightning.models import Classifier
 
 @dataclass(frozen=True)
 class AttributionStatistics:
-    """Statistics of neuron attributions A over one layer, each (B,).
+    """Statistics of neuron attributions A over one layer, each (B,); both shares are NaN where A is zero throughout.
 
     Args:
         positive_share: Sum of the positive attributions over the sum of all absolute ones.
@@ -40,13 +40,11 @@ def attribution_statistics(
     features, logits = surrogate.features_and_logits(images)
     black_features, black_logits = surrogate.features_and_logits(torch.zeros_like(images[:1]))
     attribution = ((features - black_features) * path_gradient).flatten(1)
-    tiny = torch.finfo(attribution.dtype).tiny
-    magnitude = attribution.abs().sum(1).clamp_min(tiny)
-    shares = attribution / magnitude[:, None]
+    shares = attribution / attribution.abs().sum(1, keepdim=True)
     probability = logits.softmax(1).gather(1, labels[:, None]).squeeze(1)
     return AttributionStatistics(
         positive_share=shares.clamp_min(0).sum(1),
-        participation=1 / (attribution.shape[1] * shares.square().sum(1)).clamp_min(tiny),
+        participation=1 / (attribution.shape[1] * shares.square().sum(1)),
         attributed=attribution.sum(1),
         explained=probability - black_logits.softmax(1)[0, labels],
     )

@@ -1,6 +1,6 @@
 """Attribution statistics over many images."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from naa_lightning.attribution import AttributionStatistics
 
 @dataclass
 class AttributionSummary:
-    """Means over images; see `AttributionStatistics`.
+    """Means over the images that have attribution; see `AttributionStatistics`.
 
     Args:
         positive_share: Mean share of positive attribution.
@@ -54,7 +54,8 @@ class AttributionMetric(Metric):
 
     def update(self, statistics: AttributionStatistics) -> None:
         """Add a batch."""
-        wide = AttributionStatistics(**{name: value.double() for name, value in asdict(statistics).items()})
+        attributed = ~statistics.positive_share.isnan()
+        wide = AttributionStatistics(**{name: value[attributed].double() for name, value in vars(statistics).items()})
         self.images += len(wide.explained)
         self.positive_share += wide.positive_share.sum()
         self.participation += wide.participation.sum()

@@ -78,7 +78,7 @@ class TransferMetric(Metric):
 
     def compute(self) -> TransferRates:
         """Return the rates over all images seen."""
-        if not self.seen:
+        if len(self.seen) == 0:
             return transfer_rates(*torch.empty(3, 0, dtype=torch.long))
         rows = torch.unique(dim_zero_cat(self.seen), dim=0)
         first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)

@@ -57,7 +57,7 @@ def _network(stem: nn.Module, middle: nn.Module, top: nn.Module, width: int, num
 def plain(num_classes: int) -> nn.Module:
     """Stacked 3 x 3 convolutions with pooling, as in VGG."""
     return _network(
-        stem=nn.Sequential(_conv(3, 16), _conv(16, 16), nn.MaxPool2d(2)),
+        stem=nn.Sequential(_conv(3, 16), _conv(16, 16), nn.AvgPool2d(2)),
         middle=nn.Sequential(_conv(16, 32), _conv(32, 32)),
         top=nn.Sequential(nn.MaxPool2d(2), _conv(32, 64), nn.MaxPool2d(2), _conv(64, 64)),
         width=64,

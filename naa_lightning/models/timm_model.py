@@ -15,9 +15,9 @@ class TimmModel(ModelSource):
     def __post_init__(self) -> None:
         """Check the architecture's name."""
         super().__post_init__()
-        if not timm.is_model(self.architecture) or timm.get_pretrained_cfg(self.architecture) is None:
+        if self.architecture not in timm.list_models(pretrained=True):
             close = timm.list_models(f"*{self.architecture.split('.')[0]}*", pretrained=True)[:5]
-            raise ValueError(f"timm has no model {self.architecture!r}; similar are {', '.join(close) or 'none'}")
+            raise ValueError(f"timm has no weights {self.architecture!r}; similar are {', '.join(close) or 'none'}")
 
     def network(self, *, pretrained: bool) -> nn.Module:
         """Create the network."""

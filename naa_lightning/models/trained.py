@@ -23,7 +23,7 @@ class TrainedModel(ModelSource):
     Args:
         models_dir: Where trained weights are kept.
         recipe: All that the weights depend on besides the network: the training's settings and its data. A digest
-            of both is part of the weights' file name, so that another recipe never finds these weights.
+            of network and recipe is part of the weights' file name, so that others never find these weights.
 
     Raises:
         ValueError: The architecture is unknown, or mean, std and input size are not all given.
@@ -45,8 +45,8 @@ class TrainedModel(ModelSource):
         """The file that holds the weights, or will hold them once they are trained."""
         if self.weights is not None:
             return Path(self.weights)
-        preprocessing = [self.mean, self.std, self.input_size]
-        made_of = [self.architecture, self.num_classes, preprocessing, self.recipe]
+        network = repr(self.network(pretrained=False))
+        made_of = [network, self.mean, self.std, self.input_size, self.recipe]
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
         return Path(self.models_dir) / f"{self.name}-{digest[:12]}.safetensors"
 

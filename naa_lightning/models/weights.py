@@ -3,10 +3,8 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -14,6 +12,8 @@ from naa_lightning.errors import UserError
 
 # torchvision's published DenseNet files write `denselayer1.norm.1` for what the network calls `denselayer1.norm1`
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
+# how many batches a normalisation has seen: old files lack it, and evaluation does not need it
+_COUNTER = ".num_batches_tracked"
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -32,7 +32,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     state = _read(path)
     expected = network.state_dict()
     differences = [
-        _some("missing", [key for key in expected if key not in state]),
+        _some("missing", [key for key in expected if key not in state and not key.endswith(_COUNTER)]),
         _some("unexpected", [key for key in state if key not in expected]),
         _some(
             "of another shape",
@@ -45,7 +45,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     ]
     if any(differences):
         raise UserError(f"the weights in {path} do not fit: {'; '.join(filter(None, differences))}")
-    network.load_state_dict(state)
+    network.load_state_dict(expected | state)
 
 
 def check_weights_file(path: Path) -> None:
@@ -63,16 +63,18 @@ def check_weights_file(path: Path) -> None:
         raise UserError(f"there is no weights file {path}; correct `weights` or leave it out")
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # a damaged file can fail in any way
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise UserError(f"the weights file {path} cannot be read as tensors only: {reason}") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise UserError(f"the weights file {path} holds no state dict")
     return {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
 

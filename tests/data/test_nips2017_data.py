@@ -127,9 +127,7 @@ def test_mistakes_in_label_files_are_named(tmp_path: Path) -> None:
 def test_no_copy_and_no_download(tmp_path: Path) -> None:
     data = Nips2017Data(cache=tmp_path / "absent", download=False)
     data.prepare_data()
-    with pytest.raises(
-        UserError, match=r"absent holds no copy .*data\.root=PATH.*data\.download=true"
-    ):
+    with pytest.raises(UserError, match=r"absent holds no copy .*data\.root=PATH.*data\.download=true"):
         data.setup("predict")
 
 

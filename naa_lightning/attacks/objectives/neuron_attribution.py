@@ -1,5 +1,7 @@
 """The objective of NAA (Zhang et al., CVPR 2022, arXiv:2204.00008)."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -30,10 +32,10 @@ class NeuronAttribution:
     def __init__(self, *, path_points: int = 30, noise: float = 0.1, gamma: float = 1.0) -> None:
         if path_points < 1:
             raise ValueError(f"path_points must be at least 1, got {path_points}")
-        if noise < 0:
-            raise ValueError(f"noise must not be negative, got {noise}")
-        if gamma < 0:
-            raise ValueError(f"gamma must not be negative, got {gamma}")
+        if not 0 <= noise < math.inf:
+            raise ValueError(f"noise must be at least 0, got {noise}")
+        if not 0 <= gamma < math.inf:
+            raise ValueError(f"gamma must be at least 0, got {gamma}")
         self.path_points = path_points
         self.noise = noise
         self.gamma = gamma

@@ -1,5 +1,6 @@
 """The update of MI-FGSM (Dong et al., CVPR 2018)."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -21,8 +22,8 @@ class Momentum:
     """
 
     def __init__(self, *, decay: float = 1.0) -> None:
-        if decay < 0:
-            raise ValueError(f"decay must not be negative, got {decay}")
+        if not 0 <= decay < math.inf:
+            raise ValueError(f"decay must be at least 0, got {decay}")
         self.decay = decay
 
     def begin(self, budget: Budget) -> Callable[[Tensor], Tensor]:

@@ -1,0 +1,150 @@
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from naa_lightning.attacks import Attack, Budget, Momentum, NeuronAttribution
+from naa_lightning.draws import SeededDraws
+from naa_lightning.models import Classifier
+from tests.conftest import GoldenNetwork
+
+POINTS, NOISE = 5, 0.1
+DRAWS = SeededDraws(0, [0, 1, 2])
+LABELS = torch.tensor([0, 7, 3])
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.rand(3, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def adversarial(images: Tensor) -> Tensor:
+    return (images + 0.05 * torch.randn(images.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+
+
+def below(network: GoldenNetwork, images: Tensor) -> Tensor:
+    """The attacked layer's output, written out."""
+    features: Tensor = network.conv2(network.conv1((images - 0.5) / 0.5).relu()).relu()
+    return features
+
+
+def above(network: GoldenNetwork, features: Tensor) -> Tensor:
+    logits: Tensor = network.fc(network.conv3(features).relu().mean(dim=(2, 3)))
+    return logits
+
+
+def network_of(surrogate: Classifier) -> GoldenNetwork:
+    assert isinstance(surrogate.network, GoldenNetwork)
+    return surrogate.network
+
+
+def reference_gradient(network: GoldenNetwork, images: Tensor) -> Tensor:
+    """Equation 5, one image and one point after the other."""
+    result = []
+    for i in range(len(images)):
+        total = torch.zeros_like(below(network, images[:1]))
+        for point in range(POINTS):
+            noise = NOISE * DRAWS.normal("naa/noise", point, images)[i : i + 1]
+            features = below(network, (images[i : i + 1] + noise) * (1 - point / POINTS)).detach().requires_grad_()
+            probability = torch.softmax(above(network, features), dim=1)[0, LABELS[i]]
+            total += torch.autograd.grad(probability, features)[0]
+        result.append(total / POINTS)
+    return torch.cat(result)
+
+
+def reference_score(network: GoldenNetwork, images: Tensor, adversarial: Tensor, gamma: float) -> Tensor:
+    """Equation 9, neuron by neuron."""
+    weights = [gradient / gradient.square().sum().sqrt() for gradient in reference_gradient(network, images)]
+    black = below(network, torch.zeros_like(images[:1]))[0]
+    scores = []
+    for features, weight in zip(below(network, adversarial), weights, strict=True):
+        attribution = (features - black) * weight
+        positive = torch.where(attribution > 0, attribution, 0.0).sum()
+        negative = torch.where(attribution < 0, -attribution, 0.0).sum()
+        scores.append(-(positive - gamma * negative))
+    return torch.stack(scores)
+
+
+def objective(gamma: float = 1.0) -> NeuronAttribution:
+    return NeuronAttribution(path_points=POINTS, noise=NOISE, gamma=gamma)
+
+
+def image_gradient(scores: Tensor, images: Tensor) -> Tensor:
+    return torch.autograd.grad(scores.sum(), images)[0]
+
+
+def test_path_gradient_is_that_of_the_plain_network(tiny: Classifier, images: Tensor) -> None:
+    goal = objective().prepare(tiny, images, LABELS, DRAWS)
+    assert goal.path_gradient is not None
+    torch.testing.assert_close(goal.path_gradient, reference_gradient(network_of(tiny), images))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_score_is_equation_9(gamma: float, tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
+    goal = objective(gamma).prepare(tiny, images, LABELS, DRAWS)
+    torch.testing.assert_close(goal.score(adversarial), reference_score(network_of(tiny), images, adversarial, gamma))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_image_gradient_is_that_of_equation_9(
+    gamma: float, tiny: Classifier, images: Tensor, adversarial: Tensor
+) -> None:
+    goal = objective(gamma).prepare(tiny, images, LABELS, DRAWS)
+    adversarial.requires_grad_()
+    reference = reference_score(network_of(tiny), images, adversarial, gamma)
+    torch.testing.assert_close(
+        image_gradient(goal.score(adversarial), adversarial), image_gradient(reference, adversarial)
+    )
+
+
+def test_the_shortcut_at_gamma_1_differs_by_a_constant(tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
+    shortcut = objective().prepare(tiny, images, LABELS, DRAWS).score
+    general = objective(1 + 1e-12).prepare(tiny, images, LABELS, DRAWS).score
+    torch.testing.assert_close(shortcut(adversarial) - shortcut(images), general(adversarial) - general(images))
+
+
+def test_weights_do_not_follow_the_adversarial_image(tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
+    goal = objective().prepare(tiny, images, LABELS, DRAWS)
+    before = goal.score(images)
+    goal.score(adversarial)
+    assert torch.equal(goal.score(images), before)
+
+
+@pytest.mark.parametrize(("points", "steps"), [(1, 1), (4, 3), (30, 10)])
+def test_only_the_path_runs_above_the_layer(points: int, steps: int, tiny: Classifier, images: Tensor) -> None:
+    runs: Counter[str] = Counter()
+
+    def count(name: str) -> Any:
+        return lambda *_: runs.update([name])
+
+    for name in ("conv1", "middle", "conv3", "fc"):
+        tiny.network.get_submodule(name).register_forward_pre_hook(count(name))
+    attack = Attack(objective=NeuronAttribution(path_points=points), update=Momentum(), budget=Budget(steps=steps))
+    crafted = attack(tiny, images, LABELS, DRAWS)
+    assert runs == {"conv1": points + steps, "middle": points + steps, "conv3": points, "fc": points}
+    assert crafted.gradient_evaluations == points + steps
+
+
+def test_a_surrogate_without_a_layer_is_refused(images: Tensor) -> None:
+    surrogate = Classifier(nn.Flatten(), mean=[0.5] * 3, std=[0.5] * 3)
+    with pytest.raises(ValueError, match="names no attacked layer"):
+        objective().prepare(surrogate, images, LABELS, DRAWS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("path_points", 0, "path_points must be at least 1, got 0"),
+        ("path_points", -3, "path_points must be at least 1, got -3"),
+        ("noise", -0.1, r"noise must be at least 0, got -0\.1"),
+        ("gamma", -1.0, r"gamma must be at least 0, got -1\.0"),
+        ("noise", float("nan"), "noise"),
+        ("gamma", float("nan"), "gamma"),
+    ],
+)
+def test_values_out_of_range_are_refused(key: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NeuronAttribution(**{key: value})

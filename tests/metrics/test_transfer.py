@@ -1,0 +1,100 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, distributed
+from torch.multiprocessing.spawn import spawn
+
+from naa_lightning.metrics import Rate, TransferMetric, TransferRates, transfer_rates
+
+CLASSES = st.integers(0, 3)
+PREDICTIONS = st.lists(st.tuples(CLASSES, CLASSES, CLASSES), min_size=1, max_size=50)
+
+
+def columns(rows: list[tuple[int, ...]]) -> list[Tensor]:
+    return list(torch.tensor(rows).T)
+
+
+def counted(rows: list[tuple[int, int, int]]) -> TransferRates:
+    """Count one image after the other."""
+    fooled = wrong = correct = success = 0
+    for clean, adversarial, label in rows:
+        fooled += adversarial != clean
+        wrong += adversarial != label
+        correct += clean == label
+        success += clean == label and adversarial != label
+    total = len(rows)
+    return TransferRates(Rate(fooled, total), Rate(wrong, total), Rate(success, correct), Rate(correct, total))
+
+
+@given(rows=PREDICTIONS)
+def test_rates_are_counts(rows: list[tuple[int, int, int]]) -> None:
+    assert transfer_rates(*columns(list(rows))) == counted(rows)
+
+
+@given(rows=PREDICTIONS, data=st.data())
+def test_images_seen_again_are_counted_once(rows: list[tuple[int, int, int]], data: st.DataObject) -> None:
+    numbered = [(10 * i, *row) for i, row in enumerate(rows)]
+    again = data.draw(st.lists(st.sampled_from(numbered), min_size=1))
+    metric = TransferMetric()
+    for part in (numbered, again, numbered[:1]):
+        metric.update(*columns(list(part)))
+    assert metric.compute() == counted(rows)
+
+
+def test_equal_predictions_of_different_images_are_all_counted() -> None:
+    metric = TransferMetric()
+    metric.update(torch.arange(5), *torch.tensor([[1] * 5, [2] * 5, [1] * 5]))
+    assert metric.compute().error_rate == Rate(5, 5)
+
+
+def test_an_image_predicted_differently_on_two_devices_is_counted_once() -> None:
+    metric = TransferMetric()
+    metric.update(*columns([(0, 1, 2, 1), (1, 1, 1, 1)]))
+    metric.update(*columns([(0, 1, 3, 1)]))
+    assert metric.compute().fooling_rate == Rate(1, 2)
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_no_images_have_no_rates() -> None:
+    rates = TransferMetric().compute()
+    assert rates == counted([])
+    assert all(math.isnan(rate.value) for rate in vars(rates).values())
+
+
+def test_no_correct_image_has_no_success_rate() -> None:
+    rates = transfer_rates(*torch.tensor([[1, 2], [1, 3], [0, 0]]))
+    assert rates.success_rate == Rate(0, 0)
+    assert rates.error_rate == Rate(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("clean", "adversarial", "labels"),
+    [((3,), (2,), (3,)), ((3,), (3,), (1,)), ((3, 1), (3, 1), (3, 1)), ((), (), ()), ((1,), (3,), (3,))],
+)
+def test_wrong_shapes_are_refused(clean: tuple[int], adversarial: tuple[int], labels: tuple[int]) -> None:
+    with pytest.raises(ValueError, match=r"expected three tensors of one shape \(B,\), got \("):
+        transfer_rates(torch.zeros(clean), torch.zeros(adversarial), torch.zeros(labels))
+
+
+ROWS = [(i, i % 3, i % 2, i % 4) for i in range(11)]
+PARTS = [ROWS[:6], ROWS[5:]]  # image 5 is seen by both processes
+
+
+def count_one_part(rank: int, folder: Path) -> None:
+    distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+    metric = TransferMetric()
+    for row in PARTS[rank]:
+        metric.update(*columns([row]))
+    torch.save(vars(metric.compute()), folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_two_processes_agree_with_one(tmp_path: Path) -> None:
+    spawn(count_one_part, args=(tmp_path,), nprocs=2)  # type: ignore[no-untyped-call]
+    expected = counted([row[1:] for row in ROWS])
+    for rank in range(2):
+        assert TransferRates(**torch.load(tmp_path / f"{rank}.pt", weights_only=False)) == expected

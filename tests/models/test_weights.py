@@ -1,0 +1,197 @@
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from naa_lightning.errors import UserError
+from naa_lightning.models.weights import TORCH_SUFFIXES, load_weights
+
+State = dict[str, Tensor]
+
+
+def network(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+
+def as_safetensors(state: State, folder: Path) -> Path:
+    path = folder / "weights.safetensors"
+    save_file(state, path)
+    return path
+
+
+def as_state_dict(state: State, folder: Path) -> Path:
+    path = folder / "weights.pth"
+    torch.save(state, path)
+    return path
+
+
+def as_checkpoint(state: State, folder: Path) -> Path:
+    path = folder / "weights.ckpt"
+    torch.save({"epoch": 3, "state_dict": state}, path)
+    return path
+
+
+Write = Callable[[State, Path], Path]
+WRITERS: list[Write] = [as_safetensors, as_state_dict, as_checkpoint]
+
+
+def assert_same(loaded: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(loaded[key], value) for key, value in expected.items())
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_weights_are_loaded_exactly(write: Write, tmp_path: Path) -> None:
+    stored, loaded = network(0).state_dict(), network(1)
+    load_weights(loaded, write(stored, tmp_path))
+    assert_same(loaded.state_dict(), stored)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_half_precision_file_fills_a_single_precision_network(write: Write, tmp_path: Path) -> None:
+    stored, loaded = network(0).half().state_dict(), network(1)
+    load_weights(loaded, write(stored, tmp_path))
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    assert_same(
+        loaded.state_dict(),
+        {key: value.float() if value.is_floating_point() else value for key, value in stored.items()},
+    )
+
+
+class CreatesFile:
+    """Unpickling it creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("suffix", TORCH_SUFFIXES)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_code_in_a_file_does_not_run(zipped: bool, suffix: str, tmp_path: Path) -> None:
+    path, created = tmp_path / f"weights{suffix}", tmp_path / "created"
+    torch.save({"state_dict": CreatesFile(created)}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match="cannot be read as tensors only"):
+        load_weights(network(0), path)
+    assert not created.exists()
+    torch.load(path, weights_only=False)
+    assert created.exists(), "the file is as dangerous as the test needs"
+
+
+def test_a_pickled_module_is_refused(tmp_path: Path) -> None:
+    torch.save(network(0), tmp_path / "weights.pth")
+    with pytest.raises(UserError, match="cannot be read as tensors only"):
+        load_weights(network(0), tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "weights.pkl", "weights", "weights.safetensors.zip"])
+def test_another_kind_of_file_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(as_safetensors(network(0).state_dict(), tmp_path).read_bytes())
+    with pytest.raises(UserError, match=rf"{re.escape(name)} is refused: expected \.safetensors or \.pt"):
+        load_weights(network(0), tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["missing.safetensors", "missing.pth"])
+def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"there is no weights file .*{name}"):
+        load_weights(network(0), tmp_path / name)
+
+
+def test_a_folder_is_no_weights_file(tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").mkdir()
+    with pytest.raises(UserError, match="there is no weights file"):
+        load_weights(network(0), tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_truncated_file_is_refused(write: Write, share: float, tmp_path: Path) -> None:
+    path = write(network(0).state_dict(), tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match=rf"{path.name} cannot be read as tensors only: \S"):
+        load_weights(network(0), path)
+
+
+@pytest.mark.parametrize("content", [b"hello world", b"not found", bytes(range(100))])
+def test_a_file_of_something_else_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"weights\.pth cannot be read as tensors only: \S"):
+        load_weights(network(0), path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [torch.zeros(2), [torch.zeros(2)], {"epoch": 3}, {"state_dict": None}, {"state_dict": [1]}, {0: torch.zeros(2)}],
+)
+def test_a_file_without_a_state_dict_is_refused(content: Any, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match=r"weights\.pth holds no state dict"):
+        load_weights(network(0), tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"0.bias": None}, r"do not fit: 1 missing \(0\.bias\)$"),
+        ({"fc.weight": torch.zeros(2)}, r"do not fit: 1 unexpected \(fc\.weight\)$"),
+        ({"0.bias": torch.zeros(5)}, r"do not fit: 1 of another shape \(0\.bias \(5,\) instead of \(4,\)\)$"),
+        (
+            {"0.bias": None, "fc.weight": torch.zeros(2), "1.weight": torch.zeros(4, 1)},
+            r"1 missing \(0\.bias\); 1 unexpected \(fc\.weight\); 1 of another shape \(1\.weight \(4, 1\)",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(change: dict[str, Tensor | None], message: str, tmp_path: Path) -> None:
+    changed = {**network(0).state_dict(), **change}
+    path = as_safetensors({key: value for key, value in changed.items() if value is not None}, tmp_path)
+    loaded = network(1)
+    with pytest.raises(UserError, match=message):
+        load_weights(loaded, path)
+    assert_same(loaded.state_dict(), network(1).state_dict())
+
+
+def test_many_misfits_are_counted(tmp_path: Path) -> None:
+    path = as_safetensors({"a": torch.zeros(1)}, tmp_path)
+    with pytest.raises(UserError, match=r"6 missing \(0\.weight, 0\.bias, 1\.weight, \.\.\.\); 1 unexpected \(a\)"):
+        load_weights(network(0), path)
+
+
+@pytest.fixture(scope="module")
+def densenet() -> State:
+    """The state dict of a DenseNet whose layers all differ."""
+    torch.manual_seed(0)
+    state = torchvision.models.densenet121().state_dict()
+    return {key: torch.randn(value.shape) if value.is_floating_point() else value for key, value in state.items()}
+
+
+def old_names(state: State) -> State:
+    """Name the layers as torchvision's published DenseNet files do."""
+    return {re.sub(r"(denselayer\d+)\.(norm|conv)([12])\.", r"\1.\2.\3.", key): state[key] for key in state}
+
+
+def test_old_densenet_names_are_understood(densenet: State, tmp_path: Path) -> None:
+    old = old_names(densenet)
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    loaded = torchvision.models.densenet121()
+    load_weights(loaded, as_state_dict(old, tmp_path))
+    assert_same(loaded.state_dict(), densenet)
+
+
+def test_batch_norm_counts_may_be_missing_as_in_files_of_2017(densenet: State, tmp_path: Path) -> None:
+    """Torch counts batches since version 0.4.1; its own load_state_dict accepts older files as they are."""
+    old = {key: value for key, value in old_names(densenet).items() if not key.endswith("num_batches_tracked")}
+    loaded = torchvision.models.densenet121()
+    load_weights(loaded, as_state_dict(old, tmp_path))
+    assert_same({**loaded.state_dict(), **densenet}, loaded.state_dict())

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from naa_lightning.errors import UserError
+from naa_lightning.records import claim_folder
+
+IDENTITY = {"seed": 0, "attack": {"budget": {"eps": "16/255"}, "layers": [1, 2]}, "weights": None}
+
+
+def test_the_same_identity_is_welcome_again(tmp_path: Path) -> None:
+    claim_folder(tmp_path, IDENTITY)
+    claim_folder(tmp_path, IDENTITY | {"attack": {"budget": {"eps": "16/255"}, "layers": (1, 2)}})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "seed was 0, is 1"),
+        ({"attack": {"budget": {"eps": "8/255"}, "layers": [1, 2]}}, "attack.budget.eps was '16/255', is '8/255'"),
+        ({"weights": "abc"}, "weights was None, is 'abc'"),
+        ({"new": True}, "new was 'absent', is True"),
+    ],
+)
+def test_another_identity_is_refused_and_the_difference_named(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    claim_folder(tmp_path, IDENTITY)
+    with pytest.raises(UserError) as error:
+        claim_folder(tmp_path, IDENTITY | change)
+    assert message in str(error.value)
+    assert "choose another hydra.run.dir" in str(error.value)

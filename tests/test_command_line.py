@@ -1,0 +1,124 @@
+"""The programs as a user runs them, each in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.experiments import ROOT, adversarial_files
+
+DIGITS = ["experiment=digits", "data.limit=24", "data.batch_size=4"]
+NO_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9", "WANDB_BASE_URL": "http://127.0.0.1:9"}
+
+
+def start(program: str, *arguments: str, home: Path, **environment: str) -> subprocess.Popen[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB", "HF_", "XDG_"))}
+    return subprocess.Popen(
+        [sys.executable, program, *arguments],
+        cwd=ROOT,
+        env={**kept, "HOME": str(home), **NO_NETWORK, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["attack.budget.epss=1"], "error: Could not override 'attack.budget.epss'."),
+        (["surrogate=inception_v33"], "error: In 'attack': Could not find 'surrogate/inception_v33'"),
+        (["experiment=digits", "attack.budget.eps=-1"], "error: attack.budget: eps must be between 0 and 1 (for exam"),
+        (["surrogate=inception_v3"], "error: the weights of inception_v3 (inception_v3.tf_in1k) are not on this mach"),
+        (["experiment=digits", "hydra.run.dir=/dev/null/run"], "error: /dev/null/run: Not a directory"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_exit_code_1(arguments: list[str], message: str, tmp_path: Path) -> None:
+    where = [] if any("run.dir" in argument for argument in arguments) else [f"hydra.run.dir={tmp_path}/run"]
+    code, out, err = finish(start("attack.py", *arguments, *where, home=tmp_path))
+    assert (code, out) == (1, "")
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+
+
+def test_group_null_means_nothing_of_it(models_dir: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = [*DIGITS, "data.limit=4", "logger=null", "targets=null", models_dir, f"hydra.run.dir={folder}"]
+    code, out, err = finish(start("attack.py", *arguments, home=tmp_path))
+    assert (code, err) == (0, "")
+    assert out.rstrip().endswith(f"results: {folder}")
+    assert not (folder / "wandb").exists()
+
+
+def test_training_from_the_command_line(tmp_path: Path) -> None:
+    arguments = ["training.epochs=1", f"paths.models_dir={tmp_path}/models", f"hydra.run.dir={tmp_path}/run"]
+    code, out, _ = finish(start("train.py", "surrogate=digits_inception", *arguments, home=tmp_path))
+    assert code == 0
+    (weights,) = (tmp_path / "models").glob("digits_inception-*.safetensors")
+    assert out.rstrip().endswith(f"results: {weights}")
+    facts = json.loads(weights.with_suffix(".json").read_text())
+    assert 0.1 < facts["accuracy"] <= 1
+    assert facts["recipe"]["training"]["epochs"] == 1
+    assert "val/accuracy" in (tmp_path / "run" / "csv" / "metrics.csv").read_text()
+
+
+def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: str, tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "run"
+    home.mkdir()
+    arguments = [*DIGITS, models_dir, "tags=[a,b]", f"hydra.run.dir={folder}"]
+    code, out, err = finish(start("attack.py", *arguments, home=home))
+    assert (code, err) == (0, "")
+    assert "W&B logs offline: there is no API key" in out
+    assert not [path for path in home.rglob("*") if "wandb" in path.name]
+
+    (run,) = (folder / "wandb").glob("offline-run-*/*.wandb")
+    wandb = Path(sys.executable).with_name("wandb")
+    inspected = subprocess.run([wandb, "leet", "inspect", "--json", run], capture_output=True, text=True, check=True)
+    results = json.loads((folder / "results.json").read_text())
+    for name, target in results["targets"].items():
+        assert f"target/{name}/success_rate" in inspected.stdout
+        assert str(target["success_rate"]["value"]) in inspected.stdout
+    for name in ("attribution/positive_share", "attribution/completeness_gap", "cost/seconds_per_image", "panel"):
+        assert name in inspected.stdout
+    assert "digits_plain-naa-digits" in inspected.stdout
+
+
+def test_a_key_without_a_connection_does_not_wait(models_dir: str, tmp_path: Path) -> None:
+    arguments = [*DIGITS, "data.limit=4", "targets=null", models_dir, f"hydra.run.dir={tmp_path / 'run'}"]
+    began = time.monotonic()
+    code, out, _ = finish(start("attack.py", *arguments, home=tmp_path, WANDB_API_KEY="0" * 40))
+    assert code == 0
+    assert "W&B logs offline: http://127.0.0.1:9 is out of reach" in out
+    assert time.monotonic() - began < 60
+
+
+def test_killed_and_started_again_gives_the_same_bytes(models_dir: str, tmp_path: Path) -> None:
+    arguments = [*DIGITS, "logger=null", "targets=null", models_dir]
+    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
+    process = start("attack.py", *arguments, f"hydra.run.dir={killed}", home=tmp_path)
+    while len(adversarial_files(killed)) < 8:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert 8 <= len(adversarial_files(killed)) < 24
+    assert not (killed / "results.json").exists()
+    for folder in (killed, undisturbed):
+        code, _, err = finish(start("attack.py", *arguments, f"hydra.run.dir={folder}", home=tmp_path))
+        assert (code, err) == (0, "")
+    assert len(adversarial_files(killed)) == 24
+    assert adversarial_files(killed) == adversarial_files(undisturbed)
+    assert json.loads((killed / "results.json").read_text())["cost"]["images_crafted_now"] < 24
+    rows = (killed / "adversarial" / "manifest.csv").read_text().splitlines()[1:]
+    assert sorted(int(row.split(",")[0]) for row in rows) == [5 * index for index in range(24)]

@@ -1,0 +1,116 @@
+"""Every preset composes, and every mistake is told in the user's words."""
+
+import re
+
+import pytest
+
+from naa_lightning.attacks import Attack
+from naa_lightning.composition import compose_attack, plain_values
+from naa_lightning.config import AttackRun, TrainRun, build, build_target, validated
+from naa_lightning.errors import UserError
+from tests.experiments import ROOT, composed
+
+CONF = ROOT / "conf"
+
+
+def presets(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def attack_run(*overrides: str) -> AttackRun:
+    return validated(AttackRun, plain_values(composed(*overrides)))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        f"{group}={name}"
+        for group in ("surrogate", "attack", "targets", "data", "trainer", "logger", "callbacks", "experiment", "debug")
+        for name in presets(group)
+    ],
+)
+def test_every_preset_composes_and_is_valid(override: str) -> None:
+    run = attack_run(override, *(["data.root=somewhere"] if override == "data=folder" else []))
+    assert isinstance(compose_attack(run.attack), Attack)
+
+
+@pytest.mark.parametrize("name", [name for name in presets("surrogate") if name.startswith("digits")])
+def test_every_trainable_network_composes_for_training(name: str) -> None:
+    assert validated(TrainRun, plain_values(composed(f"surrogate={name}", program="train"))).task_name == "train"
+
+
+def test_published_numbers_of_naa() -> None:
+    attack = compose_attack(attack_run().attack)
+    assert (attack.budget.eps, attack.budget.steps) == (16 / 255, 10)
+    assert attack.budget.step_size == pytest.approx(1.6 / 255, rel=1e-12)
+    assert vars(attack.objective) == {"path_points": 30, "noise": 0.1, "gamma": 1.0}
+    assert vars(attack.update) == {"decay": 1.0}
+
+
+def test_eps_is_accepted_as_papers_write_it() -> None:
+    assert compose_attack(attack_run("attack.budget.eps=8/255").attack).budget.eps == 8 / 255
+
+
+def test_targets_take_over_the_surrogate_presets() -> None:
+    targets = attack_run("targets=digits", "targets.digits_plain.weights=w.safetensors").targets
+    assert list(targets) == ["digits_plain", "digits_residual", "digits_inception"]
+    assert targets["digits_plain"]["weights"] == "w.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+attack.budgets.eps=1", "there is no option attack.budgets; did you mean budget?"),
+        ("+sead=1", "there is no option sead; did you mean seed?"),
+        ("seed=-1", "seed must be at least 0, got -1"),
+        ("seed=abc", "seed must be a valid integer, unable to parse string as an integer, got 'abc'"),
+        ("report.panel_images=-1", "report.panel_images must be at least 0, got -1"),
+        ("+report.panels=3", "there is no option report.panels; did you mean panel_images?"),
+        ("+report.x=3", "there is no option report.x; there are panel_images"),
+        ("~attack.budget", "attack.budget must be given"),
+        ("extras.print_config=often", "extras.print_config must be a valid boolean"),
+    ],
+)
+def test_mistakes_in_the_run(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        attack_run(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("attack.budget.eps=-1", "attack.budget: eps must be between 0 and 1 (for example 16/255), got -1"),
+        ("attack.budget.eps=lots", "attack.budget: eps must be a number or a fraction such as 16/255, got 'lots'"),
+        ("attack.budget.steps=0", "attack.budget: steps must be at least 1, got 0"),
+        ("+attack.budget.epss=1", "there is no option attack.budget.epss; did you mean eps?"),
+        ("+attack.objective.gama=1", "there is no option attack.objective.gama; did you mean gamma?"),
+        ("attack.objective.gamma=-1", "attack.objective: gamma must be at least 0, got -1"),
+        ("attack.objective.path_points=many", "attack.objective.path_points must be a valid integer"),
+        ("attack.update.decay=null", "attack.update.decay must be a valid number, got None"),
+        ("~attack.update._target_", "attack.update must name what it builds in attack.update._target_"),
+        ("attack.update._target_=os.system", "attack.update._target_ must be in one of naa_lightning, "),
+        (
+            "attack.update._target_=naa_lightning.attacks.Momentun",
+            "names naa_lightning.attacks.Momentun, which does not",
+        ),
+    ],
+)
+def test_mistakes_in_the_attack(override: str, message: str) -> None:
+    run = attack_run(override)
+    with pytest.raises(UserError, match=re.escape(message)):
+        compose_attack(run.attack)
+
+
+def test_values_that_a_part_of_another_package_refuses() -> None:
+    node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "abacus"}
+    with pytest.raises(UserError, match=r"^trainer: .*abacus"):
+        build_target(node, "trainer")
+
+
+def test_build_takes_values_of_the_right_type_as_they_are() -> None:
+    def part(*, sizes: list[int], name: str | None = None) -> tuple[list[int], str | None]:
+        return sizes, name
+
+    assert build(part, {"sizes": [1, 2]}, "part") == ([1, 2], None)
+    with pytest.raises(UserError, match=r"part\.sizes\.1 must be a valid integer"):
+        build(part, {"sizes": [1, "x"]}, "part")
