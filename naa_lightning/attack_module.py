@@ -21,7 +21,7 @@ class CraftedBatch:
 
     Args:
         images: uint8 (B, 3, H, W), within the budget.
-        seconds: Crafting time of the batch.
+        seconds: Crafting time of the batch, without its attribution statistics.
         gradient_evaluations: Per image.
         attribution: None for an attack that attributes nothing.
     """
@@ -62,15 +62,14 @@ class AttackModule(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
         """Craft one batch of images in [0, 1]."""
-        start = time.perf_counter()
         size = self._pass_size(batch["image"])
         columns = (torch.split(batch[key], size) for key in ("image", "label", "id"))
         passes = [self._craft(images, labels, ids, size) for images, labels, ids in zip(*columns, strict=True)]
         return CraftedBatch(
-            images=torch.cat([images for images, _, _ in passes]),
-            seconds=time.perf_counter() - start,
-            gradient_evaluations=passes[0][1],
-            attribution=_join([attribution for _, _, attribution in passes]),
+            images=torch.cat([part.images for part in passes]),
+            seconds=sum(part.seconds for part in passes),
+            gradient_evaluations=passes[0].gradient_evaluations,
+            attribution=_join([part.attribution for part in passes]),
         )
 
     def _pass_size(self, images: Tensor) -> int:
@@ -78,21 +77,21 @@ class AttackModule(LightningModule):
             return self.batch_size
         return max(1, CPU_PASS_PIXELS // (images.shape[2] * images.shape[3]))
 
-    def _craft(
-        self, images: Tensor, labels: Tensor, ids: Tensor, size: int
-    ) -> tuple[Tensor, int, AttributionStatistics | None]:
+    def _craft(self, images: Tensor, labels: Tensor, ids: Tensor, size: int) -> CraftedBatch:
+        start = time.perf_counter()
         count = len(images)
         images, labels, ids = (_pad(values, size) for values in (images, labels, ids))
         # Lightning predicts without autograd.
         with torch.enable_grad():
             crafted = self.attack(self.surrogate, images, labels, SeededDraws(self.seed, ids.tolist()))
+        quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
+        seconds = time.perf_counter() - start
         attribution = None
         if crafted.path_gradient is not None:
             with frozen(self.surrogate):
                 attribution = attribution_statistics(self.surrogate, images, labels, crafted.path_gradient)
             attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
-        quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
-        return quantised, crafted.gradient_evaluations, attribution
+        return CraftedBatch(quantised, seconds, crafted.gradient_evaluations, attribution)
 
 
 def _pad(values: Tensor, size: int) -> Tensor:

@@ -48,7 +48,7 @@ class TrainingExperiment:
 def compose_attack_run(config: DictConfig) -> AttackExperiment:
     """Check `attack.yaml`, composed, and build what needs no heavy library.
 
-    A target that has the surrogate's name is the surrogate.
+    A target that has the surrogate's name is the surrogate, with its weights.
 
     Raises:
         UserError: A key or value is refused, or a model's weights cannot be had.
@@ -57,9 +57,14 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
     attack = compose_attack(run.attack)
     surrogate = _model_source(run.surrogate, "surrogate")
     targets = [_model_source(node, f"targets.{key}") for key, node in run.targets.items()]
-    experiment = AttackExperiment(
-        run, surrogate, [target for target in targets if target.name != surrogate.name], attack
-    )
+    for target in targets:
+        same = replace(target, layer=surrogate.layer)
+        if same.name == surrogate.name and same not in (surrogate, replace(surrogate, weights=None)):
+            raise UserError(
+                f"the target {target.name} differs from the surrogate of that name: rename one, or drop it by ~targets.KEY"
+            )
+    black_box = [target for target in targets if target.name != surrogate.name]
+    experiment = AttackExperiment(run, surrogate, black_box, attack)
     names = [source.name for source in experiment.sources]
     for source in experiment.sources:
         if names.count(source.name) > 1:

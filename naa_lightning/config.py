@@ -99,7 +99,6 @@ class TrainRun:
     __pydantic_config__ = _STRICT_KEYS
 
     task_name: str
-    seed: int
     tags: list[str]
     surrogate: Node
     training: Node
@@ -148,11 +147,11 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
         for name, parameter in parameters.items()
     }
     try:
-        create_model("Options", __config__=_STRICT_KEYS, **fields).model_validate(dict(node))
+        options = create_model("Options", __config__=_STRICT_KEYS, **fields).model_validate(dict(node))
     except ValidationError as error:
         raise UserError(_explain(error, key, target)) from error
     try:
-        return target(**node)
+        return target(**{name: getattr(options, name) for name in node})
     except ValueError as error:
         raise UserError(f"{key}: {error}") from error
 

@@ -16,7 +16,9 @@ from naa_lightning.attack_module import AttackModule
 from naa_lightning.callbacks import AdversarialWriter
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import ImageDataModule
+from naa_lightning.errors import UserError
 from naa_lightning.models import TrainedModel
+from naa_lightning.models.layer import LayerError
 from naa_lightning.records import Manifest, SavedImage, claim_folder
 from naa_lightning.trainer import make_trainer
 
@@ -35,14 +37,15 @@ class Crafting:
         saved: The adversarial images by id.
         crafted_now: How many of them this call crafted.
         device: On which.
-        peak_memory_bytes: Of that device, or of this process where it is the CPU.
+        peak_memory_bytes: Of that device while crafting, or of this process so far where it is the CPU; None where
+            nothing was crafted.
     """
 
     folder: Path
     saved: Mapping[int, SavedImage]
     crafted_now: int
     device: str
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
 
 
 def craft(
@@ -54,13 +57,14 @@ def craft(
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
     run_dir = Path(experiment.run.paths.run_dir)
-    claim_folder(run_dir, identity(experiment))
     manifest = Manifest(run_dir / "adversarial")
     records = data.images.records
+    writer = AdversarialWriter(manifest, records)
+    trainer = make_trainer(experiment.run.trainer, callbacks=[writer, *callbacks], loggers=loggers)
+    device = trainer.strategy.root_device
+    claim_folder(run_dir, identity(experiment, device), empty=not manifest.read())
     before = manifest.repair(records)
     missing = [record.id for record in records if record.id not in before]
-    writer = AdversarialWriter(manifest, records)
-    trainer = make_trainer(experiment.run.trainer, callbacks=[*callbacks, writer], loggers=loggers)
     if missing:
         module = AttackModule(
             surrogate=experiment.surrogate.build(),
@@ -71,19 +75,25 @@ def craft(
         )
         log.info("crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), run_dir)
         data.only(missing)
-        trainer.predict(module, datamodule=data, return_predictions=False)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        try:
+            trainer.predict(module, datamodule=data, return_predictions=False)
+        except LayerError as error:
+            raise UserError(f"surrogate.layer={experiment.surrogate.layer}: {error}") from error
+        data.trainer = None  # would keep the surrogate in memory
     saved = manifest.read()
     return Crafting(
         folder=manifest.folder,
         saved={record.id: saved[record.id] for record in records},
         crafted_now=len(missing),
-        device=str(trainer.strategy.root_device),
-        peak_memory_bytes=_peak_memory(trainer.strategy.root_device),
+        device=str(device),
+        peak_memory_bytes=_peak_memory(device) if missing else None,
     )
 
 
-def identity(experiment: AttackExperiment) -> dict[str, Any]:
-    """Return all that an adversarial image depends on: the same identity, the same bytes."""
+def identity(experiment: AttackExperiment, device: torch.device) -> dict[str, Any]:
+    """Return what an adversarial image depends on, down to the kind of device, whose random numbers are its own."""
     run, surrogate = experiment.run, experiment.surrogate
     weights = surrogate.weights_path if isinstance(surrogate, TrainedModel) else surrogate.weights
     return {
@@ -93,6 +103,7 @@ def identity(experiment: AttackExperiment) -> dict[str, Any]:
         "attack": asdict(run.attack),
         "data": {k: v for k, v in run.data.items() if k not in _IRRELEVANT},
         "precision": run.trainer.get("precision"),
+        "device": device.type,
     }
 
 

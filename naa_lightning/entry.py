@@ -7,8 +7,11 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from naa_lightning.errors import UserError
@@ -16,14 +19,26 @@ from naa_lightning.errors import UserError
 # Hydra then passes errors on instead of printing them in its own way.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
 OPTIONAL_GROUPS = ("targets", "logger", "callbacks", "experiment", "debug")
-_ENVIRONMENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENOENT}
+# What the system says of folders and disks that the user can mend.
+_ENVIRONMENT = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.ENOENT,
+    errno.EEXIST,
+    errno.EIO,
+}
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """End the program with one line on standard error and exit code 1 where the user can mend what went wrong.
 
-    Other errors pass with their traceback: they are ours to mend.
+    Other errors pass with their traceback: they are ours to mend. In a job of a sweep the line is printed, and Hydra
+    goes on with the other jobs.
     """
     try:
         yield
@@ -33,10 +48,12 @@ def one_line_errors() -> Iterator[None]:
         _end(str(error).rpartition("UserError: ")[2])
     except (HydraException, OmegaConfBaseException) as error:
         _end(str(error))
-    except OSError as error:
-        if error.errno not in _ENVIRONMENT:
+    except (OSError, ValueError) as error:
+        # logging hides an OSError of the run's folder behind a ValueError
+        reason = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(reason, OSError) or reason.errno not in _ENVIRONMENT:
             raise
-        _end(f"{error.filename or 'the output folder'}: {error.strerror}")
+        _end(f"{reason.filename or 'the output folder'}: {reason.strerror}")
 
 
 def launch(main: Callable[[], None]) -> None:
@@ -49,6 +66,10 @@ def launch(main: Callable[[], None]) -> None:
         main()
 
 
-def _end(message: str) -> None:
-    line = " ".join(part.strip() for part in message.strip().splitlines())
-    sys.exit(f"error: {line}")
+def _end(message: str) -> NoReturn:
+    line = "error: " + " ".join(part.strip() for part in message.strip().splitlines())
+    if HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN:
+        # Inside a job of a sweep: Hydra goes on with the other jobs and raises this at the end.
+        sys.stderr.write(line + "\n")
+        raise UserError(message)
+    sys.exit(line)

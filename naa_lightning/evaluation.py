@@ -1,6 +1,7 @@
 """Trying saved adversarial images on a target."""
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -37,11 +38,18 @@ class SavedPairs(Dataset[PairBatch]):
 
 
 def evaluate(
-    source: ModelSource, pairs: SavedPairs, trainer: Trainer, batch_size: int, num_workers: int
+    source: ModelSource, pairs: SavedPairs, make_trainer: Callable[[], Trainer], *, batch_size: int, num_workers: int
 ) -> list[Prediction]:
     """Ask a target for its predictions on clean and adversarial images.
 
-    The target is built here and gone on return, so that one is in memory at a time.
+    The target is built here and gone before the next one is built, so that one is in memory at a time.
+
+    Args:
+        source: Builds the target.
+        pairs: The images.
+        make_trainer: Makes a trainer that predicts.
+        batch_size: Pairs per batch.
+        num_workers: Processes that read images; 0 reads in the main process.
 
     Returns:
         One row per image, in the data set's order.
@@ -49,9 +57,10 @@ def evaluate(
     Raises:
         UserError: The target cannot be built, or a file cannot be read.
     """
+    gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
     module = ClassifierModule(source.build(), num_classes=source.num_classes, title=f"evaluating {source.name}")
     loader = DataLoader(pairs, batch_size=batch_size, num_workers=num_workers)
-    batches: Sequence[Answers] = trainer.predict(module, loader)  # type: ignore[assignment]
+    batches: Sequence[Answers] = make_trainer().predict(module, loader)  # type: ignore[assignment]
     return [row for answers in batches for row in _rows(source.name, answers, pairs.saved)]
 
 

@@ -3,14 +3,13 @@
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import wandb
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, WandbLogger
 from rich.console import Console
 
 from naa_lightning.composition import AttackExperiment, TrainingExperiment
@@ -38,7 +37,8 @@ def run_attack(experiment: AttackExperiment) -> float | None:
     run = experiment.run
     _set_up_terminal(run)
     callbacks = make_all(run.callbacks, "callbacks")
-    asking = make_trainer(run.trainer, callbacks=callbacks)
+    make_asking = partial(make_trainer, run.trainer, callbacks=callbacks)
+    make_asking()  # refuses a device that is not there
     data = make_data(run.data)
     data.prepare_data()
     data.setup("predict")
@@ -49,13 +49,13 @@ def run_attack(experiment: AttackExperiment) -> float | None:
             train(source, run.trainer, callbacks)
 
     folder = Path(run.paths.run_dir)
-    with _loggers(run.logger) as loggers:
+    with _loggers(run) as loggers:
         crafting = craft(experiment, data, callbacks, loggers)
         pairs = SavedPairs(data.images, crafting.saved, crafting.folder)
         predictions = [
             row
             for source in experiment.sources
-            for row in evaluate(source, pairs, asking, data.batch_size, data.num_workers)
+            for row in evaluate(source, pairs, make_asking, batch_size=data.batch_size, num_workers=data.num_workers)
         ]
         facts = RunFacts(
             surrogate=experiment.surrogate.name,
@@ -71,9 +71,9 @@ def run_attack(experiment: AttackExperiment) -> float | None:
         write_predictions(folder, predictions)
         write_results(folder, results)
         draw_panels(folder, pairs, predictions, count=run.report.panel_images)
+        console = Console()
+        console.print(results_table(results))
         log_run(loggers, folder)
-    console = Console()
-    console.print(results_table(results))
     console.print(f"results: {folder.resolve()}", soft_wrap=True, highlight=False)
     success: float | None = results["black_box_mean"]["success_rate"]
     return success
@@ -90,24 +90,27 @@ def run_training(experiment: TrainingExperiment) -> float:
     """
     run = experiment.run
     _set_up_terminal(run)
-    with _loggers(run.logger) as loggers:
+    with _loggers(run) as loggers:
         accuracy = train(experiment.model, run.trainer, make_all(run.callbacks, "callbacks"), loggers)
     Console().print(f"results: {experiment.model.weights_path.resolve()}", soft_wrap=True, highlight=False)
     return accuracy
 
 
 @contextmanager
-def _loggers(nodes: Mapping[str, Mapping[str, Any]] | None) -> Iterator[list[Logger]]:
-    """Build loggers and close them, also when the run fails."""
-    loggers = make_all(nodes, "logger")
+def _loggers(run: AttackRun | TrainRun) -> Iterator[list[Logger]]:
+    """Build loggers, tell them the configuration, and close them, also when the run fails."""
+    loggers: list[Logger] = make_all(run.logger, "logger")
     status = "failed"
     try:
+        for logger in loggers:
+            logger.log_hyperparams(asdict(run))
         yield loggers
         status = "success"
     finally:
         for logger in loggers:
             logger.finalize(status)
-        wandb.finish(exit_code=int(status == "failed"))
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish(exit_code=int(status == "failed"))
 
 
 def _set_up_terminal(run: AttackRun | TrainRun) -> None:

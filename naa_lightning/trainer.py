@@ -29,8 +29,12 @@ def make_trainer(
         **options: Further arguments, which win over the node's.
 
     Raises:
-        UserError: The configuration asks for a device that is not there, or for several processes.
+        UserError: The configuration asks for a device that is not there, for several processes, or for part of the
+            work only.
     """
+    for key in node:
+        if key.startswith("limit_") or key in {"fast_dev_run", "max_steps", "max_time", "overfit_batches"}:
+            raise UserError(f"trainer.{key} would leave the work half done: use data.limit or debug=default instead")
     options = {
         "callbacks": list(callbacks),
         "logger": list(loggers),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning.loggers import CSVLogger
 from safetensors.torch import save_file
 
 from naa_lightning.callbacks import writer
@@ -96,6 +97,37 @@ def test_unknown_layer(images: Path, models_dir: str) -> None:
     assert message.startswith("digits_plain: there is no layer 'midle'; the closest are middle")
 
 
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [("null", "surrogate.layer=None: the classifier names no attacked layer"), ("midle", "there is no layer 'midle'")],
+)
+def test_a_corrected_mistake_may_use_the_same_folder(images: Path, models_dir: str, layer: str, message: str) -> None:
+    assert message in refusal(images, models_dir, f"surrogate.layer={layer}")
+    attack_folder(images, models_dir)
+
+
+def test_trainer_options_that_leave_work_half_done(images: Path, models_dir: str) -> None:
+    message = refusal(images, models_dir, "+trainer.limit_predict_batches=1")
+    assert message.startswith("trainer.limit_predict_batches would leave the work half done")
+
+
+def test_a_target_that_only_shares_the_surrogates_name(images: Path, models_dir: str) -> None:
+    message = refusal(images, models_dir, "targets.digits_plain.weights=other.pth")
+    assert message.startswith("the target digits_plain differs from the surrogate of that name")
+
+
+def test_published_weights_of_other_classes(images: Path, models_dir: str) -> None:
+    message = refusal(images, models_dir, "surrogate=inception_v3", "surrogate.num_classes=12")
+    assert re.search(r"published weights of inception_v3 .* know 1000 classes, but num_classes is 12", message)
+
+
+def test_a_failed_run_closes_its_loggers(images: Path, models_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[str] = []
+    monkeypatch.setattr(CSVLogger, "finalize", lambda _, status: statuses.append(status))
+    refusal(images, models_dir, "logger=csv", "surrogate.layer=midle")
+    assert statuses[-1] == "failed"
+
+
 def test_weights_that_do_not_fit(images: Path, models_dir: str) -> None:
     path = images / "weights.safetensors"
     save_file({"stem.weight": torch.zeros(2)}, path)
@@ -114,7 +146,7 @@ def test_several_processes(images: Path, models_dir: str) -> None:
 
 def test_data_that_cannot_be_trained_on(images: Path, models_dir: str) -> None:
     recipe = ["surrogate.recipe.data._target_=naa_lightning.data.folder.FolderData", "~surrogate.recipe.data.seed"]
-    message = refusal(images, models_dir, *recipe, f"+surrogate.recipe.data.root={images}")
+    message = refusal(images, models_dir, "~targets", *recipe, f"+surrogate.recipe.data.root={images}")
     assert message.startswith("digits_plain cannot be trained on data=digits, which has no training images")
 
 

@@ -42,6 +42,8 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
         (["experiment=digits", "attack.budget.eps=-1"], "error: attack.budget: eps must be between 0 and 1 (for exam"),
         (["surrogate=inception_v3"], "error: the weights of inception_v3 (inception_v3.tf_in1k) are not on this mach"),
         (["experiment=digits", "hydra.run.dir=/dev/null/run"], "error: /dev/null/run: Not a directory"),
+        (["experiment=digits", "hydra.run.dir=/proc/self"], "error: /proc/self"),
+        (["experiment=digits", "hydra.run.dir=README.md"], "error: README.md: File exists"),
     ],
 )
 def test_mistakes_end_in_one_line_and_exit_code_1(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -59,6 +61,15 @@ def test_group_null_means_nothing_of_it(models_dir: str, tmp_path: Path) -> None
     assert (code, err) == (0, "")
     assert out.rstrip().endswith(f"results: {folder}")
     assert not (folder / "wandb").exists()
+
+
+def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -> None:
+    sweep = ["-m", "attack.budget.eps=-1,64/255", f"hydra.sweep.dir={tmp_path}/sweep"]
+    arguments = [*DIGITS, "data.limit=4", "logger=null", "targets=null", models_dir]
+    code, _, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
+    assert code == 1
+    assert "error: attack.budget: eps must be between 0 and 1" in err
+    assert (tmp_path / "sweep" / "1" / "results.json").exists()
 
 
 def test_training_from_the_command_line(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ class AttributionSummary:
         positive_share: Mean share of positive attribution.
         negative_share: 1 - positive_share.
         participation: Mean share of neurons that effectively carry the attribution.
+        sparsity: 1 - participation.
         completeness_gap: Sum over images of |sum A - (F(x) - F(black))| over the sum of |F(x) - F(black)|: a ratio of
             sums, so that images whose output hardly changes cannot dominate it.
         images: How many.
@@ -25,6 +26,7 @@ class AttributionSummary:
     positive_share: float
     negative_share: float
     participation: float
+    sparsity: float
     completeness_gap: float
     images: int
 
@@ -65,10 +67,12 @@ class AttributionMetric(Metric):
     def compute(self) -> AttributionSummary:
         """Return the means; NaN where no image was seen."""
         positive_share = float(self.positive_share / self.images)
+        participation = float(self.participation / self.images)
         return AttributionSummary(
             positive_share=positive_share,
             negative_share=1 - positive_share,
-            participation=float(self.participation / self.images),
+            participation=participation,
+            sparsity=1 - participation,
             completeness_gap=float(self.gap / self.explained),
             images=int(self.images),
         )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from naa_lightning.models.layer import features_and_outputs, features_at, find_layer, outputs_above
+from naa_lightning.models.layer import LayerError, features_and_outputs, features_at, find_layer, outputs_above
 
 
 class Classifier(nn.Module):
@@ -114,7 +114,7 @@ class Classifier(nn.Module):
 
     def _attacked_layer(self) -> nn.Module:
         if self.layer is None:
-            raise ValueError("this classifier names no attacked layer; give `layer`")
+            raise LayerError("the classifier names no attacked layer; give `layer`")
         return find_layer(self.network, self.layer)
 
 

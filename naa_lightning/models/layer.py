@@ -7,6 +7,10 @@ import torch
 from torch import Tensor, nn
 
 
+class LayerError(ValueError):
+    """A network has the attacked layer, but does not run it as an attack needs."""
+
+
 class _Reached(Exception):  # noqa: N818 - not an error: it ends a forward pass early
     def __init__(self, output: Tensor) -> None:
         self.output = output
@@ -35,7 +39,7 @@ def features_at(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
     Gradients flow from the result to `inputs`.
 
     Raises:
-        ValueError: The forward pass does not reach the layer, or its output is no tensor.
+        LayerError: The forward pass does not reach the layer, or its output is no tensor.
     """
 
     def stop(_module: nn.Module, _args: Any, output: Any) -> None:
@@ -55,7 +59,7 @@ def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -
     """Return the output of `layer` and that of the whole network.
 
     Raises:
-        ValueError: As `features_at`.
+        LayerError: As `features_at`, or the layer runs more than once.
     """
     features: list[Tensor] = []
 
@@ -77,7 +81,7 @@ def outputs_above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple
         The layer's output as a leaf that requires gradients, and the network's output computed from it.
 
     Raises:
-        ValueError: The forward pass does not reach the layer, reaches it more than once, or its output is
+        LayerError: The forward pass does not reach the layer, reaches it more than once, or its output is
             no tensor.
     """
     leaves: list[Tensor] = []
@@ -98,11 +102,11 @@ def outputs_above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple
 
 def _only(features: list[Tensor]) -> Tensor:
     if len(features) != 1:
-        raise ValueError(f"the attacked layer must run once in a forward pass, it ran {len(features)} times")
+        raise LayerError(f"the attacked layer must run once in a forward pass, it ran {len(features)} times")
     return features[0]
 
 
 def _as_tensor(output: Any) -> Tensor:
     if not isinstance(output, Tensor):
-        raise ValueError(f"the attacked layer must put out one tensor, not a {type(output).__name__}")
+        raise LayerError(f"the attacked layer must put out one tensor, not a {type(output).__name__}")
     return output

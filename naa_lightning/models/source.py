@@ -123,6 +123,19 @@ class ModelSource(ABC):
             raise UserError(f"{self.name}: {error}") from error
 
 
+def check_num_classes(source: ModelSource, published: int) -> None:
+    """Check that published weights tell apart as many classes as are asked for.
+
+    Raises:
+        UserError: They do not, so that the last layer would be untrained.
+    """
+    if source.num_classes != published:
+        raise UserError(
+            f"the published weights of {source.name} ({source.architecture}) know {published} classes, but num_classes "
+            f"is {source.num_classes}: name a local file in `weights`"
+        )
+
+
 def unreachable(source: ModelSource, server: str) -> UserError:
     """Say that published weights can be had neither here nor from their server."""
     return UserError(

@@ -5,7 +5,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from timm.models import PretrainedCfg
 from torch import nn
 
-from naa_lightning.models.source import ModelSource, Preprocessing, unreachable
+from naa_lightning.models.source import ModelSource, Preprocessing, check_num_classes, unreachable
 from naa_lightning.reachable import reachable
 
 
@@ -32,7 +32,8 @@ class TimmModel(ModelSource):
         return Preprocessing(mean=config.mean, std=config.std, input_size=config.input_size[1:])
 
     def check_published(self) -> None:
-        """Look into the hub's cache, then ask whether the hub answers."""
+        """Check the classes, look into the hub's cache, then ask whether the hub answers."""
+        check_num_classes(self, self._config().num_classes)
         repository = str(self._config().hf_hub_id)
         cached = any(
             isinstance(try_to_load_from_cache(repository, file), str)

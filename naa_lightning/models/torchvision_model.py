@@ -1,12 +1,13 @@
 """Classifiers that torchvision publishes."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import torch
 import torchvision
 from torch import nn
 
-from naa_lightning.models.source import ModelSource, Preprocessing, unreachable
+from naa_lightning.models.source import ModelSource, Preprocessing, check_num_classes, unreachable
 from naa_lightning.reachable import reachable
 
 
@@ -42,11 +43,13 @@ class TorchvisionModel(ModelSource):
         return Preprocessing(mean=transforms.mean, std=transforms.std, input_size=(size, size))
 
     def check_published(self) -> None:
-        """Look into torch's cache, then ask whether the server answers."""
+        """Check the classes, look into torch's cache, then ask whether the server answers."""
+        check_num_classes(self, len(self._weights().meta["categories"]))
         url = self._weights().url
+        server = f"https://{urlsplit(url).netloc}"
         cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-        if not cached.is_file() and not reachable(url):
-            raise unreachable(self, url)
+        if not cached.is_file() and not reachable(server):
+            raise unreachable(self, server)
 
     def _weights(self) -> torchvision.models.WeightsEnum:
         name, _, tag = self.architecture.partition(".")

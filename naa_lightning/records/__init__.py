@@ -2,7 +2,7 @@
 
 from naa_lightning.records.identity import claim_folder
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
-from naa_lightning.records.predictions import Prediction, read_predictions, write_predictions
+from naa_lightning.records.predictions import Prediction, write_predictions
 
 __all__ = [
     "Manifest",
@@ -10,6 +10,5 @@ __all__ = [
     "SavedImage",
     "adversarial_name",
     "claim_folder",
-    "read_predictions",
     "write_predictions",
 ]

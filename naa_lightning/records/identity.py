@@ -11,18 +11,19 @@ from naa_lightning.whole_file import write_whole
 FILE_NAME = "crafting.json"
 
 
-def claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
+def claim_folder(folder: Path, identity: Mapping[str, Any], *, empty: bool) -> None:
     """Write down what a folder's images depend on, or compare it with what stands there.
 
     Args:
         folder: Of the run.
         identity: Plain, nested values.
+        empty: Whether the folder holds no image yet, so that what stands there binds nobody.
 
     Raises:
         UserError: The folder's images were crafted with other values; the message lists the differences.
     """
     path = folder / FILE_NAME
-    if not path.is_file():
+    if empty or not path.is_file():
         write_whole(path, json.dumps(identity, indent=2) + "\n")
         return
     before, now = dict(_leaves(json.loads(path.read_text(encoding="utf-8")))), dict(_leaves(identity))

@@ -60,13 +60,16 @@ class Manifest:
         """Return the rows by image id; a last row cut short by a killed run is left out."""
         if not self.path.is_file():
             return {}
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        complete = [line for line in lines if line.endswith("\n")]
-        rows = (_parse(row) for row in csv.DictReader(complete))
+        with self.path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
+        complete = text[: text.rfind("\n") + 1]
+        rows = (_parse(row) for row in csv.DictReader(io.StringIO(complete, newline="")))
         return {row.id: row for row in rows if row is not None}
 
     def repair(self, records: Sequence[ImageRecord]) -> dict[int, SavedImage]:
         """Keep only rows whose image is there, unharmed; the others will be crafted again.
+
+        What a killed run left of a file that it was writing is removed.
 
         Args:
             records: The images of the data set.
@@ -77,6 +80,8 @@ class Manifest:
         Raises:
             UserError: A saved image belongs to another image of the data set.
         """
+        for leftover in self.folder.rglob(".*.png.*"):
+            leftover.unlink()
         kept = {id: row for id, row in self.read().items() if self._intact(row)}
         for record in records:
             row = kept.get(record.id)

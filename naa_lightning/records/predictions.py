@@ -44,8 +44,3 @@ def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
     pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions]), content)
     write_whole(path, content.getvalue().to_pybytes())
     return path
-
-
-def read_predictions(folder: Path) -> list[Prediction]:
-    """Read what `write_predictions` wrote."""
-    return [Prediction(**row) for row in pq.read_table(folder / FILE_NAME).to_pylist()]

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.report.results import RATES, read_results
@@ -18,7 +17,6 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     results = read_results(folder)
     metrics = dict(_metrics(results))
     for logger in loggers:
-        logger.log_hyperparams(results["config"])
         logger.log_metrics(metrics)
         if isinstance(logger, WandbLogger):
             _log_media(logger, results, sorted((folder / "figures").glob("*.png")))
@@ -37,6 +35,8 @@ def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
+    import wandb  # noqa: PLC0415 - see `wandb_logger`
+
     columns: list[str | int] = [
         "target",
         "role",

@@ -30,7 +30,7 @@ class RunFacts:
         device: On which the images were crafted.
         seconds: From start to results, of this call.
         crafted_now: Images crafted by this call; the others were there.
-        peak_memory_bytes: Of the device, or of the process where there is no other device.
+        peak_memory_bytes: See `Crafting`.
         config: The resolved configuration.
     """
 
@@ -40,7 +40,7 @@ class RunFacts:
     device: str
     seconds: float
     crafted_now: int
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
     config: Mapping[str, Any]
 
 

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-import wandb
 from pytorch_lightning.loggers import WandbLogger
 
 from naa_lightning.reachable import reachable
@@ -31,6 +32,12 @@ def wandb_logger(
     for variable in ("DATA", "CACHE", "ARTIFACT"):
         os.environ[f"WANDB_{variable}_DIR"] = str(folder / variable.lower())
     os.environ.setdefault("WANDB_SILENT", "true")
+    # W&B makes a folder for media in the system's temporary one when it is first imported.
+    before, tempfile.tempdir = tempfile.tempdir, str(folder.resolve())
+    try:
+        import_module("wandb")
+    finally:
+        tempfile.tempdir = before
     return WandbLogger(
         project=project, name=name, group=group, tags=list(tags), save_dir=save_dir, mode=mode or _mode(save_dir)
     )
@@ -39,6 +46,8 @@ def wandb_logger(
 def _mode(save_dir: str) -> str:
     if asked := os.environ.get("WANDB_MODE"):
         return asked
+    import wandb  # noqa: PLC0415 - see `wandb_logger`
+
     later = f"W&B logs offline: %s; to upload later: wandb sync {save_dir}/wandb/offline-run-*"
     if not wandb.login(prompt=False, verify=False):
         log.info(later, "there is no API key")

@@ -9,8 +9,8 @@ IDENTITY = {"seed": 0, "attack": {"budget": {"eps": "16/255"}, "layers": [1, 2]}
 
 
 def test_the_same_identity_is_welcome_again(tmp_path: Path) -> None:
-    claim_folder(tmp_path, IDENTITY)
-    claim_folder(tmp_path, IDENTITY | {"attack": {"budget": {"eps": "16/255"}, "layers": (1, 2)}})
+    claim_folder(tmp_path, IDENTITY, empty=False)
+    claim_folder(tmp_path, IDENTITY | {"attack": {"budget": {"eps": "16/255"}, "layers": (1, 2)}}, empty=False)
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ def test_the_same_identity_is_welcome_again(tmp_path: Path) -> None:
 def test_another_identity_is_refused_and_the_difference_named(
     tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    claim_folder(tmp_path, IDENTITY)
+    claim_folder(tmp_path, IDENTITY, empty=False)
     with pytest.raises(UserError) as error:
-        claim_folder(tmp_path, IDENTITY | change)
+        claim_folder(tmp_path, IDENTITY | change, empty=False)
     assert message in str(error.value)
     assert "choose another hydra.run.dir" in str(error.value)
