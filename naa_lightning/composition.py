@@ -61,7 +61,7 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
         same = replace(target, layer=surrogate.layer)
         if same.name == surrogate.name and same not in (surrogate, replace(surrogate, weights=None)):
             raise UserError(
-                f"the target {target.name} differs from the surrogate of that name: rename one, or drop it by ~targets.KEY"
+                f"the target {target.name} differs from the surrogate of that name: rename it or give ~targets.KEY"
             )
     black_box = [target for target in targets if target.name != surrogate.name]
     experiment = AttackExperiment(run, surrogate, black_box, attack)
