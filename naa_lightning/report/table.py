@@ -7,7 +7,7 @@ from rich.table import Table
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
-    """Lay out targets against rates in percent, within 80 columns; the black-box mean comes last."""
+    """Lay out targets against rates in percent, within 80 columns; the black-box mean comes last, if there is one."""
     table = Table(
         title=f"{results['attack']} on {results['surrogate']}: {results['images']} images of {results['data']}",
         caption="in %; success: among images classified correctly when clean, with its 95 % Wilson interval",
@@ -24,6 +24,8 @@ def results_table(results: Mapping[str, Any]) -> Table:
             _interval(target["success_rate"]),
             style="dim" if white_box else None,
         )
+    if len(results["targets"]) == 1:
+        return table
     mean = {name: {"value": value} for name, value in results["black_box_mean"].items()}
     table.add_section()
     table.add_row(
