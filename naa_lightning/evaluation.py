@@ -65,23 +65,17 @@ def evaluate(
 
 
 def _rows(target: str, answers: Answers, saved: Mapping[int, SavedImage]) -> list[Prediction]:
-    columns = (
-        answers.ids.tolist(),
-        answers.clean.tolist(),
-        answers.clean_confidence.tolist(),
-        answers.adversarial.tolist(),
-        answers.adversarial_confidence.tolist(),
-    )
+    columns = {name: values.tolist() for name, values in vars(answers).items()}
     return [
         Prediction(
             target=target,
             id=image,
             file=saved[image].file,
             label=saved[image].label,
-            clean_prediction=clean,
-            clean_confidence=clean_confidence,
-            adversarial_prediction=adversarial,
-            adversarial_confidence=adversarial_confidence,
+            clean_prediction=columns["clean"][row],
+            clean_confidence=columns["clean_confidence"][row],
+            adversarial_prediction=columns["adversarial"][row],
+            adversarial_confidence=columns["adversarial_confidence"][row],
         )
-        for image, clean, clean_confidence, adversarial, adversarial_confidence in zip(*columns, strict=True)
+        for row, image in enumerate(columns["ids"])
     ]

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ IDENTITY = {"seed": 0, "attack": {"budget": {"eps": "16/255"}, "layers": [1, 2]}
 def test_the_same_identity_is_welcome_again(tmp_path: Path) -> None:
     claim_folder(tmp_path, IDENTITY, empty=False)
     claim_folder(tmp_path, IDENTITY | {"attack": {"budget": {"eps": "16/255"}, "layers": (1, 2)}}, empty=False)
+    assert json.loads((tmp_path / "crafting.json").read_text()) == IDENTITY
+
+
+def test_an_empty_folder_is_claimed_anew(tmp_path: Path) -> None:
+    claim_folder(tmp_path, IDENTITY, empty=True)
+    claim_folder(tmp_path, IDENTITY | {"seed": 1}, empty=True)
+    assert json.loads((tmp_path / "crafting.json").read_text())["seed"] == 1
 
 
 @pytest.mark.parametrize(
