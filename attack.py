@@ -8,7 +8,7 @@ from naa_lightning.entry import launch, one_line_errors
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="attack")
 def main(config: DictConfig) -> float | None:
-    """Run one job; a sweep optimises what it returns, the mean black-box success rate."""
+    """Run one job; a sweep optimises what it returns, the mean black-box success rate, or target rate if targeted."""
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
         from naa_lightning.composition import compose_attack_run  # noqa: PLC0415

@@ -12,7 +12,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import AttributionStatistics, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.draws import SeededDraws
-from naa_lightning.models import Classifier, frozen
+from naa_lightning.models import Classifier, Ensemble, frozen
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,33 @@ class AttackModule(LightningModule):
         seed: Of every random draw.
         batch_size: Of full batches.
         title: What progress bars call the work.
+        pool: Clean images (3, h, w) in [0, 1], for attacks that mix images.
     """
 
-    def __init__(self, *, surrogate: Classifier, attack: Attack, seed: int, batch_size: int, title: str) -> None:
+    def __init__(
+        self,
+        *,
+        surrogate: Classifier | Ensemble,
+        attack: Attack,
+        seed: int,
+        batch_size: int,
+        title: str,
+        pool: Sequence[Tensor] = (),
+    ) -> None:
         super().__init__()
         self.surrogate = surrogate
         self.attack = attack
         self.seed = seed
         self.batch_size = batch_size
         self.title = title
+        self.pool = pool
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
         """Craft one batch of images in [0, 1]."""
         size = self._pass_size(batch["image"])
-        columns = (torch.split(batch[key], size) for key in ("image", "label", "id"))
-        passes = [self._craft(images, labels, ids, size) for images, labels, ids in zip(*columns, strict=True)]
+        classes = batch["target" if self.attack.targeted else "label"]
+        columns = (torch.split(values, size) for values in (batch["image"], classes, batch["id"]))
+        passes = [self._craft(images, of, ids, size) for images, of, ids in zip(*columns, strict=True)]
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
             seconds=sum(part.seconds for part in passes),
@@ -77,27 +89,36 @@ class AttackModule(LightningModule):
             return self.batch_size
         return max(1, CPU_PASS_PIXELS // (images.shape[2] * images.shape[3]))
 
-    def _craft(self, images: Tensor, labels: Tensor, ids: Tensor, size: int) -> CraftedBatch:
+    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int) -> CraftedBatch:
         start = time.perf_counter()
         count = len(images)
-        images, labels, ids = (_pad(values, size) for values in (images, labels, ids))
+        images, classes, ids = (_pad(values, size) for values in (images, classes, ids))
         # Lightning predicts without autograd.
         with torch.enable_grad():
-            crafted = self.attack(self.surrogate, images, labels, SeededDraws(self.seed, ids.tolist()))
+            crafted = self.attack(self.surrogate, images, classes, SeededDraws(self.seed, ids.tolist(), self.pool))
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
         seconds = time.perf_counter() - start
-        attribution = None
-        if crafted.path_gradient is not None:
-            with frozen(self.surrogate):
-                attribution = attribution_statistics(self.surrogate, images, labels, crafted.path_gradient)
-            attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
-        return CraftedBatch(quantised, seconds, crafted.gradient_evaluations, attribution)
+        with frozen(self.surrogate):
+            parts = [
+                attribution_statistics(surrogate, images, classes, gradient)
+                for surrogate, gradient in crafted.path_gradients
+            ]
+        return CraftedBatch(quantised, seconds, crafted.gradient_evaluations, _mean(parts, count))
 
 
 def _pad(values: Tensor, size: int) -> Tensor:
     """Repeat the last of (B, ...) values until there are `size`."""
     last = values[-1:].expand(size - len(values), *values.shape[1:])
     return torch.cat([values, last])
+
+
+def _mean(parts: Sequence[AttributionStatistics], count: int) -> AttributionStatistics | None:
+    """Average the statistics of several layers, for the first `count` images."""
+    if not parts:
+        return None
+    return AttributionStatistics(
+        **{name: torch.stack([vars(part)[name][:count].cpu() for part in parts]).mean(0) for name in vars(parts[0])}
+    )
 
 
 def _join(parts: Sequence[AttributionStatistics | None]) -> AttributionStatistics | None:

@@ -5,14 +5,26 @@ Nothing here loads a model, or Lightning and the other libraries that take secon
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.attacks import Attack, Budget
-from naa_lightning.config import AttackNode, AttackRun, Node, TrainRun, build, build_target, expect, validated
+from naa_lightning.attacks import Attack, Budget, Objective, Smoothing, Transform, Update
+from naa_lightning.config import (
+    AttackNode,
+    AttackRun,
+    EnsembleNode,
+    Node,
+    TrainRun,
+    build,
+    build_target,
+    expect,
+    validated,
+)
 from naa_lightning.errors import UserError
-from naa_lightning.models import ModelSource, TrainedModel
+from naa_lightning.models import EnsembleSource, ModelSource, TrainedModel
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,20 +33,22 @@ class AttackExperiment:
 
     Args:
         run: Its configuration.
-        surrogate: What is attacked; also the white-box target.
-        black_box: The targets besides the surrogate.
-        attack: Objective, update and budget.
+        surrogate: What is attacked.
+        white_box: The surrogate as a target, or each of its members.
+        black_box: The other targets.
+        attack: As its parts say.
     """
 
     run: AttackRun
-    surrogate: ModelSource
+    surrogate: ModelSource | EnsembleSource
+    white_box: Sequence[ModelSource]
     black_box: Sequence[ModelSource]
     attack: Attack
 
     @property
     def sources(self) -> list[ModelSource]:
-        """The surrogate, then the black-box targets."""
-        return [self.surrogate, *self.black_box]
+        """All targets, white-box first."""
+        return [*self.white_box, *self.black_box]
 
 
 @dataclass(frozen=True)
@@ -48,23 +62,27 @@ class TrainingExperiment:
 def compose_attack_run(config: DictConfig) -> AttackExperiment:
     """Check `attack.yaml`, composed, and build what needs no heavy library.
 
-    A target that has the surrogate's name is the surrogate, with its weights.
+    A target that has a surrogate's name is that surrogate, with its weights.
 
     Raises:
         UserError: A key or value is refused, or a model's weights cannot be had.
     """
     run = validated(AttackRun, plain_values(config))
     attack = compose_attack(run.attack)
-    surrogate = _model_source(run.surrogate, "surrogate")
-    targets = [_model_source(node, f"targets.{key}") for key, node in run.targets.items()]
-    for target in targets:
-        same = replace(target, layer=surrogate.layer)
-        if same.name == surrogate.name and same not in (surrogate, replace(surrogate, weights=None)):
+    surrogate = _surrogate(run.surrogate)
+    white_box = [surrogate] if isinstance(surrogate, ModelSource) else surrogate.members
+    by_name = {source.name: source for source in white_box}
+    black_box = []
+    for key, node in run.targets.items():
+        target = _part(ModelSource, node, f"targets.{key}")
+        same = by_name.get(target.name)
+        if same is None:
+            black_box.append(target)
+        elif replace(target, layer=same.layer) not in (same, replace(same, weights=None)):
             raise UserError(
-                f"the target {target.name} differs from the surrogate of that name: rename it or give ~targets.KEY"
+                f"the target {target.name} differs from the surrogate of that name: rename it or give ~targets.{key}"
             )
-    black_box = [target for target in targets if target.name != surrogate.name]
-    experiment = AttackExperiment(run, surrogate, black_box, attack)
+    experiment = AttackExperiment(run, surrogate, white_box, black_box, attack)
     names = [source.name for source in experiment.sources]
     for source in experiment.sources:
         if names.count(source.name) > 1:
@@ -80,7 +98,7 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
         UserError: A key or value is refused, or the model is none that this project trains.
     """
     run = validated(TrainRun, plain_values(config))
-    source = _model_source(run.surrogate, "surrogate")
+    source = _part(ModelSource, run.surrogate, "surrogate")
     if not isinstance(source, TrainedModel):
         raise UserError(
             f"surrogate={source.name} has published weights; train.py trains surrogate=digits_plain and such"
@@ -100,8 +118,15 @@ def plain_values(config: DictConfig) -> Node:
     return values
 
 
-def _model_source(node: Mapping[str, Any], key: str) -> ModelSource:
-    return expect(ModelSource, build_target(node, key), key)  # type: ignore[type-abstract]
+def _surrogate(node: Node) -> ModelSource | EnsembleSource:
+    if "members" not in node:
+        return _part(ModelSource, node, "surrogate")
+    ensemble = validated(EnsembleNode, node, "surrogate")
+    members = [_part(ModelSource, member, f"surrogate.members.{key}") for key, member in ensemble.members.items()]
+    try:
+        return EnsembleSource(ensemble.name, members, ensemble.combine)
+    except ValueError as error:
+        raise UserError(f"surrogate: {error}") from error
 
 
 def compose_attack(node: AttackNode) -> Attack:
@@ -110,8 +135,20 @@ def compose_attack(node: AttackNode) -> Attack:
     Raises:
         UserError: A part refuses its configuration.
     """
-    return Attack(
-        objective=build_target(node.objective, "attack.objective"),
-        update=build_target(node.update, "attack.update"),
-        budget=build(Budget, node.budget, "attack.budget"),
-    )
+    smoothing = None if node.smoothing is None else _part(Smoothing, node.smoothing, "attack.smoothing")
+    parts: dict[str, Any] = {
+        "objective": _part(Objective, node.objective, "attack.objective"),
+        "transforms": [_part(Transform, part, f"attack.transforms.{key}") for key, part in node.transforms.items()],
+        "smoothing": smoothing,
+        "update": _part(Update, node.update, "attack.update"),
+        "budget": build(Budget, node.budget, "attack.budget"),
+        "targeted": node.targeted,
+    }
+    try:
+        return Attack(**parts)
+    except ValueError as error:
+        raise UserError(f"attack: {error}") from error
+
+
+def _part(kind: type[T], node: Mapping[str, Any], key: str) -> T:
+    return expect(kind, build_target(node, key), key)

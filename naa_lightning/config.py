@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -29,9 +29,25 @@ class AttackNode:
 
     name: str
     paper: str
+    year: int
+    gradient_evaluations: int
     objective: Node
     update: Node
     budget: Node
+    transforms: dict[str, Node] = field(default_factory=dict)
+    smoothing: Node | None = None
+    targeted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleNode:
+    """`surrogate`, where it is several: each member as a surrogate alone would be."""
+
+    __pydantic_config__ = _STRICT_KEYS
+
+    name: str
+    members: dict[str, Node]
+    combine: Literal["logits", "losses"] = "logits"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +209,7 @@ def expect(kind: type[T], value: Any, key: str) -> T:
         UserError: It is not.
     """
     if not isinstance(value, kind):
-        raise UserError(f"{key}._target_ must build a {kind.__name__}, it builds a {type(value).__name__}")
+        raise UserError(f"{key}._target_ must build {kind.__name__}, it builds {type(value).__name__}")
     return value
 
 

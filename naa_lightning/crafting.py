@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
+from torch import Tensor
 
 from naa_lightning.attack_module import AttackModule
+from naa_lightning.attacks import Admix, Attack
 from naa_lightning.callbacks import AdversarialWriter
 from naa_lightning.composition import AttackExperiment
-from naa_lightning.data import ImageDataModule
+from naa_lightning.data import ImageDataModule, LabelledImages
 from naa_lightning.errors import UserError
-from naa_lightning.models import TrainedModel
+from naa_lightning.models import ModelSource, TrainedModel
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records import Manifest, SavedImage, claim_folder
 from naa_lightning.trainer import make_trainer
@@ -26,6 +28,10 @@ log = logging.getLogger(__name__)
 
 # Of the data node: what does not change an image's result.
 _IRRELEVANT = {"limit", "num_workers", "cache", "download", "url"}
+# Of the attack node: what describes it.
+_DESCRIPTION = {"name", "paper", "year", "gradient_evaluations"}
+# How many images an attack that mixes images draws from.
+POOL_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ def craft(
     writer = AdversarialWriter(manifest, records)
     trainer = make_trainer(experiment.run.trainer, callbacks=[writer, *callbacks], loggers=loggers)
     device = trainer.strategy.root_device
-    claim_folder(run_dir, identity(experiment, device), empty=not manifest.read())
+    pool = _pool(experiment.attack, data.images)
+    claim_folder(run_dir, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
     before = manifest.repair(records)
     missing = [record.id for record in records if record.id not in before]
     if missing:
@@ -71,6 +78,7 @@ def craft(
             attack=experiment.attack,
             seed=experiment.run.seed,
             batch_size=data.batch_size,
+            pool=pool,
             title=f"crafting {experiment.run.attack.name} on {experiment.surrogate.name}",
         )
         log.info("crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), run_dir)
@@ -80,7 +88,8 @@ def craft(
         try:
             trainer.predict(module, datamodule=data, return_predictions=False)
         except LayerError as error:
-            raise UserError(f"surrogate.layer={experiment.surrogate.layer}: {error}") from error
+            layers = ", ".join(f"{source.name}: {source.layer}" for source in experiment.white_box)
+            raise UserError(f"surrogate.layer ({layers}): {error}") from error
         data.trainer = None  # would keep the surrogate in memory
     saved = manifest.read()
     return Crafting(
@@ -92,19 +101,36 @@ def craft(
     )
 
 
-def identity(experiment: AttackExperiment, device: torch.device) -> dict[str, Any]:
+def _pool(attack: Attack, images: LabelledImages) -> list[Tensor]:
+    """Return the images that an attack may mix with others: the first of the data set."""
+    if not any(isinstance(transform, Admix) for transform in attack.transforms):
+        return []
+    return [images[index]["image"] for index in range(min(POOL_SIZE, len(images)))]
+
+
+def identity(experiment: AttackExperiment, device: torch.device, pool_size: int = 0) -> dict[str, Any]:
     """Return what an adversarial image depends on, down to the kind of device, whose random numbers are its own."""
-    run, surrogate = experiment.run, experiment.surrogate
-    weights = surrogate.weights_path if isinstance(surrogate, TrainedModel) else surrogate.weights
+    run = experiment.run
     return {
         "seed": run.seed,
-        "surrogate": {k: v for k, v in run.surrogate.items() if k not in {"weights", "models_dir"}},
-        "weights": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
-        "attack": asdict(run.attack),
-        "data": {k: v for k, v in run.data.items() if k not in _IRRELEVANT},
+        "surrogate": _without(run.surrogate, {"weights", "models_dir"}),
+        "weights": {source.name: _weights_digest(source) for source in experiment.white_box},
+        "attack": _without(asdict(run.attack), _DESCRIPTION),
+        "images_mixed_from": pool_size,
+        "data": _without(run.data, _IRRELEVANT),
         "precision": run.trainer.get("precision"),
         "device": device.type,
     }
+
+
+def _without(node: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """Leave keys out, at any depth."""
+    return {k: _without(v, keys) if isinstance(v, Mapping) else v for k, v in node.items() if k not in keys}
+
+
+def _weights_digest(source: ModelSource) -> str | None:
+    path = source.weights_path if isinstance(source, TrainedModel) else source.weights
+    return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _peak_memory(device: torch.device) -> int:

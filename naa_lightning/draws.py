@@ -1,25 +1,31 @@
 """Random draws that belong to an image, not to a batch."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class Draws(Protocol):
-    """Where an attack takes its random numbers from."""
+    """Where an attack takes what is random from.
+
+    In all methods `purpose` says what a draw is for, for example "naa/noise", and `index` which of several it is.
+    """
 
     def normal(self, purpose: str, index: int, like: Tensor) -> Tensor:
-        """Return standard normal numbers.
+        """Return standard normal numbers, with shape (B, ...), dtype and device of `like`."""
+        ...
 
-        Args:
-            purpose: What they are for, for example "naa/noise".
-            index: Which of several draws for that purpose.
-            like: (B, ...); shape, dtype and device of the result.
-        """
+    def uniform(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return numbers uniform in [0, 1), with shape (B, ...), dtype and device of `like`."""
+        ...
+
+    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return another, clean image for each one, with shape (B, 3, H, W), dtype and device of `like`."""
         ...
 
 
@@ -32,6 +38,7 @@ class SeededDraws:
     Args:
         seed: Of the run.
         ids: Of the batch's images, in order.
+        pool: Clean images (3, h, w) in [0, 1] to draw from for attacks that mix images, of any size.
 
     Example:
         >>> images = torch.empty(2, 3, 4, 4)
@@ -43,19 +50,34 @@ class SeededDraws:
 
     seed: int
     ids: Sequence[int]
+    pool: Sequence[Tensor] = ()
 
     def normal(self, purpose: str, index: int, like: Tensor) -> Tensor:
         """Return standard normal numbers shaped like (B, ...) `like`."""
+        return self._each(torch.randn, purpose, index, like)
+
+    def uniform(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return numbers uniform in [0, 1) shaped like (B, ...) `like`."""
+        return self._each(torch.rand, purpose, index, like)
+
+    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return images of the pool, brought to the size of (B, 3, H, W) `like`.
+
+        Raises:
+            ValueError: There is no pool.
+        """
+        if not self.pool:
+            raise ValueError("the attack mixes images: give SeededDraws a pool of clean images")
+        picks = (self.uniform(purpose, index, like.new_empty(len(like))) * len(self.pool)).long().tolist()
+        return torch.stack([_fitted(self.pool[pick].to(like), like.shape[-2:]) for pick in picks])
+
+    def _each(self, draw: Callable[..., Tensor], purpose: str, index: int, like: Tensor) -> Tensor:
         if len(self.ids) != len(like):
             raise ValueError(f"expected one image per id ({len(self.ids)}), got {len(like)}")
+        options = {"dtype": like.dtype, "device": like.device}
         return torch.stack(
             [
-                torch.randn(
-                    like.shape[1:],
-                    generator=self._generator(image, purpose, index, like.device),
-                    dtype=like.dtype,
-                    device=like.device,
-                )
+                draw(like.shape[1:], generator=self._generator(image, purpose, index, like.device), **options)
                 for image in self.ids
             ]
         )
@@ -64,3 +86,9 @@ class SeededDraws:
         key = f"{self.seed}/{image}/{purpose}/{index}".encode()
         digest = hashlib.blake2b(key, digest_size=8).digest()
         return torch.Generator(device).manual_seed(int.from_bytes(digest, "big", signed=True))
+
+
+def _fitted(image: Tensor, size: torch.Size) -> Tensor:
+    if image.shape[-2:] == size:
+        return image
+    return F.interpolate(image[None], size=tuple(size), mode="bilinear", align_corners=False)[0]

@@ -57,13 +57,27 @@ def one_line_errors() -> Iterator[None]:
 
 
 def launch(main: Callable[[], None]) -> None:
-    """Run a Hydra program with one-line errors and with `GROUP=null` for "nothing of this group", as in `logger=null`.
-
-    Hydra writes that `~GROUP`.
-    """
-    sys.argv = [re.sub(rf"^({'|'.join(OPTIONAL_GROUPS)})=null$", r"~\1", argument) for argument in sys.argv]
+    """Run a Hydra program with one-line errors and two short forms that Hydra lacks; see `in_hydras_words`."""
+    sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)]
     with one_line_errors():
         main()
+
+
+def in_hydras_words(argument: str) -> list[str]:
+    """Translate an argument of the command line: `GROUP=null`, and several surrogates at once.
+
+    Example:
+        >>> in_hydras_words("logger=null")
+        ['~logger']
+        >>> in_hydras_words("surrogate=[a,b]")  # doctest: +NORMALIZE_WHITESPACE
+        ['surrogate=ensemble', 'surrogate.name=a+b',
+         '+surrogate@surrogate.members.a=a', '+surrogate@surrogate.members.b=b']
+    """
+    if several := re.fullmatch(r"surrogate=\[(.+)\]", argument):
+        members = [name.strip() for name in several[1].split(",")]
+        choices = [f"+surrogate@surrogate.members.{name}={name}" for name in members]
+        return ["surrogate=ensemble", f"surrogate.name={'+'.join(members)}", *choices]
+    return [re.sub(rf"^({'|'.join(OPTIONAL_GROUPS)})=null$", r"~\1", argument)]
 
 
 def _end(message: str) -> NoReturn:

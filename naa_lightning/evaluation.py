@@ -21,12 +21,19 @@ class SavedPairs(Dataset[PairBatch]):
         images: The clean images.
         saved: By image id.
         folder: Holds the adversarial files.
+        targeted: Whether the attack aimed at the images' target classes.
+
+    Attributes:
+        aims: By image id, the class that the attack aimed at; None in an untargeted run.
     """
 
-    def __init__(self, images: LabelledImages, saved: Mapping[int, SavedImage], folder: Path) -> None:
+    def __init__(
+        self, images: LabelledImages, saved: Mapping[int, SavedImage], folder: Path, *, targeted: bool = False
+    ) -> None:
         self.images = images
         self.saved = saved
         self.folder = folder
+        self.aims = {record.id: record.target if targeted else None for record in images.records}
 
     def __len__(self) -> int:
         return len(self.images)
@@ -61,17 +68,18 @@ def evaluate(
     module = ClassifierModule(source.build(), num_classes=source.num_classes, title=f"evaluating {source.name}")
     loader = DataLoader(pairs, batch_size=batch_size, num_workers=num_workers)
     batches: Sequence[Answers] = make_trainer().predict(module, loader)  # type: ignore[assignment]
-    return [row for answers in batches for row in _rows(source.name, answers, pairs.saved)]
+    return [row for answers in batches for row in _rows(source.name, answers, pairs)]
 
 
-def _rows(target: str, answers: Answers, saved: Mapping[int, SavedImage]) -> list[Prediction]:
+def _rows(target: str, answers: Answers, pairs: SavedPairs) -> list[Prediction]:
     columns = {name: values.tolist() for name, values in vars(answers).items()}
     return [
         Prediction(
             target=target,
             id=image,
-            file=saved[image].file,
-            label=saved[image].label,
+            file=pairs.saved[image].file,
+            label=pairs.saved[image].label,
+            target_class=pairs.aims[image],
             clean_prediction=columns["clean"][row],
             clean_confidence=columns["clean_confidence"][row],
             adversarial_prediction=columns["adversarial"][row],

@@ -15,7 +15,7 @@ from rich.console import Console
 from naa_lightning.composition import AttackExperiment, TrainingExperiment
 from naa_lightning.config import AttackRun, TrainRun
 from naa_lightning.crafting import craft
-from naa_lightning.data import check_labels
+from naa_lightning.data import check_labels, check_targets
 from naa_lightning.evaluation import SavedPairs, evaluate
 from naa_lightning.models import TrainedModel
 from naa_lightning.records import write_predictions
@@ -28,7 +28,8 @@ def run_attack(experiment: AttackExperiment) -> float | None:
     """Craft adversarial images on the surrogate, try them on the targets, report.
 
     Returns:
-        The mean success rate over black-box targets; None where there is none.
+        The mean over black-box targets of the success rate, of a targeted attack the target rate; None where there is
+        none.
 
     Raises:
         UserError: Something in the data or the models is not as it must be.
@@ -44,6 +45,8 @@ def run_attack(experiment: AttackExperiment) -> float | None:
     data.setup("predict")
     for source in experiment.sources:
         check_labels(data.images.records, source.num_classes)
+    if run.attack.targeted:
+        check_targets(data.images.records, data.name)
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
             train(source, run.trainer, callbacks)
@@ -51,7 +54,7 @@ def run_attack(experiment: AttackExperiment) -> float | None:
     folder = Path(run.paths.run_dir)
     with _loggers(run) as loggers:
         crafting = craft(experiment, data, callbacks, loggers)
-        pairs = SavedPairs(data.images, crafting.saved, crafting.folder)
+        pairs = SavedPairs(data.images, crafting.saved, crafting.folder, targeted=run.attack.targeted)
         predictions = [
             row
             for source in experiment.sources
@@ -59,6 +62,7 @@ def run_attack(experiment: AttackExperiment) -> float | None:
         ]
         facts = RunFacts(
             surrogate=experiment.surrogate.name,
+            white_box=[source.name for source in experiment.white_box],
             attack=run.attack.name,
             data=data.name,
             seconds=time.perf_counter() - start,
@@ -70,13 +74,13 @@ def run_attack(experiment: AttackExperiment) -> float | None:
         results = summarise(facts, list(crafting.saved.values()), predictions)
         write_predictions(folder, predictions)
         write_results(folder, results)
-        draw_panels(folder, pairs, predictions, count=run.report.panel_images)
+        draw_panels(folder, pairs, predictions, white_box=facts.white_box, count=run.report.panel_images)
         console = Console()
         console.print(results_table(results))
         log_run(loggers, folder)
     console.print(f"results: {folder.resolve()}", soft_wrap=True, highlight=False)
-    success: float | None = results["black_box_mean"]["success_rate"]
-    return success
+    mean: float | None = results["black_box_mean"]["target_rate" if run.attack.targeted else "success_rate"]
+    return mean
 
 
 def run_training(experiment: TrainingExperiment) -> float:

@@ -52,7 +52,7 @@ def make_trainer(
 
 def make_data(node: Mapping[str, Any], key: str = "data") -> ImageDataModule:
     """Build a DataModule."""
-    return expect(ImageDataModule, build_target(node, key), key)  # type: ignore[type-abstract]
+    return expect(ImageDataModule, build_target(node, key), key)
 
 
 def make_all(nodes: Mapping[str, Mapping[str, Any]] | None, key: str) -> list[Any]:

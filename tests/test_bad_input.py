@@ -99,7 +99,10 @@ def test_unknown_layer(images: Path, models_dir: str) -> None:
 
 @pytest.mark.parametrize(
     ("layer", "message"),
-    [("null", "surrogate.layer=None: the classifier names no attacked layer"), ("midle", "there is no layer 'midle'")],
+    [
+        ("null", "surrogate.layer (digits_plain: None): the classifier names no attacked layer"),
+        ("midle", "there is no layer 'midle'"),
+    ],
 )
 def test_a_corrected_mistake_may_use_the_same_folder(images: Path, models_dir: str, layer: str, message: str) -> None:
     assert message in refusal(images, models_dir, f"surrogate.layer={layer}")

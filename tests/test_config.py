@@ -5,9 +5,11 @@ import re
 import pytest
 
 from naa_lightning.attacks import Attack
-from naa_lightning.composition import compose_attack, plain_values
+from naa_lightning.composition import compose_attack, compose_attack_run, plain_values
 from naa_lightning.config import AttackRun, TrainRun, build, build_target, validated
+from naa_lightning.entry import in_hydras_words
 from naa_lightning.errors import UserError
+from naa_lightning.models import EnsembleSource
 from tests.experiments import ROOT, composed
 
 CONF = ROOT / "conf"
@@ -43,8 +45,68 @@ def test_published_numbers_of_naa() -> None:
     attack = compose_attack(attack_run().attack)
     assert (attack.budget.eps, attack.budget.steps) == (16 / 255, 10)
     assert attack.budget.step_size == pytest.approx(1.6 / 255, rel=1e-12)
-    assert vars(attack.objective) == {"path_points": 30, "noise": 0.1, "gamma": 1.0}
+    published = {"path_points": 30, "noise": 0.1, "gamma": 1.0, "positive": "identity", "negative": "identity"}
+    assert vars(attack.objective) == published
     assert vars(attack.update) == {"decay": 1.0}
+
+
+def test_parts_of_attacks_are_recombined() -> None:
+    overrides = ["attack/objective=fia", "attack/transforms=[diverse_input,scale_invariant]", "attack/budget=l2"]
+    attack = compose_attack(attack_run("attack=naa", *overrides, "attack/smoothing=translation_invariant").attack)
+    parts = [attack.objective, *attack.transforms, attack.smoothing, attack.update]
+    names = ["FeatureImportance", "DiverseInput", "ScaleInvariant", "TranslationInvariant", "Momentum"]
+    assert [type(part).__name__ for part in parts] == names
+    assert attack.budget.norm == "l2"
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [(path.parent.name, path.stem) for path in sorted((CONF / "attack").glob("*/*.yaml"))],
+)
+def test_every_part_of_an_attack_composes(group: str, name: str) -> None:
+    assert isinstance(compose_attack(attack_run("attack=mim", f"attack/{group}={name}").attack), Attack)
+
+
+def several(*names: str) -> list[str]:
+    return in_hydras_words(f"surrogate=[{','.join(names)}]")
+
+
+def test_several_surrogates() -> None:
+    members = several("digits_plain", "digits_residual")
+    experiment = compose_attack_run(
+        composed("experiment=digits", *members, "surrogate.combine=losses", "surrogate.members.digits_plain.layer=top")
+    )
+    assert isinstance(experiment.surrogate, EnsembleSource)
+    assert experiment.surrogate.name == "digits_plain+digits_residual"
+    assert experiment.surrogate.combine == "losses"
+    assert [source.layer for source in experiment.white_box] == ["top", "middle"]
+    assert [source.name for source in experiment.black_box] == ["digits_inception"]
+
+
+def test_several_layers() -> None:
+    experiment = compose_attack_run(composed("experiment=digits", "surrogate.layer=[middle,top]"))
+    assert experiment.white_box[0].layer == ["middle", "top"]
+    assert [source.name for source in experiment.black_box] == ["digits_residual", "digits_inception"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["surrogate=ensemble"], "surrogate: an ensemble needs members: surrogate=[inception_v3,resnet50]"),
+        (
+            [*several("digits_plain", "vgg16")],
+            "surrogate: members must tell apart the same classes, got digits_plain 10",
+        ),
+        ([*several("digits_plain"), "surrogate.combine=votes"], "surrogate.combine must be 'logits' or 'losses', got"),
+        (
+            [*several("digits_plain"), "+surrogate.layer=top"],
+            "there is no option surrogate.layer; there are name, memb",
+        ),
+    ],
+)
+def test_mistakes_in_several_surrogates(overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        compose_attack_run(composed("experiment=digits", *overrides))
 
 
 def test_eps_is_accepted_as_papers_write_it() -> None:
@@ -88,6 +150,19 @@ def test_mistakes_in_the_run(override: str, message: str) -> None:
         ("attack.objective.path_points=many", "attack.objective.path_points must be a valid integer"),
         ("attack.update.decay=null", "attack.update.decay must be a valid number, got None"),
         ("~attack.update._target_", "attack.update must name what it builds in attack.update._target_"),
+        (
+            "attack.targeted=true attack/objective=fda",
+            "attack: FeatureDisruption cannot be targeted: it swaps strong and",
+        ),
+        ("attack/budget=l2 attack/update=nesterov", "attack: Nesterov works with budgets of the norm linf, got l2"),
+        ("attack.budget.norm=l1", "attack.budget: norm must be one of linf, l2, got 'l1'"),
+        ("attack.budget.random_start=2", "attack.budget: random_start must be between 0 and 1"),
+        ("attack.objective.positive=cube", "attack.objective: positive must be one of identity, log, exponential"),
+        (
+            "attack.update._target_=naa_lightning.attacks.Sign ~attack.update.decay attack/objective=fda "
+            "attack.objective._target_=naa_lightning.attacks.Sign",
+            "attack.objective._target_ must build Objective, it builds Sign",
+        ),
         ("attack.update._target_=os.system", "attack.update._target_ must be in one of naa_lightning, "),
         (
             "attack.update._target_=naa_lightning.attacks.Momentun",
@@ -96,7 +171,7 @@ def test_mistakes_in_the_run(override: str, message: str) -> None:
     ],
 )
 def test_mistakes_in_the_attack(override: str, message: str) -> None:
-    run = attack_run(override)
+    run = attack_run(*override.split())
     with pytest.raises(UserError, match=re.escape(message)):
         compose_attack(run.attack)
 

@@ -1,21 +1,66 @@
-"""Transfer-based attacks as a plain PyTorch library: objectives, updates, budgets and the loop that joins them."""
+"""Transfer-based attacks as a plain PyTorch library: their parts, and the loop that joins them."""
 
-from naa_lightning.attacks.attack import Attack, Crafted
+from naa_lightning.attacks.attack import Ascent, Attack, Crafted
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.objectives import CrossEntropy, Goal, NeuronAttribution, Objective
-from naa_lightning.attacks.updates import Momentum, Update
+from naa_lightning.attacks.objectives import (
+    BlackBoxFeature,
+    CrossEntropy,
+    DoubleAdversarialAttribution,
+    FeatureDisruption,
+    FeatureImportance,
+    Goal,
+    NeuronAttribution,
+    Objective,
+    PerturbationDecay,
+    RandomPatch,
+    RepresentationDistortion,
+    Task,
+)
+from naa_lightning.attacks.smoothing import Smoothing, TranslationInvariant
+from naa_lightning.attacks.transforms import (
+    Admix,
+    BlockShuffle,
+    DiverseInput,
+    ScaleInvariant,
+    Spectrum,
+    StructureInvariant,
+    Transform,
+)
+from naa_lightning.attacks.updates import Momentum, Nesterov, PatchWise, Sign, Update, VarianceTuned
 from naa_lightning.draws import Draws, SeededDraws
 
 __all__ = [
+    "Admix",
+    "Ascent",
     "Attack",
+    "BlackBoxFeature",
+    "BlockShuffle",
     "Budget",
     "Crafted",
     "CrossEntropy",
+    "DiverseInput",
+    "DoubleAdversarialAttribution",
     "Draws",
+    "FeatureDisruption",
+    "FeatureImportance",
     "Goal",
     "Momentum",
+    "Nesterov",
     "NeuronAttribution",
     "Objective",
+    "PatchWise",
+    "PerturbationDecay",
+    "RandomPatch",
+    "RepresentationDistortion",
+    "ScaleInvariant",
     "SeededDraws",
+    "Sign",
+    "Smoothing",
+    "Spectrum",
+    "StructureInvariant",
+    "Task",
+    "Transform",
+    "TranslationInvariant",
     "Update",
+    "VarianceTuned",
 ]

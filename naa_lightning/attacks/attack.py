@@ -1,17 +1,20 @@
-"""The loop that joins an objective, an update and a budget."""
+"""The loop that joins an attack's parts."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.objectives import Goal, Objective
+from naa_lightning.attacks.objectives import Objective, Task
+from naa_lightning.attacks.smoothing import Smoothing
+from naa_lightning.attacks.transforms import Transform, copies_of, transformed
 from naa_lightning.attacks.updates import Update
 from naa_lightning.draws import Draws
-from naa_lightning.models import Classifier, frozen
+from naa_lightning.models import Classifier, Ensemble, frozen
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,13 @@ class Crafted:
     Args:
         images: Adversarial images (B, 3, H, W) in [0, 1], within the budget.
         gradient_evaluations: Gradients taken per image, for the objective's preparation and the steps.
-        path_gradient: See `Goal`.
+        path_gradients: Of every attacked layer, with a classifier that has that layer alone; see `Goal`. Empty for an
+            attack that attributes nothing.
     """
 
     images: Tensor
     gradient_evaluations: int
-    path_gradient: Tensor | None
+    path_gradients: Sequence[tuple[Classifier, Tensor]]
 
 
 class Attack:
@@ -36,34 +40,62 @@ class Attack:
 
     Args:
         objective: What is increased.
-        update: How a gradient becomes a step.
+        update: How gradients become a step.
         budget: How far and in how many steps.
+        transforms: What the surrogate sees instead of the images, applied in order.
+        smoothing: A filter on the gradient.
+        targeted: Whether images are moved towards the given classes, by decreasing the objective, instead of away.
+
+    Raises:
+        ValueError: Parts do not go together.
 
     Example:
         >>> from torch import nn
-        >>> from naa_lightning.attacks import Budget, CrossEntropy, Momentum
-        >>> from naa_lightning.draws import SeededDraws
-        >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        >>> surrogate = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
-        >>> attack = Attack(objective=CrossEntropy(), update=Momentum(), budget=Budget(eps="8/255"))
+        >>> from naa_lightning.attacks import Attack, Budget, Momentum, NeuronAttribution, SeededDraws
+        >>> from naa_lightning.models import Classifier
+        >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         >>> images, labels = torch.rand(2, 3, 8, 8), torch.tensor([0, 3])
-        >>> crafted = attack(surrogate, images, labels, SeededDraws(0, ids=[0, 1]))
-        >>> bool((crafted.images - images).abs().max() <= 8.001 / 255)
+
+        A surrogate and three lines give adversarial images:
+
+        >>> surrogate = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="1")
+        >>> attack = Attack(objective=NeuronAttribution(), update=Momentum(), budget=Budget(eps="16/255"))
+        >>> draws = SeededDraws(seed=0, ids=[0, 1])
+        >>> adversarial = attack(surrogate, images, labels, draws).images
+        >>> bool(0 < (adversarial - images).abs().max() <= 16.001 / 255)
         True
     """
 
-    def __init__(self, *, objective: Objective, update: Update, budget: Budget) -> None:
+    def __init__(
+        self,
+        *,
+        objective: Objective,
+        update: Update,
+        budget: Budget,
+        transforms: Sequence[Transform] = (),
+        smoothing: Smoothing | None = None,
+        targeted: bool = False,
+    ) -> None:
+        if budget.norm not in update.norms:
+            raise ValueError(
+                f"{type(update).__name__} works with budgets of the norm {' or '.join(update.norms)}, got {budget.norm}"
+            )
+        if targeted and objective.untargetable is not None:
+            raise ValueError(f"{type(objective).__name__} cannot be targeted: {objective.untargetable}")
         self.objective = objective
         self.update = update
         self.budget = budget
+        self.transforms = tuple(transforms)
+        self.smoothing = smoothing
+        self.targeted = targeted
 
-    def __call__(self, surrogate: Classifier, images: Tensor, labels: Tensor, draws: Draws) -> Crafted:
+    def __call__(self, surrogate: Classifier | Ensemble, images: Tensor, labels: Tensor, draws: Draws) -> Crafted:
         """Craft adversarial images.
 
         Args:
             surrogate: On the images' device. Its parameters and mode are left as they were.
             images: Clean images (B, 3, H, W) in [0, 1].
-            labels: True classes (B,).
+            labels: Classes (B,) to move away from, usually the true ones; of a targeted attack, to move towards.
             draws: Where the attack's random numbers come from.
 
         Raises:
@@ -71,19 +103,80 @@ class Attack:
         """
         _check(images, labels)
         with frozen(surrogate), torch.enable_grad():
-            goal = self.objective.prepare(surrogate, images, labels, draws)
-            (adversarial,) = deque(self.steps(goal, images), maxlen=1)
-        return Crafted(adversarial, goal.gradient_evaluations + self.budget.steps, goal.path_gradient)
+            ascent = Ascent(self, surrogate, images, labels, draws)
+            (adversarial,) = deque(ascent.steps(), maxlen=1)
+        return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients)
 
-    def steps(self, goal: Goal, images: Tensor) -> Iterator[Tensor]:
-        """Yield the images after every step towards a goal, starting at clean images (B, 3, H, W) in [0, 1]."""
-        step = self.update.begin(self.budget)
-        adversarial = images
-        for _ in range(self.budget.steps):
-            point = adversarial.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(goal.score(point).sum(), point)
-            adversarial = self.budget.project(adversarial + step(gradient), images)
+
+class Ascent:
+    """One batch on its way through an attack.
+
+    Args:
+        attack: Which.
+        surrogate: As in `Attack.__call__`, frozen.
+        images: As in `Attack.__call__`.
+        labels: As in `Attack.__call__`.
+        draws: As in `Attack.__call__`.
+
+    Attributes:
+        gradient_evaluations: Gradients taken per image so far.
+        path_gradients: See `Crafted`.
+    """
+
+    def __init__(
+        self, attack: Attack, surrogate: Classifier | Ensemble, images: Tensor, labels: Tensor, draws: Draws
+    ) -> None:
+        self.attack = attack
+        self.images = images
+        self.draws = draws
+        self._seen = 0  # how many images the surrogate has seen instead of each image
+        parts = _parts(surrogate, feature_level=attack.objective.feature_level)
+        self._goals = [attack.objective.prepare(Task(part, images, labels, draws, self.view)) for part in parts]
+        self.gradient_evaluations = sum(goal.gradient_evaluations for goal in self._goals)
+        self.path_gradients = [
+            (part, goal.path_gradient)
+            for part, goal in zip(parts, self._goals, strict=True)
+            if goal.path_gradient is not None
+        ]
+
+    def view(self, images: Tensor, number: int) -> Tensor:
+        """Return what the surrogate sees of images (B, 3, H, W) in its pass of that number."""
+        return transformed(images, self.attack.transforms, number, self.draws)
+
+    def steps(self) -> Iterator[Tensor]:
+        """Yield the images (B, 3, H, W) after every step."""
+        budget = self.attack.budget
+        step = self.attack.update.begin(budget, self.draws)
+        start = self._goals[0].start
+        adversarial = budget.start(self.images if start is None else start, self.draws)
+        for _ in range(budget.steps):
+            adversarial = budget.project(adversarial + step(adversarial, self.gradient_at), self.images)
             yield adversarial
+
+    def gradient_at(self, points: Tensor) -> Tensor:
+        """Return the gradient at images (B, 3, H, W), averaged over what is seen of them and over the goals."""
+        copies = copies_of(self.attack.transforms)
+        point = points.detach().requires_grad_()
+        total = torch.zeros_like(points)
+        for goal in self._goals:
+            for number in range(self._seen, self._seen + copies):
+                score = goal.score(self.view(point, number), self.view(self.images, number))
+                total += torch.autograd.grad(score.sum(), point)[0]
+                self.gradient_evaluations += 1
+        self._seen += copies
+        gradient = total / (copies * len(self._goals))
+        if self.attack.smoothing is not None:
+            gradient = self.attack.smoothing(gradient)
+        return -gradient if self.attack.targeted else gradient
+
+
+def _parts(surrogate: Classifier | Ensemble, *, feature_level: bool) -> Sequence[Classifier]:
+    """Return the classifiers that an objective is computed on, each by itself."""
+    if feature_level:
+        return surrogate.layer_views()
+    if isinstance(surrogate, Ensemble) and surrogate.combine == "losses":
+        return surrogate.members
+    return [cast(Classifier, surrogate)]  # an objective of logits only calls it
 
 
 def _check(images: Tensor, labels: Tensor) -> None:

@@ -5,14 +5,19 @@ import math
 import torch
 from torch import Tensor
 
+from naa_lightning.attacks.norm import NORMS
+from naa_lightning.draws import Draws
+
 
 class Budget:
-    """An L-infinity budget.
+    """How large a perturbation may be, images being in [0, 1].
 
     Args:
-        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "16/255".
+        eps: Its largest norm; a number, or as papers write it: "16/255".
         steps: How many steps are made.
-        step_size: Change of a pixel value in one step, written like eps; None for eps / steps.
+        step_size: Norm of one step, written like eps; None for eps / steps.
+        norm: "linf", the largest change of a pixel value, or "l2", the Euclidean length of an image's perturbation.
+        random_start: Steps begin at random within this distance of the clean image, written like eps.
 
     Raises:
         ValueError: A value is out of range or no number.
@@ -26,20 +31,44 @@ class Budget:
         ValueError: eps must be between 0 and 1 (for example 16/255), got -0.1
     """
 
-    def __init__(self, *, eps: float | str = "16/255", steps: int = 10, step_size: float | str | None = None) -> None:
-        self.eps = _number("eps", eps)
-        if not 0 <= self.eps <= 1:
-            raise ValueError(f"eps must be between 0 and 1 (for example 16/255), got {eps}")
+    def __init__(
+        self,
+        *,
+        eps: float | str = "16/255",
+        steps: int = 10,
+        step_size: float | str | None = None,
+        norm: str = "linf",
+        random_start: float | str = 0.0,
+    ) -> None:
+        if norm not in NORMS:
+            raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {norm!r}")
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
+        self.norm = norm
+        self.eps = self._distance("eps", eps)
         self.steps = steps
-        self.step_size = self.eps / steps if step_size is None else _number("step_size", step_size)
-        if not 0 <= self.step_size <= 1:
-            raise ValueError(f"step_size must be between 0 and 1 (for example 1.6/255), got {step_size}")
+        self.step_size = self.eps / steps if step_size is None else self._distance("step_size", step_size)
+        self.random_start = self._distance("random_start", random_start)
+
+    def start(self, images: Tensor, draws: Draws) -> Tensor:
+        """Return where the steps begin for images (B, 3, H, W)."""
+        if not self.random_start:
+            return images
+        return self.project(self.near(images, self.random_start, draws, "start", 0), images)
+
+    def near(self, images: Tensor, distance: float, draws: Draws, purpose: str, index: int) -> Tensor:
+        """Return images drawn uniformly within a distance of images (B, 3, H, W), not clipped."""
+        return images + distance * NORMS[self.norm].random(draws, purpose, index, images)
+
+    def step(self, gradient: Tensor) -> Tensor:
+        """Return the step that a gradient (B, 3, H, W) favours most."""
+        return self.step_size * NORMS[self.norm].steepest(gradient)
 
     def project(self, adversarial: Tensor, clean: Tensor) -> Tensor:
-        """Clip (B, 3, H, W) images to eps around the clean images and to [0, 1]."""
-        return torch.clamp(adversarial, (clean - self.eps).clamp_min(0), (clean + self.eps).clamp_max(1))
+        """Bring (B, 3, H, W) images to within eps of the clean images and to [0, 1]."""
+        if self.norm == "linf":  # bounds first: exact at the edges
+            return torch.clamp(adversarial, (clean - self.eps).clamp_min(0), (clean + self.eps).clamp_max(1))
+        return (clean + NORMS[self.norm].project(adversarial - clean, self.eps)).clamp(0, 1)
 
     def quantise(self, adversarial: Tensor, clean: Tensor) -> Tensor:
         """Round images to 8 bits so that the result stays within the budget.
@@ -49,17 +78,32 @@ class Budget:
             clean: As adversarial.
 
         Returns:
-            uint8, (B, 3, H, W); each value differs from the rounded clean one by at most floor(255 eps).
+            uint8, (B, 3, H, W); the distance to the rounded clean images is at most 255 eps.
         """
-        levels = math.floor(self.eps * 255 + 1e-9)
-        original = (clean * 255).round().to(torch.int16)
-        rounded = (adversarial * 255).round().to(torch.int16)
-        result = torch.clamp(rounded, original - levels, original + levels).clamp(0, 255)
-        assert int((result - original).abs().max()) <= levels
-        return result.to(torch.uint8)
+        original = (clean * 255).round()
+        levels = NORMS[self.norm].project(adversarial * 255 - original, self.eps * 255)
+        rounded = NORMS[self.norm].round(levels, self.eps * 255)
+        return (original + rounded).clamp(0, 255).to(torch.uint8)
+
+    def _distance(self, key: str, value: float | str) -> float:
+        distance = number(key, value)
+        largest, example = (1.0, "16/255") if self.norm == "linf" else (math.inf, "3.0")
+        if not 0 <= distance <= largest or math.isinf(distance):
+            bounds = "between 0 and 1" if self.norm == "linf" else "at least 0 and finite"
+            raise ValueError(f"{key} must be {bounds} (for example {example}), got {value}")
+        return distance
 
 
-def _number(key: str, value: float | str) -> float:
+def number(key: str, value: float | str) -> float:
+    """Return a number that may be written as a fraction.
+
+    Raises:
+        ValueError: It is none; the message names the key.
+
+    Example:
+        >>> number("eps", "51/255")
+        0.2
+    """
     numerator, slash, denominator = str(value).partition("/")
     try:
         return float(numerator) / (float(denominator) if slash else 1.0)

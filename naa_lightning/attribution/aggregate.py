@@ -1,36 +1,49 @@
 """Gradients of a surrogate's output at its attacked layer, averaged over inputs."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from naa_lightning.attribution.output import Output
 from naa_lightning.models import Classifier
 
 
-def path_gradient(surrogate: Classifier, points: Iterable[Tensor], labels: Tensor) -> Tensor:
-    """Average the gradient of the true class's softmax probability over points of a path (paper, equation 5).
+@dataclass(frozen=True)
+class AverageGradient:
+    """An average over inputs.
+
+    Args:
+        gradient: As the attacked layer's output, one per image.
+        evaluations: How many gradients it is the average of.
+    """
+
+    gradient: Tensor
+    evaluations: int
+
+
+def average_gradient(surrogate: Classifier, inputs: Iterable[Tensor], output: Output) -> AverageGradient:
+    """Average the gradient of an output at the attacked layer over inputs.
+
+    With the points of NAA's path and the true class's probability, this is the integral of the paper's equation 5.
 
     Args:
         surrogate: Its attacked layer is differentiated; nothing below is.
-        points: Each (B, 3, H, W).
-        labels: True classes (B,).
+        inputs: Each (B, 3, H, W).
+        output: What is differentiated, of the logits.
 
-    Returns:
-        As the attacked layer's output, one gradient per image.
+    Raises:
+        ValueError: There is no input.
     """
-
-    def probability(logits: Tensor) -> Tensor:
-        return logits.softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
-
     total, count = None, 0
-    for inputs in points:
-        gradient = surrogate.layer_gradient(inputs, probability)
+    for images in inputs:
+        gradient = surrogate.layer_gradient(images, output)
         total = gradient if total is None else total + gradient
         count += 1
     if total is None:
-        raise ValueError("expected at least one point, got none")
-    return total / count
+        raise ValueError("expected at least one input, got none")
+    return AverageGradient(total / count, count)
 
 
 def unit_norm(gradients: Tensor) -> Tensor:

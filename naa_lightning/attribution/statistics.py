@@ -26,6 +26,7 @@ class AttributionStatistics:
     explained: Tensor
 
 
+@torch.no_grad()
 def attribution_statistics(
     surrogate: Classifier, images: Tensor, labels: Tensor, path_gradient: Tensor
 ) -> AttributionStatistics:
@@ -35,7 +36,7 @@ def attribution_statistics(
         surrogate: The attribution is of its true class's softmax probability, over its attacked layer.
         images: (B, 3, H, W) in [0, 1].
         labels: True classes (B,).
-        path_gradient: g, as the attacked layer's output; see `path_gradient`.
+        path_gradient: g, as the attacked layer's output; see `average_gradient`.
     """
     features, logits = surrogate.features_and_logits(images)
     black_features, black_logits = surrogate.features_and_logits(torch.zeros_like(images[:1]))

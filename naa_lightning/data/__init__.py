@@ -1,7 +1,15 @@
 """What is attacked: labelled images in [0, 1], one DataModule per kind of source."""
 
 from naa_lightning.data.datamodule import ImageDataModule
-from naa_lightning.data.images import Batch, ImageRecord, LabelledImages, Sample, check_labels, read_image
+from naa_lightning.data.images import (
+    Batch,
+    ImageRecord,
+    LabelledImages,
+    Sample,
+    check_labels,
+    check_targets,
+    read_image,
+)
 
 __all__ = [
     "Batch",
@@ -10,5 +18,6 @@ __all__ = [
     "LabelledImages",
     "Sample",
     "check_labels",
+    "check_targets",
     "read_image",
 ]

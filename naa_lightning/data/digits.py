@@ -17,7 +17,7 @@ class DigitsData(ImageDataModule):
     """The 1,797 digits that scikit-learn carries, 8x8 greys of 17 levels, as 32x32 RGB images.
 
     An image's id is its row in scikit-learn. Every fifth row is held out, to validate on and to attack; the others
-    train.
+    train. The target class of a digit is the next one, (label + 1) % 10.
 
     Args:
         seed: Seeds the order of the training images.
@@ -62,7 +62,9 @@ class DigitsData(ImageDataModule):
 def _digits(*, held_out: bool) -> LabelledImages:
     digits = load_digits()
     records = [
-        ImageRecord(i, f"{i:05d}.png", int(label)) for i, label in enumerate(digits.target) if (i % 5 == 0) == held_out
+        ImageRecord(i, f"{i:05d}.png", label, target=(label + 1) % 10)
+        for i, label in enumerate(digits.target.tolist())
+        if (i % 5 == 0) == held_out
     ]
     return LabelledImages(records, partial(_upsample, digits.images.astype(np.float32)))
 

@@ -22,7 +22,8 @@ class FolderData(ImageDataModule):
     Args:
         root: The folder.
         csv: Label file, absolute or relative to `root`, with the columns `filename` (relative to `root`), `label`
-            (from 0) and perhaps `target` (from 0). Without one, each sub-folder of `root` is a class.
+            (from 0) and perhaps `target` (from 0), the class that a targeted attack aims at. Without a file, each
+            sub-folder of `root` is a class and there are no targets.
         image_size: Resize the shorter side to this (bilinear, antialiased) and crop the central square; None
             leaves images as they are stored.
         name: As in `ImageDataModule`.

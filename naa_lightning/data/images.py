@@ -32,18 +32,20 @@ class ImageRecord:
 
 
 class Sample(TypedDict):
-    """One item: `image` is a float32 tensor (3, H, W) in [0, 1]."""
+    """One item: `image` is a float32 tensor (3, H, W) in [0, 1], `target` -1 where the data set names none."""
 
     image: Tensor
     label: int
+    target: int
     id: int
 
 
 class Batch(TypedDict):
-    """Collated items: `image` float32 (B, 3, H, W) in [0, 1], `label` and `id` int64 (B,)."""
+    """Collated items: `image` float32 (B, 3, H, W) in [0, 1], `label`, `target` and `id` int64 (B,)."""
 
     image: Tensor
     label: Tensor
+    target: Tensor
     id: Tensor
 
 
@@ -72,7 +74,8 @@ class LabelledImages(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         record = self.records[index]
-        return {"image": self.read(record).float() / 255, "label": record.label, "id": record.id}
+        target = -1 if record.target is None else record.target
+        return {"image": self.read(record).float() / 255, "label": record.label, "target": target, "id": record.id}
 
     def only(self, ids: Collection[int]) -> "LabelledImages":
         """The images with these ids, in the data set's order; ids that it lacks are passed over."""
@@ -95,6 +98,7 @@ class LabelledImages(Dataset[Sample]):
         return {
             "image": torch.stack([sample["image"] for sample in samples]),
             "label": torch.tensor([sample["label"] for sample in samples]),
+            "target": torch.tensor([sample["target"] for sample in samples]),
             "id": torch.tensor([sample["id"] for sample in samples]),
         }
 
@@ -140,6 +144,32 @@ def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
                     f"{record.file} has the {role} {value}, counted from 0; "
                     f"{num_classes} classes permit 0 to {num_classes - 1}"
                 )
+
+
+def check_targets(records: Iterable[ImageRecord], name: str) -> None:
+    """Checks that a targeted attack knows for every image which class to aim at.
+
+    Args:
+        records: The images.
+        name: What the data set is called.
+
+    Raises:
+        UserError: An image has no target class, or its own label as target class.
+
+    >>> check_targets([ImageRecord(0, "cat.png", 3, target=3)], name="pets")
+    Traceback (most recent call last):
+    naa_lightning.errors.UserError: cat.png has its own label 3 as target class; name another class for it
+    """
+    for record in records:
+        if record.target is None:
+            raise UserError(
+                f"attack.targeted=true needs a target class for every image, and {name} names none for {record.file}: "
+                "give data.csv a column `target`, or choose data=nips2017 (with its dev_dataset.csv) or data=digits"
+            )
+        if record.target == record.label:
+            raise UserError(
+                f"{record.file} has its own label {record.label} as target class; name another class for it"
+            )
 
 
 def _check_saved_names(records: Iterable[ImageRecord]) -> None:

@@ -12,23 +12,35 @@ from naa_lightning.metrics.wilson import Rate
 
 @dataclass
 class TransferRates:
-    """The three rates in use, and the target's accuracy on the clean images.
+    """The three rates in use, the target's accuracy on the clean images, and the rate of targeted attacks.
 
     Args:
         fooling_rate: The prediction on the adversarial image differs from that on the clean image, over all images.
         error_rate: The prediction on the adversarial image is not the label, over all images.
         success_rate: It is not the label, among images that the target classified correctly when clean.
         clean_accuracy: The prediction on the clean image is the label, over all images.
+        target_rate: The prediction on the adversarial image is the class that a targeted attack aimed at, over all
+            images that have one.
     """
 
     fooling_rate: Rate
     error_rate: Rate
     success_rate: Rate
     clean_accuracy: Rate
+    target_rate: Rate
 
 
-def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor) -> TransferRates:
-    """Compare predicted classes (B,) on clean and adversarial images with the labels (B,).
+def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor, targets: Tensor | None = None) -> TransferRates:
+    """Compare predicted classes on clean and adversarial images with the labels and target classes.
+
+    Args:
+        clean: Classes (B,) predicted for the clean images.
+        adversarial: Classes (B,) predicted for the adversarial images.
+        labels: True classes (B,).
+        targets: Classes (B,) that a targeted attack aimed at, -1 for none; None for none at all.
+
+    Raises:
+        ValueError: The tensors are not of one shape (B,).
 
     Example:
         >>> clean, adversarial = torch.tensor([1, 2, 3, 4]), torch.tensor([1, 9, 9, 4])
@@ -36,17 +48,24 @@ def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor) -> Transf
         >>> rates.fooling_rate.value, rates.error_rate.value, round(rates.success_rate.value, 3)
         (0.5, 0.75, 0.667)
     """
-    if not clean.shape == adversarial.shape == labels.shape or clean.ndim != 1:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels))
-        raise ValueError(f"expected three tensors of one shape (B,), got {shapes}")
+    targets = _none_of(labels) if targets is None else targets
+    if not clean.shape == adversarial.shape == labels.shape == targets.shape or clean.ndim != 1:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels, targets))
+        raise ValueError(f"expected tensors of one shape (B,), got {shapes}")
     total = len(labels)
     correct, wrong = clean == labels, adversarial != labels
+    aimed = targets != -1
     return TransferRates(
         fooling_rate=Rate(int((clean != adversarial).sum()), total),
         error_rate=Rate(int(wrong.sum()), total),
         success_rate=Rate(int((wrong & correct).sum()), int(correct.sum())),
         clean_accuracy=Rate(int(correct.sum()), total),
+        target_rate=Rate(int((aimed & (adversarial == targets)).sum()), int(aimed.sum())),
     )
+
+
+def _none_of(labels: Tensor) -> Tensor:
+    return torch.full_like(labels, -1)
 
 
 class TransferMetric(Metric):
@@ -72,16 +91,19 @@ class TransferMetric(Metric):
         super().__init__()
         self.add_state("seen", default=[], dist_reduce_fx="cat")
 
-    def update(self, ids: Tensor, clean: Tensor, adversarial: Tensor, labels: Tensor) -> None:
-        """Add images by id (B,), predicted classes (B,) when clean and adversarial, and label (B,)."""
-        self.seen.append(torch.stack([ids, clean, adversarial, labels], dim=1))
+    def update(
+        self, ids: Tensor, clean: Tensor, adversarial: Tensor, labels: Tensor, targets: Tensor | None = None
+    ) -> None:
+        """Add images by id (B,); the rest is as in `transfer_rates`."""
+        targets = _none_of(labels) if targets is None else targets
+        self.seen.append(torch.stack([ids, clean, adversarial, labels, targets], dim=1))
 
     def compute(self) -> TransferRates:
         """Return the rates over all images seen."""
         if len(self.seen) == 0:
-            return transfer_rates(*torch.empty(3, 0, dtype=torch.long))
+            return transfer_rates(*torch.empty(4, 0, dtype=torch.long))
         rows = torch.unique(dim_zero_cat(self.seen), dim=0)
         first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
         first[1:] = rows[1:, 0] != rows[:-1, 0]
-        _, clean, adversarial, labels = rows[first].T
-        return transfer_rates(clean, adversarial, labels)
+        _, clean, adversarial, labels, targets = rows[first].T
+        return transfer_rates(clean, adversarial, labels, targets)

@@ -4,7 +4,8 @@
 """
 
 from naa_lightning.models.classifier import Classifier, frozen
+from naa_lightning.models.ensemble import Ensemble, EnsembleSource
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.trained import TrainedModel
 
-__all__ = ["Classifier", "ModelSource", "TrainedModel", "frozen"]
+__all__ = ["Classifier", "Ensemble", "EnsembleSource", "ModelSource", "TrainedModel", "frozen"]

@@ -2,12 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from naa_lightning.models.layer import LayerError, features_and_outputs, features_at, find_layer, outputs_above
+from naa_lightning.models.layer import (
+    LayerError,
+    features_and_outputs,
+    features_at,
+    find_layer,
+    outputs_above,
+    outputs_with,
+)
 
 
 class Classifier(nn.Module):
@@ -20,8 +28,8 @@ class Classifier(nn.Module):
         mean: Per channel, of images in [0, 1].
         std: Per channel, of images in [0, 1].
         input_size: Height and width that the network takes; None leaves images as they are.
-        layer: Dotted name of the attacked layer inside the network; None for a model that is only asked for
-            predictions.
+        layer: Dotted name of the attacked layer inside the network, or of several; None for a model that is only
+            asked for predictions.
         interpolation: How images are resized: "bilinear", "bicubic" or "nearest".
         antialias: Whether shrinking filters first.
 
@@ -48,7 +56,7 @@ class Classifier(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         input_size: tuple[int, int] | None = None,
-        layer: str | None = None,
+        layer: str | Sequence[str] | None = None,
         interpolation: str = "bilinear",
         antialias: bool = False,
     ) -> None:
@@ -57,11 +65,28 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.input_size = input_size
-        self.layer = layer
+        self.layers = (layer,) if isinstance(layer, str) else tuple(layer or ())
         self.interpolation = interpolation
         self.antialias = antialias
-        if layer is not None:
-            find_layer(network, layer)
+        for name in self.layers:
+            find_layer(network, name)
+
+    def layer_views(self) -> list["Classifier"]:
+        """Return this classifier once for each of its attacked layers, with that layer alone; the network is shared.
+
+        Raises:
+            LayerError: It has no attacked layer.
+        """
+        if not self.layers:
+            raise LayerError("the classifier names no attacked layer; give `layer`")
+        if len(self.layers) == 1:
+            return [self]
+        views = []
+        for layer in self.layers:
+            view = copy(self)  # its modules, buffers and hooks are this classifier's own
+            view.layers = (layer,)
+            views.append(view)
+        return views
 
     def preprocess(self, images: Tensor) -> Tensor:
         """Resize (B, 3, H, W) images in [0, 1] to the network's size and normalise them."""
@@ -89,10 +114,18 @@ class Classifier(nn.Module):
         """
         return features_at(self.network, self._attacked_layer(), self.preprocess(images))
 
-    @torch.no_grad()
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the attacked layer's output and the logits (B, K) of one pass, without gradients."""
+        """Return the attacked layer's output and the logits (B, K) of one pass; the latter depend on the former."""
         return features_and_outputs(self.network, self._attacked_layer(), self.preprocess(images))
+
+    def logits_with(self, images: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the logits (B, K) that images (B, 3, H, W) give when the attacked layer's output is changed.
+
+        Args:
+            images: In [0, 1].
+            change: Maps the layer's output to what the network goes on with.
+        """
+        return outputs_with(self.network, self._attacked_layer(), self.preprocess(images), change)
 
     def layer_gradient(self, images: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
         """Return the gradient of each image's score with respect to the attacked layer's output.
@@ -113,9 +146,9 @@ class Classifier(nn.Module):
             return torch.autograd.grad(score(logits).sum(), features)[0]
 
     def _attacked_layer(self) -> nn.Module:
-        if self.layer is None:
-            raise LayerError("the classifier names no attacked layer; give `layer`")
-        return find_layer(self.network, self.layer)
+        if len(self.layers) != 1:
+            raise LayerError(f"expected one attacked layer, got {', '.join(self.layers) or 'none'}; give `layer`")
+        return find_layer(self.network, self.layers[0])
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Passes through a network that stop at one layer, or need gradients only above it."""
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -56,15 +57,18 @@ def features_at(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the output of `layer` and that of the whole network.
+    """Return the output of `layer` and that of the whole network, which is computed from it.
+
+    Gradients flow from both results to `inputs`, and from the second to the first.
 
     Raises:
         LayerError: As `features_at`, or the layer runs more than once.
     """
     features: list[Tensor] = []
 
-    def keep(_module: nn.Module, _args: Any, output: Any) -> None:
-        features.append(_as_tensor(output).clone())  # the next layer may work in place
+    def keep(_module: nn.Module, _args: Any, output: Any) -> Tensor:
+        features.append(_as_tensor(output))
+        return features[-1].clone()  # the next layer may work in place
 
     handle = layer.register_forward_hook(keep)
     try:
@@ -72,6 +76,33 @@ def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -
     finally:
         handle.remove()
     return _only(features), outputs
+
+
+def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the network's output when what `layer` puts out is changed on its way.
+
+    Args:
+        network: Contains `layer`.
+        layer: Whose output is changed.
+        inputs: Of the network.
+        change: Maps the layer's output to what the network goes on with, of the same shape.
+
+    Raises:
+        LayerError: As `features_and_outputs`.
+    """
+    changed: list[Tensor] = []
+
+    def replace(_module: nn.Module, _args: Any, output: Any) -> Tensor:
+        changed.append(change(_as_tensor(output)))
+        return changed[-1].clone()  # the next layer may work in place
+
+    handle = layer.register_forward_hook(replace)
+    try:
+        outputs: Tensor = network(inputs)
+    finally:
+        handle.remove()
+    _only(changed)
+    return outputs
 
 
 def outputs_above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:

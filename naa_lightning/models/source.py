@@ -31,7 +31,7 @@ class ModelSource(ABC):
     Args:
         name: How tables and files call it.
         architecture: The library's name for it, with the tag of its published weights.
-        layer: Dotted name of the attacked layer; needed of a surrogate only.
+        layer: Dotted name of the attacked layer, or of several; needed of a surrogate only.
         weights: A local file instead of the published weights.
         mean: Instead of the published weights' own.
         std: Instead of the published weights' own.
@@ -47,7 +47,7 @@ class ModelSource(ABC):
 
     name: str
     architecture: str
-    layer: str | None = None
+    layer: str | Sequence[str] | None = None
     weights: str | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None

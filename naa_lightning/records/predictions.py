@@ -1,7 +1,7 @@
 """What each target predicted for each image."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,14 @@ import pyarrow.parquet as pq
 from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "predictions.parquet"
+
+# By a field's type, not inferred: a column that is null throughout keeps its type.
+_COLUMN_TYPES: dict[object, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    int | None: pa.int64(),
+    float: pa.float64(),
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,7 @@ class Prediction:
         id: The image's row in the data set's own order.
         file: Of the adversarial image, relative to `adversarial/`.
         label: The true class.
+        target_class: The class that a targeted attack aimed at; None in an untargeted run.
         clean_prediction: Class predicted for the clean image.
         clean_confidence: Its softmax probability.
         adversarial_prediction: Class predicted for the adversarial image, as reloaded from its file.
@@ -31,6 +40,7 @@ class Prediction:
     id: int
     file: str
     label: int
+    target_class: int | None
     clean_prediction: int
     clean_confidence: float
     adversarial_prediction: int
@@ -41,6 +51,7 @@ def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
     """Write predictions to `predictions.parquet` in a run's folder and return its path."""
     path = folder / FILE_NAME
     content = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions]), content)
+    schema = pa.schema([(field.name, _COLUMN_TYPES[field.type]) for field in fields(Prediction)])
+    pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions], schema=schema), content)
     write_whole(path, content.getvalue().to_pybytes())
     return path

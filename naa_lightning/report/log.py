@@ -34,20 +34,28 @@ def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
                 yield f"{section}/{name}", value
 
 
-def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
-    import wandb  # noqa: PLC0415 - see `wandb_logger`
-
+def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
+    """Return the columns of the W&B table and one row per target; a rate that no target has gets no column."""
+    targets = results["targets"]
+    rates = [rate for rate in RATES if any(target[rate]["value"] is not None for target in targets.values())]
     columns: list[str | int] = [
         "target",
         "role",
         "images",
-        *(f"{rate}{bound}" for rate in RATES for bound in ("", "_low", "_high")),
+        *(f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high")),
     ]
-    rows: list[Any] = [
+    rows = [
         [name, target["role"], results["images"]]
-        + [target[rate][bound] for rate in RATES for bound in ("value", "low", "high")]
-        for name, target in results["targets"].items()
+        + [target[rate][bound] for rate in rates for bound in ("value", "low", "high")]
+        for name, target in targets.items()
     ]
+    return columns, rows
+
+
+def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
+    import wandb  # noqa: PLC0415 - see `wandb_logger`
+
+    columns, rows = _rows(results)
     media: dict[str, Any] = {"targets": wandb.Table(columns=columns, data=rows)}
     if figures:
         media["panel"] = [wandb.Image(str(figure), caption=figure.stem) for figure in figures]

@@ -18,7 +18,7 @@ from naa_lightning.records import Prediction, SavedImage
 from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "results.json"
-RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy")
+RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class RunFacts:
 
     Args:
         surrogate, attack, data: Their names.
+        white_box: Names of the targets that were attacked: the surrogate, or its members.
         device: On which the images were crafted.
         seconds: From start to results, of this call.
         crafted_now: Images crafted by this call; the others were there.
@@ -35,6 +36,7 @@ class RunFacts:
     """
 
     surrogate: str
+    white_box: Sequence[str]
     attack: str
     data: str
     device: str
@@ -50,10 +52,10 @@ def summarise(facts: RunFacts, saved: Sequence[SavedImage], predictions: Sequenc
     Args:
         facts: What the numbers belong to.
         saved: The adversarial images.
-        predictions: Every target's answers for each of them; the surrogate, by its name, is the white-box target.
+        predictions: Every target's answers for each of them.
     """
     names = list(dict.fromkeys(prediction.target for prediction in predictions))
-    targets = {name: _target(name, facts.surrogate, predictions) for name in names}
+    targets = {name: _target(name, facts.white_box, predictions) for name in names}
     black_box = [target for target in targets.values() if target["role"] == "black-box"]
     return {
         "version": __version__,
@@ -78,7 +80,7 @@ def summarise(facts: RunFacts, saved: Sequence[SavedImage], predictions: Sequenc
     }
 
 
-def _target(name: str, surrogate: str, predictions: Sequence[Prediction]) -> dict[str, Any]:
+def _target(name: str, white_box: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, Any]:
     rows = [prediction for prediction in predictions if prediction.target == name]
     metric = TransferMetric()
     metric.update(
@@ -86,10 +88,11 @@ def _target(name: str, surrogate: str, predictions: Sequence[Prediction]) -> dic
         clean=torch.tensor([row.clean_prediction for row in rows]),
         adversarial=torch.tensor([row.adversarial_prediction for row in rows]),
         labels=torch.tensor([row.label for row in rows]),
+        targets=torch.tensor([-1 if row.target_class is None else row.target_class for row in rows]),
     )
     rates = metric.compute()
     return {
-        "role": "white-box" if name == surrogate else "black-box",
+        "role": "white-box" if name in white_box else "black-box",
         **{rate: _rate(getattr(rates, rate)) for rate in RATES},
     }
 

@@ -5,40 +5,53 @@ from typing import Any
 
 from rich.table import Table
 
+UNTARGETED = {
+    "clean acc.": "clean_accuracy",
+    "fooling": "fooling_rate",
+    "error": "error_rate",
+    "success": "success_rate",
+}
+# The wide column takes the room of two others.
+TARGETED = {"clean acc.": "clean_accuracy", "success": "success_rate", "target hit": "target_rate"}
+
 
 def results_table(results: Mapping[str, Any]) -> Table:
-    """Lay out targets against rates in percent, within 80 columns; the black-box mean comes last, if there is one."""
+    """Lay out targets against rates in percent, within 80 columns; the black-box mean comes last, if there is one.
+
+    The last rate is the run's headline and comes with its interval: the target rate of a targeted run, else the success
+    rate.
+    """
+    targeted = any(target["target_rate"]["total"] > 0 for target in results["targets"].values())
+    rates = TARGETED if targeted else UNTARGETED
+    headline = list(rates.values())[-1]
+    correct = "success: among images classified correctly when clean"
+    aimed = "; target hit: predicted as the class aimed at, over all images" if targeted else ""
     table = Table(
-        title=f"{results['attack']} on {results['surrogate']}: {results['images']} images of {results['data']}",
-        caption="in %; success: among images classified correctly when clean, with its 95 % Wilson interval",
+        title=f"{'targeted ' if targeted else ''}{results['attack']} on {results['surrogate']}: "
+        f"{results['images']} images of {results['data']}",
+        caption=f"in %; {correct}{aimed}, with its 95 % Wilson interval",
     )
     table.add_column("target", overflow="fold")
-    for column in ("clean acc.", "fooling", "error", "success"):
+    for column in (*rates, "95 %"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("95 %", justify="right", no_wrap=True)
     for name, target in results["targets"].items():
         white_box = target["role"] == "white-box"
         table.add_row(
             f"{name} (white-box)" if white_box else name,
-            *_shares(target["clean_accuracy"], target["fooling_rate"], target["error_rate"], target["success_rate"]),
-            _interval(target["success_rate"]),
+            *(_percent(target[rate]["value"]) for rate in rates.values()),
+            _interval(target[headline]),
             style="dim" if white_box else None,
         )
-    if len(results["targets"]) == 1:
+    if all(target["role"] == "white-box" for target in results["targets"].values()):
         return table
-    mean = {name: {"value": value} for name, value in results["black_box_mean"].items()}
+    mean = results["black_box_mean"]
     table.add_section()
-    table.add_row(
-        "black-box mean",
-        *_shares(mean["clean_accuracy"], mean["fooling_rate"], mean["error_rate"], mean["success_rate"]),
-        "",
-        style="bold",
-    )
+    table.add_row("black-box mean", *(_percent(mean[rate]) for rate in rates.values()), "", style="bold")
     return table
 
 
-def _shares(*rates: Mapping[str, float | None]) -> list[str]:
-    return ["-" if rate["value"] is None else f"{100 * rate['value']:.1f}" for rate in rates]
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
 
 
 def _interval(rate: Mapping[str, float | None]) -> str:

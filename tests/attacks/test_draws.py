@@ -75,3 +75,37 @@ def test_draws_take_shape_and_dtype(dtype: torch.dtype) -> None:
 def test_another_number_of_images_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match=rf"expected one image per id \(3\), got {length}"):
         SeededDraws(0, (4, 5, 6)).normal("noise", 0, torch.empty(length, 3, 2, 2))
+
+
+def test_uniform_numbers_are_of_the_image_and_in_the_unit_interval() -> None:
+    both = SeededDraws(0, (4, 5)).uniform("mask", 0, LIKE[:2])
+    assert torch.equal(SeededDraws(0, (5,)).uniform("mask", 0, LIKE[:1])[0], both[1])
+    assert 0 <= both.min() < 0.02
+    assert 0.98 < both.max() < 1
+    numbers = SeededDraws(0, range(2000)).uniform("chance", 0, torch.empty(2000, dtype=torch.float64))
+    assert abs(float(numbers.mean()) - 0.5) < 5 * (1 / 12 / 2000) ** 0.5
+    assert not torch.equal(SeededDraws(0, (4, 5)).normal("mask", 0, LIKE[:2]), both)
+
+
+def test_donors_come_from_the_pool_for_each_image() -> None:
+    pool = [torch.full((3, 8, 8), float(value)) for value in range(5)]
+    draws = SeededDraws(0, range(200), pool)
+    donors = draws.donors("admix", 0, torch.empty(200, 3, 8, 8))
+    values = donors[:, 0, 0, 0]
+    assert torch.equal(donors, values.view(-1, 1, 1, 1).expand_as(donors))
+    assert all(20 <= int((values == value).sum()) <= 60 for value in range(5))
+    assert torch.equal(SeededDraws(0, [7], pool).donors("admix", 0, torch.empty(1, 3, 8, 8))[0], donors[7])
+    assert not torch.equal(draws.donors("admix", 1, torch.empty(200, 3, 8, 8)), donors)
+
+
+def test_donors_of_another_size_are_fitted() -> None:
+    ramp = torch.linspace(0, 1, 8).expand(3, 8, 8)
+    donors = SeededDraws(0, [0], [ramp]).donors("admix", 0, torch.empty(1, 3, 4, 16, dtype=torch.float64))
+    assert donors.shape == (1, 3, 4, 16)
+    assert donors.dtype == torch.float64
+    assert (donors[0, 0, 0].diff() >= 0).all()
+
+
+def test_donors_need_a_pool() -> None:
+    with pytest.raises(ValueError, match="the attack mixes images: give SeededDraws a pool of clean images"):
+        SeededDraws(0, (4, 5, 6)).donors("admix", 0, LIKE)

@@ -8,16 +8,34 @@ import pytest
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks import Attack, Budget, CrossEntropy, Momentum, NeuronAttribution, Objective
-from naa_lightning.attribution import path_gradient, path_points, unit_norm
+from naa_lightning.attacks import (
+    Ascent,
+    Attack,
+    Budget,
+    CrossEntropy,
+    FeatureDisruption,
+    FeatureImportance,
+    Momentum,
+    NeuronAttribution,
+    Objective,
+    PatchWise,
+    RepresentationDistortion,
+    Task,
+    Update,
+)
+from naa_lightning.attribution import unit_norm
 from naa_lightning.models import Classifier
 from tests.conftest import GoldenNetwork, shared
 
 TOLERANCE = 1e-9
-OBJECTIVES: dict[str, Objective] = {
-    "mim": CrossEntropy(),
-    "naa": NeuronAttribution(),
-    "naa_gamma": NeuronAttribution(gamma=0.5),
+ATTACKS: dict[str, tuple[Objective, Update]] = {
+    "mim": (CrossEntropy(), Momentum()),
+    "nrdm": (RepresentationDistortion(), Momentum()),
+    "fda": (FeatureDisruption(), Momentum()),
+    "fia": (FeatureImportance(), Momentum()),
+    "naa": (NeuronAttribution(), Momentum()),
+    "naa_gamma": (NeuronAttribution(gamma=0.5), Momentum()),
+    "naa_pi": (NeuronAttribution(), PatchWise(amplification=2.5, projection=0.5, kernel=3, decay=1.0)),
 }
 
 
@@ -25,12 +43,22 @@ class RecordedDraws:
     """Plays back the draws of the recording."""
 
     def __init__(self, golden: dict[str, Tensor]) -> None:
-        self.noise = golden["naa/noise"]
+        self.normals = {
+            "naa/noise": golden["naa/noise"],
+            "nrdm/start": ((golden["nrdm/start"] - golden["x"]) / (0.1 / 255))[None],
+        }
+        self.uniforms = {"fia/mask": 1 - golden["fia/masks"]}  # 0 is kept and 1 is not, whatever the probability
 
     def normal(self, purpose: str, index: int, like: Tensor) -> Tensor:
-        assert purpose == "naa/noise"
-        assert self.noise[index].shape == like.shape
-        return self.noise[index]
+        assert self.normals[purpose][index].shape == like.shape
+        return self.normals[purpose][index]
+
+    def uniform(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        assert self.uniforms[purpose][index].shape == like.shape
+        return self.uniforms[purpose][index]
+
+    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        raise AssertionError("no recorded attack mixes images")
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +76,27 @@ def surrogate(golden: dict[str, Tensor]) -> Classifier:
     return Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="middle").double()
 
 
-def test_golden_naa_weights(golden: dict[str, Tensor], surrogate: Classifier) -> None:
-    points = path_points(golden["x"], 30, 0.1, RecordedDraws(golden))
-    weights = unit_norm(path_gradient(surrogate, points, golden["y"]))
-    torch.testing.assert_close(weights, golden["naa/weights"], rtol=0, atol=TOLERANCE)
+@pytest.mark.parametrize("name", ["naa", "fia"])
+def test_golden_weights(name: str, golden: dict[str, Tensor], surrogate: Classifier) -> None:
+    """The score -sum(y w) has the gradient -w at the attacked layer."""
+    task = Task(surrogate, golden["x"], golden["y"], RecordedDraws(golden), lambda images, number: images)
+    goal = ATTACKS[name][0].prepare(task)
+    features = surrogate.features(golden["x"]).detach().requires_grad_()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Classifier, "features", lambda self, images: features)
+        (gradient,) = torch.autograd.grad(goal.score(golden["x"], golden["x"]).sum(), features)
+    torch.testing.assert_close(-gradient, golden[f"{name}/weights"], rtol=0, atol=TOLERANCE)
+    assert goal.gradient_evaluations == 30
+    if goal.path_gradient is not None:
+        torch.testing.assert_close(unit_norm(goal.path_gradient), golden[f"{name}/weights"], rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", ATTACKS)
 def test_golden_images_after_every_step(name: str, golden: dict[str, Tensor], surrogate: Classifier) -> None:
+    objective, update = ATTACKS[name]
     budget = Budget(eps="16/255", steps=10, step_size="1.6/255")
-    attack = Attack(objective=OBJECTIVES[name], update=Momentum(decay=1.0), budget=budget)
-    goal = attack.objective.prepare(surrogate, golden["x"], golden["y"], RecordedDraws(golden))
-    steps = list(attack.steps(goal, golden["x"]))
+    attack = Attack(objective=objective, update=update, budget=budget)
+    steps = list(Ascent(attack, surrogate, golden["x"], golden["y"], RecordedDraws(golden)).steps())
     assert len(steps) == len(golden[f"{name}/adv"]) == 10
     for ours, theirs in zip(steps, golden[f"{name}/adv"], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=TOLERANCE)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.attacks import Attack, Budget, Momentum, NeuronAttribution
+from naa_lightning.attacks import Attack, Budget, Goal, Momentum, NeuronAttribution, Task
 from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
 from tests.conftest import GoldenNetwork
@@ -68,8 +68,9 @@ def reference_score(network: GoldenNetwork, images: Tensor, adversarial: Tensor,
     return torch.stack(scores)
 
 
-def objective(gamma: float = 1.0) -> NeuronAttribution:
-    return NeuronAttribution(path_points=POINTS, noise=NOISE, gamma=gamma)
+def prepare(surrogate: Classifier, images: Tensor, gamma: float = 1.0) -> Goal:
+    objective = NeuronAttribution(path_points=POINTS, noise=NOISE, gamma=gamma)
+    return objective.prepare(Task(surrogate, images, LABELS, DRAWS, view=lambda seen, number: seen))
 
 
 def image_gradient(scores: Tensor, images: Tensor) -> Tensor:
@@ -77,40 +78,44 @@ def image_gradient(scores: Tensor, images: Tensor) -> Tensor:
 
 
 def test_path_gradient_is_that_of_the_plain_network(tiny: Classifier, images: Tensor) -> None:
-    goal = objective().prepare(tiny, images, LABELS, DRAWS)
+    goal = prepare(tiny, images)
     assert goal.path_gradient is not None
     torch.testing.assert_close(goal.path_gradient, reference_gradient(network_of(tiny), images))
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_score_is_equation_9(gamma: float, tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
-    goal = objective(gamma).prepare(tiny, images, LABELS, DRAWS)
-    torch.testing.assert_close(goal.score(adversarial), reference_score(network_of(tiny), images, adversarial, gamma))
+    goal = prepare(tiny, images, gamma)
+    torch.testing.assert_close(
+        goal.score(adversarial, images), reference_score(network_of(tiny), images, adversarial, gamma)
+    )
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
 def test_image_gradient_is_that_of_equation_9(
     gamma: float, tiny: Classifier, images: Tensor, adversarial: Tensor
 ) -> None:
-    goal = objective(gamma).prepare(tiny, images, LABELS, DRAWS)
+    goal = prepare(tiny, images, gamma)
     adversarial.requires_grad_()
     reference = reference_score(network_of(tiny), images, adversarial, gamma)
     torch.testing.assert_close(
-        image_gradient(goal.score(adversarial), adversarial), image_gradient(reference, adversarial)
+        image_gradient(goal.score(adversarial, images), adversarial), image_gradient(reference, adversarial)
     )
 
 
 def test_the_shortcut_at_gamma_1_differs_by_a_constant(tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
-    shortcut = objective().prepare(tiny, images, LABELS, DRAWS).score
-    general = objective(1 + 1e-12).prepare(tiny, images, LABELS, DRAWS).score
-    torch.testing.assert_close(shortcut(adversarial) - shortcut(images), general(adversarial) - general(images))
+    shortcut = prepare(tiny, images).score
+    general = prepare(tiny, images, 1 + 1e-12).score
+    torch.testing.assert_close(
+        shortcut(adversarial, images) - shortcut(images, images), general(adversarial, images) - general(images, images)
+    )
 
 
 def test_weights_do_not_follow_the_adversarial_image(tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
-    goal = objective().prepare(tiny, images, LABELS, DRAWS)
-    before = goal.score(images)
-    goal.score(adversarial)
-    assert torch.equal(goal.score(images), before)
+    goal = prepare(tiny, images)
+    before = goal.score(images, images)
+    goal.score(adversarial, images)
+    assert torch.equal(goal.score(images, images), before)
 
 
 @pytest.mark.parametrize(("points", "steps"), [(1, 1), (4, 3), (30, 10)])
@@ -130,8 +135,11 @@ def test_only_the_path_runs_above_the_layer(points: int, steps: int, tiny: Class
 
 def test_a_surrogate_without_a_layer_is_refused(images: Tensor) -> None:
     surrogate = Classifier(nn.Flatten(), mean=[0.5] * 3, std=[0.5] * 3)
+    with pytest.raises(ValueError, match="expected one attacked layer, got none"):
+        prepare(surrogate, images)
+    attack = Attack(objective=NeuronAttribution(), update=Momentum(), budget=Budget())
     with pytest.raises(ValueError, match="names no attacked layer"):
-        objective().prepare(surrogate, images, LABELS, DRAWS)
+        attack(surrogate, images, LABELS, DRAWS)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,19 @@
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 import torch
 from captum.attr import LayerGradientXActivation, LayerIntegratedGradients
 from torch import Tensor, nn
 
-from naa_lightning.attribution import attribution_statistics, path_gradient, path_points, unit_norm
+from naa_lightning.attribution import (
+    attribution_statistics,
+    average_gradient,
+    class_logit,
+    class_probability,
+    path_points,
+    unit_norm,
+)
 from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
 
@@ -28,6 +35,10 @@ def straight() -> Classifier:
     return Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="0").double()
 
 
+def path_gradient(surrogate: Classifier, points: Iterable[Tensor], labels: Tensor) -> Tensor:
+    return average_gradient(surrogate, points, class_probability(labels)).gradient
+
+
 def probabilities(surrogate: Classifier) -> Callable[[Tensor], Tensor]:
     return lambda images: surrogate(images).softmax(dim=1)
 
@@ -40,8 +51,16 @@ def test_path_gradient_is_captums_mean_layer_gradient(tiny: Classifier, images: 
     torch.testing.assert_close(path_gradient(tiny, points, LABELS), expected.detach())
 
 
+def test_gradient_of_a_logit_is_captums(tiny: Classifier, images: Tensor) -> None:
+    layer = tiny.network.get_submodule("middle")
+    captum = LayerGradientXActivation(tiny, layer, multiply_by_inputs=False)
+    average = average_gradient(tiny, [images], class_logit(LABELS))
+    torch.testing.assert_close(average.gradient, captum.attribute(images, target=LABELS).detach())
+    assert average.evaluations == 1
+
+
 def test_path_gradient_needs_a_point(tiny: Classifier) -> None:
-    with pytest.raises(ValueError, match="expected at least one point, got none"):
+    with pytest.raises(ValueError, match="expected at least one input, got none"):
         path_gradient(tiny, [], LABELS)
 
 
@@ -154,6 +173,8 @@ class Recorded:
     def normal(self, purpose: str, index: int, like: Tensor) -> Tensor:
         self.asked.append((purpose, index))
         return torch.full_like(like, index + 1)
+
+    uniform = donors = normal
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])

@@ -12,37 +12,52 @@ from naa_lightning.metrics import Rate, TransferMetric, TransferRates, transfer_
 
 CLASSES = st.integers(0, 3)
 PREDICTIONS = st.lists(st.tuples(CLASSES, CLASSES, CLASSES), min_size=1, max_size=50)
+TARGETED_PREDICTIONS = st.lists(st.tuples(CLASSES, CLASSES, CLASSES, st.integers(-1, 3)), min_size=1, max_size=50)
 
 
 def columns(rows: list[tuple[int, ...]]) -> list[Tensor]:
     return list(torch.tensor(rows).T)
 
 
-def counted(rows: list[tuple[int, int, int]]) -> TransferRates:
-    """Count one image after the other."""
-    fooled = wrong = correct = success = 0
-    for clean, adversarial, label in rows:
+def counted(rows: list[tuple[int, ...]]) -> TransferRates:
+    """Count one image after the other; a fourth column is the class aimed at."""
+    fooled = wrong = correct = success = aimed = hit = 0
+    for clean, adversarial, label, target in ((*row, -1)[:4] for row in rows):
         fooled += adversarial != clean
         wrong += adversarial != label
         correct += clean == label
         success += clean == label and adversarial != label
+        aimed += target >= 0
+        hit += target >= 0 and adversarial == target
     total = len(rows)
-    return TransferRates(Rate(fooled, total), Rate(wrong, total), Rate(success, correct), Rate(correct, total))
+    return TransferRates(
+        fooling_rate=Rate(fooled, total),
+        error_rate=Rate(wrong, total),
+        success_rate=Rate(success, correct),
+        clean_accuracy=Rate(correct, total),
+        target_rate=Rate(hit, aimed),
+    )
 
 
-@given(rows=PREDICTIONS)
-def test_rates_are_counts(rows: list[tuple[int, int, int]]) -> None:
-    assert transfer_rates(*columns(list(rows))) == counted(rows)
+@given(rows=PREDICTIONS | TARGETED_PREDICTIONS)
+def test_rates_are_counts(rows: list[tuple[int, ...]]) -> None:
+    assert transfer_rates(*columns(rows)) == counted(rows)
 
 
-@given(rows=PREDICTIONS, data=st.data())
-def test_images_seen_again_are_counted_once(rows: list[tuple[int, int, int]], data: st.DataObject) -> None:
-    numbered = [(10 * i, *row) for i, row in enumerate(rows)]
+@given(rows=PREDICTIONS | TARGETED_PREDICTIONS, data=st.data())
+def test_images_seen_again_are_counted_once(rows: list[tuple[int, ...]], data: st.DataObject) -> None:
+    numbered: list[tuple[int, ...]] = [(10 * i, *row) for i, row in enumerate(rows)]
     again = data.draw(st.lists(st.sampled_from(numbered), min_size=1))
     metric = TransferMetric()
     for part in (numbered, again, numbered[:1]):
-        metric.update(*columns(list(part)))
+        metric.update(*columns(part))
     assert metric.compute() == counted(rows)
+
+
+def test_only_images_with_a_target_class_count_for_the_target_rate() -> None:
+    clean, adversarial, labels = torch.tensor([[1, 1, 1, 1], [2, 3, 2, 1], [1, 1, 1, 1]])
+    assert transfer_rates(clean, adversarial, labels, torch.tensor([2, 2, -1, 2])).target_rate == Rate(1, 3)
+    assert transfer_rates(clean, adversarial, labels).target_rate == Rate(0, 0)
 
 
 def test_equal_predictions_of_different_images_are_all_counted() -> None:
@@ -76,11 +91,16 @@ def test_no_correct_image_has_no_success_rate() -> None:
     [((3,), (2,), (3,)), ((3,), (3,), (1,)), ((3, 1), (3, 1), (3, 1)), ((), (), ()), ((1,), (3,), (3,))],
 )
 def test_wrong_shapes_are_refused(clean: tuple[int], adversarial: tuple[int], labels: tuple[int]) -> None:
-    with pytest.raises(ValueError, match=r"expected three tensors of one shape \(B,\), got \("):
+    with pytest.raises(ValueError, match=r"expected tensors of one shape \(B,\), got \("):
         transfer_rates(torch.zeros(clean), torch.zeros(adversarial), torch.zeros(labels))
 
 
-ROWS = [(i, i % 3, i % 2, i % 4) for i in range(11)]
+def test_target_classes_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"of one shape \(B,\), got \(3,\), \(3,\), \(3,\), \(1,\)"):
+        transfer_rates(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(1))
+
+
+ROWS = [(i, i % 3, i % 2, i % 4, i % 5 - 1) for i in range(11)]
 PARTS = [ROWS[:6], ROWS[5:]]  # image 5 is seen by both processes
 
 

@@ -78,7 +78,7 @@ def test_an_unknown_layer_is_refused() -> None:
 
 
 def test_features_without_a_layer_are_refused() -> None:
-    with pytest.raises(ValueError, match="names no attacked layer"):
+    with pytest.raises(ValueError, match="expected one attacked layer, got none"):
         Classifier(Pooled(), mean=MEAN, std=STD).features(images(8, 8))
 
 

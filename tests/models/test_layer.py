@@ -5,10 +5,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.models.layer import features_and_outputs, features_at, find_layer, outputs_above
+from naa_lightning.models.layer import features_and_outputs, features_at, find_layer, outputs_above, outputs_with
 
 Pass = Callable[[nn.Module, nn.Module, Tensor], Any]
-PASSES: list[Pass] = [features_at, features_and_outputs, outputs_above]
+
+
+def unchanged(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Any:
+    return outputs_with(network, layer, inputs, lambda output: output)
+
+
+PASSES: list[Pass] = [features_at, features_and_outputs, outputs_above, unchanged]
 WHOLE_PASSES: list[Pass] = [features_and_outputs, outputs_above]
 
 
@@ -200,3 +206,24 @@ def test_find_layer_finds_nested_modules(network: Network) -> None:
 def test_find_layer_names_close_matches(wrong: str, close: str, network: Network) -> None:
     with pytest.raises(ValueError, match=rf"there is no layer '{wrong}'; the closest are .*\b{close}\b"):
         find_layer(network, wrong)
+
+
+def test_outputs_with_goes_on_with_the_change(network: Network, inputs: Tensor) -> None:
+    inputs.requires_grad_()
+    ours = outputs_with(network, network.layer, inputs, lambda output: 2 * output - 1)
+    plain = network.head(2 * network.features(inputs) - 1)
+    assert torch.equal(ours, plain)
+    for result in (ours, plain):
+        result.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    (gradient,) = torch.autograd.grad(ours.sum(), inputs, retain_graph=True)
+    (reference_gradient,) = torch.autograd.grad(plain.sum(), inputs)
+    assert torch.equal(gradient, reference_gradient)
+
+
+def test_features_and_outputs_carry_gradients(network: Network, inputs: Tensor) -> None:
+    inputs.requires_grad_()
+    features, outputs = features_and_outputs(network, network.layer, inputs)
+    to_inputs, to_features = torch.autograd.grad(outputs.sin().sum(), [inputs, features])
+    assert torch.equal(to_inputs, torch.autograd.grad(network(inputs).sin().sum(), inputs)[0])
+    above, outputs = outputs_above(network, network.layer, inputs.detach())
+    assert torch.equal(to_features, torch.autograd.grad(outputs.sin().sum(), above)[0])

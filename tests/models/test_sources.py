@@ -17,7 +17,7 @@ from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
 
 CONF = Path(__file__).parents[2] / "conf"
-SURROGATES = sorted(path.stem for path in (CONF / "surrogate").glob("*.yaml"))
+SURROGATES = sorted(path.stem for path in (CONF / "surrogate").glob("*.yaml") if path.stem != "ensemble")
 ADVERSARIAL = {"inception_v3_adv": "inception_v3", "inception_resnet_v2_ens_adv": "inception_resnet_v2"}
 
 TIMM = TimmModel(name="mine", architecture="mobilenetv2_100.ra_in1k")
@@ -224,7 +224,7 @@ def test_a_trained_model_needs_weights_or_a_recipe(tmp_path: Path) -> None:
         replace(TRAINED, models_dir=str(tmp_path), recipe={}).check()
 
 
-FEATURES: Mapping[str, tuple[int, int, int]] = {
+FEATURES: Mapping[str, tuple[int, ...]] = {
     "densenet121": (512, 28, 28),
     "digits_inception": (48, 16, 16),
     "digits_plain": (32, 16, 16),
@@ -236,6 +236,8 @@ FEATURES: Mapping[str, tuple[int, int, int]] = {
     "resnet152": (512, 28, 28),
     "resnet50": (512, 28, 28),
     "vgg16": (256, 56, 56),
+    "vit_base_patch16_224": (197, 768),
+    "vit_small_r26_s32_224": (50, 384),
 }
 
 

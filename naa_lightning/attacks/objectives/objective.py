@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -11,24 +11,57 @@ from naa_lightning.models import Classifier
 
 
 @dataclass(frozen=True)
+class Task:
+    """What an objective is made ready for.
+
+    Args:
+        surrogate: With one attacked layer, where the objective is of features; an `Ensemble` only where it is not.
+        images: Clean images (B, 3, H, W) in [0, 1].
+        labels: Classes (B,) to move away from.
+        draws: Where random numbers come from.
+        view: Maps images (B, 3, H, W) and the number of a pass to what the surrogate sees of them in it.
+    """
+
+    surrogate: Classifier
+    images: Tensor
+    labels: Tensor
+    draws: Draws
+    view: Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
 class Goal:
     """An objective made ready for one batch.
 
     Args:
-        score: Maps images (B, 3, H, W) in [0, 1] to what the attack increases, one number per image (B,).
+        score: Maps what the surrogate sees of the adversarial images, and of the clean images in the same pass, both
+            (B, 3, H, W), to what the attack increases, one number per image (B,).
         gradient_evaluations: How many gradients per image it took to make ready.
+        start: Where the attack begins instead of at the clean images.
         path_gradient: The surrogate's gradient averaged over the attribution path, as the attacked layer's output;
             None for an objective that attributes nothing.
     """
 
-    score: Callable[[Tensor], Tensor]
+    score: Callable[[Tensor, Tensor], Tensor]
     gradient_evaluations: int = 0
+    start: Tensor | None = None
     path_gradient: Tensor | None = None
 
 
+@runtime_checkable
 class Objective(Protocol):
     """Anything that can be made ready for a batch of clean images."""
 
-    def prepare(self, surrogate: Classifier, images: Tensor, labels: Tensor, draws: Draws) -> Goal:
-        """Make the objective ready for clean images (B, 3, H, W) in [0, 1] with true classes (B,)."""
+    @property
+    def feature_level(self) -> bool:
+        """Whether it is of the attacked layer's output rather than of the logits."""
+        ...
+
+    @property
+    def untargetable(self) -> str | None:
+        """Why it cannot be turned towards a class; None where it can, by decreasing what it would increase."""
+        ...
+
+    def prepare(self, task: Task) -> Goal:
+        """Make the objective ready."""
         ...

@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
+from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.draws import Draws
 
 
 class Momentum:
     """Step along the sign of the accumulated, per-image normalised gradient.
 
-    g <- decay g + grad / mean|grad|, step = step_size sign(g).
+    g <- decay g + grad / mean|grad|, step = step_size sign(g); under an L2 budget, along g.
 
     Args:
         decay: mu, how much of the accumulated gradient is kept.
@@ -21,20 +23,41 @@ class Momentum:
         ValueError: It is negative.
     """
 
+    norms = ("linf", "l2")
+
     def __init__(self, *, decay: float = 1.0) -> None:
-        if not 0 <= decay < math.inf:
-            raise ValueError(f"decay must be at least 0, got {decay}")
+        check_decay(decay)
         self.decay = decay
 
-    def begin(self, budget: Budget) -> Callable[[Tensor], Tensor]:
+    def begin(self, budget: Budget, draws: Draws) -> Step:
         """Return the step function of a new attack."""
-        accumulated: Tensor | None = None
+        accumulate = accumulation(self.decay)
 
-        def step(gradient: Tensor) -> Tensor:
-            nonlocal accumulated
-            mean = gradient.abs().mean(dim=(1, 2, 3), keepdim=True)
-            normalised = gradient / mean.clamp_min(torch.finfo(gradient.dtype).tiny)
-            accumulated = normalised if accumulated is None else self.decay * accumulated + normalised
-            return budget.step_size * accumulated.sign()
+        def step(adversarial: Tensor, gradient_at: GradientAt) -> Tensor:
+            return budget.step(accumulate(gradient_at(adversarial)))
 
         return step
+
+
+def accumulation(decay: float) -> Callable[[Tensor], Tensor]:
+    """Return a function that adds gradients (B, 3, H, W) up as g <- decay g + grad / mean|grad| and returns g."""
+    accumulated: Tensor | None = None
+
+    def accumulate(gradient: Tensor) -> Tensor:
+        nonlocal accumulated
+        mean = gradient.abs().mean(dim=(1, 2, 3), keepdim=True)
+        normalised = gradient / mean.clamp_min(torch.finfo(gradient.dtype).tiny)
+        accumulated = normalised if accumulated is None else decay * accumulated + normalised
+        return accumulated
+
+    return accumulate
+
+
+def check_decay(decay: float) -> None:
+    """Check a decay.
+
+    Raises:
+        ValueError: It is negative or not finite.
+    """
+    if not 0 <= decay < math.inf:
+        raise ValueError(f"decay must be at least 0, got {decay}")

@@ -1,0 +1,89 @@
+"""How the size of a perturbation is measured, and what follows from it."""
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from naa_lightning.draws import Draws
+
+
+class Norm(Protocol):
+    """What a budget needs to know of its norm; perturbations are (B, 3, H, W)."""
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """Return the perturbation of norm 1 that a gradient favours most; zero where the gradient is."""
+        ...
+
+    def project(self, perturbation: Tensor, radius: float) -> Tensor:
+        """Return the perturbation within `radius` that is nearest."""
+        ...
+
+    def random(self, draws: Draws, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return perturbations drawn uniformly among those of norm at most 1."""
+        ...
+
+    def round(self, levels: Tensor, radius: float) -> Tensor:
+        """Round perturbations of norm at most `radius` to whole numbers, staying within it."""
+        ...
+
+
+class LInf:
+    """The largest change of a pixel value."""
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """Return the sign."""
+        return gradient.sign()
+
+    def project(self, perturbation: Tensor, radius: float) -> Tensor:
+        """Clip every value."""
+        return perturbation.clamp(-radius, radius)
+
+    def random(self, draws: Draws, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Draw every value from [-1, 1)."""
+        return 2 * draws.uniform(purpose, index, like) - 1
+
+    def round(self, levels: Tensor, radius: float) -> Tensor:
+        """Round to the nearest, clipped to the whole numbers within the radius."""
+        most = math.floor(radius + 1e-9)
+        return levels.round().clamp(-most, most)
+
+
+class L2:
+    """The Euclidean length of an image's perturbation."""
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """Return the gradient at length 1."""
+        return gradient / _length(gradient).clamp_min(torch.finfo(gradient.dtype).tiny)
+
+    def project(self, perturbation: Tensor, radius: float) -> Tensor:
+        """Shorten what is too long."""
+        length = _length(perturbation).clamp_min(torch.finfo(perturbation.dtype).tiny)
+        return perturbation * (radius / length).clamp_max(1)
+
+    def random(self, draws: Draws, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Draw a direction, and a length whose n-th power is uniform, n being the number of values."""
+        direction = self.steepest(draws.normal(purpose, index, like))
+        share = draws.uniform(purpose + "/length", index, like.new_empty(len(like)))
+        return direction * share.pow(1 / like[0].numel()).view(-1, 1, 1, 1)
+
+    def round(self, levels: Tensor, radius: float) -> Tensor:
+        """Round to the nearest, then take back those values that rounding enlarged most until the length fits."""
+        rounded = levels.round().flatten(1).double()
+        enlarged = rounded.abs() - levels.flatten(1).double().abs()
+        gain = 2 * rounded.abs() - 1  # by how much the squared length shrinks with one level less
+        order = enlarged.argsort(dim=1, descending=True, stable=True)
+        excess = rounded.square().sum(1, keepdim=True) - radius**2
+        shrunk = gain.gather(1, order).cumsum(1)
+        needed = torch.cat([torch.zeros_like(shrunk[:, :1]), shrunk[:, :-1]], dim=1) < excess
+        take_back = torch.zeros_like(needed).scatter(1, order, needed) & (enlarged > 0)
+        return (rounded - rounded.sign() * take_back).view_as(levels).to(levels.dtype)
+
+
+NORMS: dict[str, Norm] = {"linf": LInf(), "l2": L2()}
+
+
+def _length(perturbation: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(perturbation, dim=(1, 2, 3), keepdim=True)
+    return length

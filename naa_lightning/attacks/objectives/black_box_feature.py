@@ -1,0 +1,54 @@
+"""The objective of BFA (Wang et al., Neurocomputing 595, 2024)."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
+from naa_lightning.attribution import average_gradient, class_logit, unit_norm
+
+
+class BlackBoxFeature:
+    """FIA with fitted images: copies of the clean image that are moved against the true class instead of masked.
+
+    x_l+1 = x + reach g / ||g||_2, g being the gradient of the cross-entropy at x_l and x_0 the clean image x. The
+    weights w are the unit-norm average of the gradients of the true class's logit at x_1 ... x_N; increased is
+    -sum(y_adv w). The release's sign, path and scale of `reach` are followed; images are not clipped.
+
+    Args:
+        fits: N, how many fitted images; each costs two gradients.
+        reach: eta, L2 length of the change, images being in [0, 1].
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    feature_level = True
+    untargetable = "its fitted images leave the true class, and the paper has none that approach another"
+
+    def __init__(self, *, fits: int = 30, reach: float = 28.0) -> None:
+        if fits < 1:
+            raise ValueError(f"fits must be at least 1, got {fits}")
+        if not 0 <= reach < math.inf:
+            raise ValueError(f"reach must be at least 0, got {reach}")
+        self.fits = fits
+        self.reach = reach
+
+    def prepare(self, task: Task) -> Goal:
+        """Compute the weights, once, from the clean images."""
+        average = average_gradient(task.surrogate, self._fitted(task), class_logit(task.labels))
+        score = fall_of_weighted_features(task.surrogate, unit_norm(average.gradient))
+        return Goal(score, self.fits + average.evaluations)
+
+    def _fitted(self, task: Task) -> Iterator[Tensor]:
+        fitted = task.images
+        for index in range(self.fits):
+            point = fitted.detach().requires_grad_()
+            loss = F.cross_entropy(task.surrogate(task.view(point, -1 - 2 * index)), task.labels, reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, point)
+            fitted = task.images + self.reach * unit_norm(gradient)
+            yield task.view(fitted, -2 - 2 * index)

@@ -1,0 +1,59 @@
+"""The objective of DANAA (Jin et al., 2023, arXiv:2310.10427)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from naa_lightning.attacks.budget import number
+from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
+from naa_lightning.attribution import class_probability, unit_norm
+
+
+class DoubleAdversarialAttribution:
+    """NAA along a non-linear path: that of an adversarial image in the making instead of a fade to black.
+
+    x_0 is the clean image and x_l+1 = x_l - path_step sign(dp/dx), p being the true class's probability at x_l plus
+    fresh normal noise. The weights w are the unit-norm sum of the gradients dp/dy of the attacked layer at the same
+    points; increased is -sum(y_adv w). As in the release, gamma is 1, so that the features of the path's end, which the
+    paper subtracts, have no effect.
+
+    Args:
+        path_points: N, points on the path.
+        path_step: Change of a pixel value from one point to the next, images being in [0, 1]. The release has 0.0025
+            in [-1, 1].
+        noise: Standard deviation of the noise at every point. The release has 0.25 in [-1, 1].
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    feature_level = True
+    untargetable = "its path leads away from the true class, and the paper has none that leads towards another"
+
+    def __init__(self, *, path_points: int = 30, path_step: float | str = 0.00125, noise: float = 0.125) -> None:
+        if path_points < 1:
+            raise ValueError(f"path_points must be at least 1, got {path_points}")
+        if not 0 <= noise < math.inf:
+            raise ValueError(f"noise must be at least 0, got {noise}")
+        self.path_points = path_points
+        self.path_step = number("path_step", path_step)
+        if not 0 <= self.path_step < math.inf:
+            raise ValueError(f"path_step must be at least 0, got {path_step}")
+        self.noise = noise
+
+    def prepare(self, task: Task) -> Goal:
+        """Walk the path from the clean images."""
+        probability = class_probability(task.labels)
+        images = task.images
+        total: Tensor | float = 0.0
+        for index in range(self.path_points):
+            noise = task.draws.normal("danaa/noise", index, images)
+            point = (images + self.noise * noise).detach().requires_grad_()
+            features, logits = task.surrogate.features_and_logits(task.view(point, -1 - index))
+            towards, gradient = torch.autograd.grad(probability(logits).sum(), [point, features])
+            images = images - self.path_step * towards.sign()
+            total = total + gradient
+        assert isinstance(total, Tensor)
+        return Goal(fall_of_weighted_features(task.surrogate, unit_norm(total)), self.path_points)

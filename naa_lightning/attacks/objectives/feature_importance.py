@@ -1,0 +1,46 @@
+"""The objective of FIA (Wang et al., ICCV 2021, arXiv:2107.14185)."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
+from naa_lightning.attribution import average_gradient, class_logit, unit_norm
+
+
+class FeatureImportance:
+    """Suppress the features that matter for the true class: increase -sum(y_adv w).
+
+    The weights w are the unit-norm gradient of the true class's logit, averaged over copies of the clean image in
+    which pixel values were dropped at random.
+
+    Args:
+        masks: N, how many such copies.
+        keep: Probability that a pixel value is kept; the authors use 0.9 against defended targets.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    feature_level = True
+    untargetable = None
+
+    def __init__(self, *, masks: int = 30, keep: float = 0.7) -> None:
+        if masks < 1:
+            raise ValueError(f"masks must be at least 1, got {masks}")
+        if not 0 < keep <= 1:
+            raise ValueError(f"keep must be in (0, 1], got {keep}")
+        self.masks = masks
+        self.keep = keep
+
+    def prepare(self, task: Task) -> Goal:
+        """Compute the weights, once, on the clean images."""
+        average = average_gradient(task.surrogate, self._masked(task), class_logit(task.labels))
+        score = fall_of_weighted_features(task.surrogate, unit_norm(average.gradient))
+        return Goal(score, average.evaluations)
+
+    def _masked(self, task: Task) -> Iterator[Tensor]:
+        for index in range(self.masks):
+            kept = task.draws.uniform("fia/mask", index, task.images) < self.keep
+            yield task.view(task.images * kept, -1 - index)

@@ -1,0 +1,52 @@
+"""The objective of ILPD (Li et al., NeurIPS 2023, arXiv:2304.13410)."""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from naa_lightning.attacks.objectives.objective import Goal, Task
+
+
+class PerturbationDecay:
+    """Increase the cross-entropy of a network in which the perturbation of the attacked layer is made smaller.
+
+    The layer's output goes on as y_clean + share (y_adv - y_clean), y_clean being that of the clean image with fresh
+    noise at every gradient.
+
+    Args:
+        share: 1 / gamma, what is left of the perturbation.
+        noise: Standard deviation of the normal noise on the clean image, images being in [0, 1].
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    feature_level = True
+    untargetable = None
+
+    def __init__(self, *, share: float = 0.1, noise: float = 0.05) -> None:
+        if not 0 < share <= 1:
+            raise ValueError(f"share must be in (0, 1], got {share}")
+        if not 0 <= noise < math.inf:
+            raise ValueError(f"noise must be at least 0, got {noise}")
+        self.share = share
+        self.noise = noise
+
+    def prepare(self, task: Task) -> Goal:
+        """Only the order of the noise is kept."""
+        evaluations = itertools.count()
+
+        def score(seen: Tensor, clean: Tensor) -> Tensor:
+            noise = task.draws.normal("ilpd/noise", next(evaluations), clean)
+            with torch.no_grad():
+                reference = task.surrogate.features(clean + self.noise * noise)
+
+            def decay(features: Tensor) -> Tensor:
+                return reference + self.share * (features - reference)
+
+            return F.cross_entropy(task.surrogate.logits_with(seen, decay), task.labels, reduction="none")
+
+        return Goal(score)

@@ -1,0 +1,35 @@
+"""The transform of Admix (Wang et al., ICCV 2021, arXiv:2102.00436)."""
+
+import math
+
+from torch import Tensor
+
+from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.draws import Draws
+
+
+class Admix:
+    """Add a small share of other images; followed by `ScaleInvariant` it is the published attack.
+
+    The release mixes the images of a batch with each other, so that results depend on the batch. Here the others come
+    from a pool of clean images. As there, they are not made sure to be of another class.
+
+    Args:
+        copies: With how many other images.
+        share: eta, by which the other image is multiplied, counted from mid-grey.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    def __init__(self, *, copies: int = 3, share: float = 0.2) -> None:
+        if copies < 1:
+            raise ValueError(f"copies must be at least 1, got {copies}")
+        if not 0 <= share < math.inf:
+            raise ValueError(f"share must be at least 0, got {share}")
+        self.copies = copies
+        self.share = share
+
+    def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
+        """Return images (B, 3, H, W) with another one admixed to each."""
+        return images + self.share * (draws.donors("admix", index, images) - MID_GREY)

@@ -1,0 +1,48 @@
+"""The transform of SSA (Long et al., ECCV 2022, arXiv:2207.05382)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from naa_lightning.attacks.budget import number
+from naa_lightning.attacks.transforms.cosine import cosine_basis
+from naa_lightning.draws import Draws
+
+
+class Spectrum:
+    """Add noise and multiply every frequency by a random number: other networks see other spectra.
+
+    As in the release, the gradient is that at the changed image, not carried back through the change.
+
+    Args:
+        copies: N, how many changed images.
+        spread: rho; frequencies are multiplied by numbers uniform in [1 - rho, 1 + rho).
+        noise: sigma, standard deviation of the normal noise, written like eps.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    def __init__(self, *, copies: int = 20, spread: float = 0.5, noise: float | str = "16/255") -> None:
+        if copies < 1:
+            raise ValueError(f"copies must be at least 1, got {copies}")
+        if not 0 <= spread < math.inf:
+            raise ValueError(f"spread must be at least 0, got {spread}")
+        self.copies = copies
+        self.spread = spread
+        self.noise = number("noise", noise)
+        if not 0 <= self.noise < math.inf:
+            raise ValueError(f"noise must be at least 0, got {noise}")
+
+    @torch.no_grad()
+    def _changed(self, images: Tensor, index: int, draws: Draws) -> Tensor:
+        noisy = images + self.noise * draws.normal("ssa/noise", index, images)
+        factors = 1 - self.spread + 2 * self.spread * draws.uniform("ssa/factors", index, images)
+        rows, columns = (cosine_basis(side, images) for side in images.shape[2:])
+        spectrum = rows @ noisy @ columns.T
+        return rows.T @ (spectrum * factors) @ columns
+
+    def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
+        """Return images (B, 3, H, W) with their spectra changed."""
+        return images + (self._changed(images, index, draws) - images).detach()

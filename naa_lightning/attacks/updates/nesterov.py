@@ -1,0 +1,38 @@
+"""The update of NI-FGSM (Lin et al., ICLR 2020, arXiv:1908.06281)."""
+
+from torch import Tensor
+
+from naa_lightning.attacks.budget import Budget
+from naa_lightning.attacks.updates.momentum import accumulation, check_decay
+from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.draws import Draws
+
+
+class Nesterov:
+    """Momentum whose gradient is taken where the accumulated one would lead: at x + step_size decay g (equation 6).
+
+    Args:
+        decay: mu, how much of the accumulated gradient is kept.
+
+    Raises:
+        ValueError: It is negative.
+    """
+
+    norms = ("linf",)
+
+    def __init__(self, *, decay: float = 1.0) -> None:
+        check_decay(decay)
+        self.decay = decay
+
+    def begin(self, budget: Budget, draws: Draws) -> Step:
+        """Return the step function of a new attack."""
+        accumulate = accumulation(self.decay)
+        lead: Tensor | float = 0.0
+
+        def step(adversarial: Tensor, gradient_at: GradientAt) -> Tensor:
+            nonlocal lead
+            accumulated = accumulate(gradient_at(adversarial + lead))
+            lead = budget.step_size * self.decay * accumulated
+            return budget.step(accumulated)
+
+        return step

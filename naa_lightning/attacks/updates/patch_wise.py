@@ -1,0 +1,74 @@
+"""The update of PI-FGSM (Zhang et al., ECCV 2020, arXiv:2007.06765)."""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from naa_lightning.attacks.budget import Budget
+from naa_lightning.attacks.updates.momentum import accumulation, check_decay
+from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.draws import Draws
+
+# Noise below this is rounding: the steps are multiples of one number, so that exact ties are common.
+TIE = 1e-6
+
+
+class PatchWise:
+    """Enlarge the steps, and hand what they would exceed the budget by to the neighbouring pixels.
+
+    With b = amplification step_size and a the sum of all steps so far, a step is b sign(g) plus
+    projection b sign(W * cut), where cut is what a exceeds eps by and W averages over a pixel's neighbours. g is
+    accumulated as in MI-FGSM; decay 0 is the paper's attack, decay 1 the combination that NAA's authors use.
+
+    Args:
+        amplification: beta, by how much steps are enlarged.
+        projection: gamma / b, the size of what neighbours are handed.
+        kernel: Side of W in pixels, odd.
+        decay: mu, how much of the accumulated gradient is kept.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    norms = ("linf",)
+
+    def __init__(
+        self, *, amplification: float = 10.0, projection: float = 1.0, kernel: int = 3, decay: float = 0.0
+    ) -> None:
+        check_decay(decay)
+        if not 0 < amplification < math.inf:
+            raise ValueError(f"amplification must be positive, got {amplification}")
+        if not 0 <= projection < math.inf:
+            raise ValueError(f"projection must be at least 0, got {projection}")
+        if kernel < 3 or kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd and at least 3, got {kernel}")
+        self.amplification = amplification
+        self.projection = projection
+        self.kernel = kernel
+        self.decay = decay
+
+    def begin(self, budget: Budget, draws: Draws) -> Step:
+        """Return the step function of a new attack."""
+        accumulate = accumulation(self.decay)
+        amplified: Tensor | float = 0.0
+
+        def step(adversarial: Tensor, gradient_at: GradientAt) -> Tensor:
+            nonlocal amplified
+            change = self.amplification * budget.step(accumulate(gradient_at(adversarial)))
+            amplified = amplified + change
+            cut = _without_ties((amplified.abs() - budget.eps).clamp_min(0) * amplified.sign())
+            handed = self.projection * self.amplification * budget.step(_without_ties(self._around(cut)))
+            amplified = amplified + handed
+            return change + handed
+
+        return step
+
+    def _around(self, values: Tensor) -> Tensor:
+        """Average every pixel's neighbours, without itself and taking what lies outside the image as zero."""
+        area = self.kernel**2
+        return (area * F.avg_pool2d(values, self.kernel, stride=1, padding=self.kernel // 2) - values) / (area - 1)
+
+
+def _without_ties(noise: Tensor) -> Tensor:
+    return noise.masked_fill(noise.abs() < TIE, 0)

@@ -1,0 +1,89 @@
+"""Several classifiers attacked as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from naa_lightning.models.classifier import Classifier
+from naa_lightning.models.source import ModelSource
+
+Combine = Literal["logits", "losses"]
+
+
+class Ensemble(nn.Module):
+    """Classifiers that an attack is to fool together.
+
+    An objective of logits is computed on the members' mean logits (Dong et al., 2018), or on each member and averaged.
+    A feature-level objective is computed on each attacked layer of each member and averaged.
+
+    Args:
+        members: They tell apart the same classes.
+        combine: What an objective of logits averages: "logits" or "losses".
+
+    Raises:
+        ValueError: There is no member, or `combine` is unknown.
+
+    Example:
+        >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> bright = Classifier(network, mean=[0.0] * 3, std=[1.0] * 3)
+        >>> dark = Classifier(network, mean=[1.0] * 3, std=[1.0] * 3)
+        >>> Ensemble([bright, dark])(torch.ones(1, 3, 2, 2))
+        tensor([[0.5000, 0.5000, 0.5000]])
+    """
+
+    def __init__(self, members: Sequence[Classifier], combine: Combine = "logits") -> None:
+        super().__init__()
+        if not members:
+            raise ValueError("an ensemble needs at least one member")
+        if combine not in {"logits", "losses"}:
+            raise ValueError(f"combine must be logits or losses, got {combine!r}")
+        self.members: Sequence[Classifier] = nn.ModuleList(members)  # type: ignore[assignment]
+        self.combine = combine
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the members' mean logits (B, K) of images (B, 3, H, W) in [0, 1]."""
+        return torch.stack([member(images) for member in self.members]).mean(0)
+
+    def layer_views(self) -> list[Classifier]:
+        """Return each member once for each of its attacked layers.
+
+        Raises:
+            LayerError: A member has no attacked layer.
+        """
+        return [view for member in self.members for view in member.layer_views()]
+
+
+@dataclass(frozen=True)
+class EnsembleSource:
+    """Describes an ensemble without loading it.
+
+    Args:
+        name: How tables and files call it.
+        members: Its classifiers.
+        combine: See `Ensemble`.
+
+    Raises:
+        ValueError: There is no member, or members tell apart different numbers of classes.
+    """
+
+    name: str
+    members: Sequence[ModelSource]
+    combine: Combine = "logits"
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise ValueError("an ensemble needs members: surrogate=[inception_v3,resnet50]")
+        if len({member.num_classes for member in self.members}) > 1:
+            numbers = ", ".join(f"{member.name} {member.num_classes}" for member in self.members)
+            raise ValueError(f"members must tell apart the same classes, got {numbers}")
+
+    def build(self) -> Ensemble:
+        """Load the members, in evaluation mode.
+
+        Raises:
+            UserError: As `ModelSource.build`.
+        """
+        return Ensemble([member.build() for member in self.members], self.combine).eval()
