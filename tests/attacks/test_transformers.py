@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import timm
 import torch
+from timm.layers.hybrid_embed import HybridEmbed
 from torch import Tensor, nn
 
 from naa_lightning.composition import compose_attack
@@ -24,9 +25,8 @@ def plain() -> nn.Module:
 def hybrid() -> nn.Module:
     """Tokens are places of a convolutional network's output."""
     backbone = timm.create_model("test_resnet", features_only=True, out_indices=[2])
-    embed = timm.models.vision_transformer_hybrid.HybridEmbed
     network: nn.Module = timm.models.VisionTransformer(
-        embed_layer=lambda **options: embed(backbone=backbone, **options), patch_size=1, **SIZES
+        embed_layer=lambda **options: HybridEmbed(backbone=backbone, **options), patch_size=1, **SIZES
     )
     return network
 
