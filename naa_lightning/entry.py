@@ -58,13 +58,16 @@ def one_line_errors() -> Iterator[None]:
 
 def launch(main: Callable[[], None]) -> None:
     """Run a Hydra program with one-line errors and two short forms that Hydra lacks; see `in_hydras_words`."""
-    sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)]
     with one_line_errors():
+        sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)]
         main()
 
 
 def in_hydras_words(argument: str) -> list[str]:
     """Translate an argument of the command line: `GROUP=null`, and several surrogates at once.
+
+    Raises:
+        UserError: A sweep is asked for over several surrogates at once, which Hydra would merge into one.
 
     Example:
         >>> in_hydras_words("logger=null")
@@ -77,6 +80,11 @@ def in_hydras_words(argument: str) -> list[str]:
         members = [name.strip() for name in several[1].split(",")]
         choices = [f"+surrogate@surrogate.members.{name}={name}" for name in members]
         return ["surrogate=ensemble", f"surrogate.name={'+'.join(members)}", *choices]
+    if argument.startswith("surrogate=") and "[" in argument:
+        raise UserError(
+            f"{argument}: a sweep takes surrogates by name; give several at once a file of their own, as "
+            "conf/surrogate/ensemble.yaml says"
+        )
     return [re.sub(rf"^({'|'.join(OPTIONAL_GROUPS)})=null$", r"~\1", argument)]
 
 

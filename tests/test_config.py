@@ -1,6 +1,7 @@
 """Every preset composes, and every mistake is told in the user's words."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,26 @@ def test_several_surrogates() -> None:
     assert experiment.surrogate.combine == "losses"
     assert [source.layer for source in experiment.white_box] == ["top", "middle"]
     assert [source.name for source in experiment.black_box] == ["digits_inception"]
+
+
+def test_a_file_of_several_surrogates(tmp_path: Path) -> None:
+    """As the comment of conf/surrogate/ensemble.yaml says."""
+    comment = (CONF / "surrogate" / "ensemble.yaml").read_text().partition("#   defaults:")[2]
+    lines = ["defaults:", *(line.removeprefix("#   ") for line in comment.splitlines()[1:] if line.startswith("#   "))]
+    text = (
+        "\n".join([*lines, "name: both"]).replace("inception_v3", "digits_plain").replace("resnet50", "digits_residual")
+    )
+    (tmp_path / "surrogate").mkdir()
+    (tmp_path / "surrogate" / "both.yaml").write_text(text)
+    search = f"hydra.searchpath=[file://{tmp_path}]"
+    experiment = compose_attack_run(composed("experiment=digits", search, "surrogate=both"))
+    assert experiment.surrogate.name == "both"
+    assert [source.name for source in experiment.white_box] == ["digits_plain", "digits_residual"]
+
+
+def test_a_sweep_over_several_surrogates_at_once_is_refused() -> None:
+    with pytest.raises(UserError, match="a sweep takes surrogates by name"):
+        in_hydras_words("surrogate=[inception_v3,resnet50],vgg16")
 
 
 def test_several_layers() -> None:
