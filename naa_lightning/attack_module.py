@@ -23,7 +23,7 @@ class CraftedBatch:
         images: uint8 (B, 3, H, W), within the budget.
         seconds: Crafting time of the batch, without its attribution statistics.
         gradient_evaluations: Per image.
-        attribution: None for an attack that attributes nothing.
+        attribution: Over the first attacked layer, of the first surrogate; None for an attack that attributes nothing.
     """
 
     images: Tensor
@@ -76,7 +76,7 @@ class AttackModule(LightningModule):
         size = self._pass_size(batch["image"])
         classes = batch["target" if self.attack.targeted else "label"]
         columns = (torch.split(values, size) for values in (batch["image"], classes, batch["id"]))
-        passes = [self._craft(images, of, ids, size) for images, of, ids in zip(*columns, strict=True)]
+        passes = [self._craft(images, part, ids, size) for images, part, ids in zip(*columns, strict=True)]
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
             seconds=sum(part.seconds for part in passes),
@@ -98,27 +98,19 @@ class AttackModule(LightningModule):
             crafted = self.attack(self.surrogate, images, classes, SeededDraws(self.seed, ids.tolist(), self.pool))
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
         seconds = time.perf_counter() - start
-        with frozen(self.surrogate):
-            parts = [
-                attribution_statistics(surrogate, images, classes, gradient)
-                for surrogate, gradient in crafted.path_gradients
-            ]
-        return CraftedBatch(quantised, seconds, crafted.gradient_evaluations, _mean(parts, count))
+        attribution = None
+        if crafted.path_gradients:
+            surrogate, gradient = crafted.path_gradients[0]
+            with frozen(surrogate):
+                attribution = attribution_statistics(surrogate, images, classes, gradient)
+            attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
+        return CraftedBatch(quantised, seconds, crafted.gradient_evaluations, attribution)
 
 
 def _pad(values: Tensor, size: int) -> Tensor:
     """Repeat the last of (B, ...) values until there are `size`."""
     last = values[-1:].expand(size - len(values), *values.shape[1:])
     return torch.cat([values, last])
-
-
-def _mean(parts: Sequence[AttributionStatistics], count: int) -> AttributionStatistics | None:
-    """Average the statistics of several layers, for the first `count` images."""
-    if not parts:
-        return None
-    return AttributionStatistics(
-        **{name: torch.stack([vars(part)[name][:count].cpu() for part in parts]).mean(0) for name in vars(parts[0])}
-    )
 
 
 def _join(parts: Sequence[AttributionStatistics | None]) -> AttributionStatistics | None:

@@ -82,11 +82,16 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
             raise UserError(
                 f"the target {target.name} differs from the surrogate of that name: rename it or give ~targets.{key}"
             )
+    for source in white_box:
+        if attack.objective.feature_level and not source.layer:
+            raise UserError(
+                f"attack={run.attack.name} attacks a layer, and surrogate {source.name} names none: give its `layer`"
+            )
     experiment = AttackExperiment(run, surrogate, white_box, black_box, attack)
     names = [source.name for source in experiment.sources]
     for source in experiment.sources:
         if names.count(source.name) > 1:
-            raise UserError(f"two targets are called {source.name}: give each its own targets.KEY.name")
+            raise UserError(f"two models are called {source.name}: give each surrogate and target its own name")
         source.check()
     return experiment
 

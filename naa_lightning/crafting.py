@@ -4,7 +4,7 @@ import hashlib
 import logging
 import resource
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from naa_lightning.attack_module import AttackModule
-from naa_lightning.attacks import Admix, Attack
+from naa_lightning.attacks import Attack
 from naa_lightning.callbacks import AdversarialWriter
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import ImageDataModule, LabelledImages
@@ -65,6 +65,8 @@ def craft(
     run_dir = Path(experiment.run.paths.run_dir)
     manifest = Manifest(run_dir / "adversarial")
     records = data.images.records
+    if not experiment.attack.targeted:
+        records = [replace(record, target=None) for record in records]
     writer = AdversarialWriter(manifest, records)
     trainer = make_trainer(experiment.run.trainer, callbacks=[writer, *callbacks], loggers=loggers)
     device = trainer.strategy.root_device
@@ -103,7 +105,7 @@ def craft(
 
 def _pool(attack: Attack, images: LabelledImages) -> list[Tensor]:
     """Return the images that an attack may mix with others: the first of the data set."""
-    if not any(isinstance(transform, Admix) for transform in attack.transforms):
+    if not any(getattr(transform, "mixes_images", False) for transform in attack.transforms):
         return []
     return [images[index]["image"] for index in range(min(POOL_SIZE, len(images)))]
 

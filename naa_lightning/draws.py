@@ -25,7 +25,7 @@ class Draws(Protocol):
         ...
 
     def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
-        """Return another, clean image for each one, with shape (B, 3, H, W), dtype and device of `like`."""
+        """Return a clean image for each one, perhaps itself, with shape (B, 3, H, W), dtype and device of `like`."""
         ...
 
 

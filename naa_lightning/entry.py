@@ -76,7 +76,7 @@ def in_hydras_words(argument: str) -> list[str]:
         ['surrogate=ensemble', 'surrogate.name=a+b',
          '+surrogate@surrogate.members.a=a', '+surrogate@surrogate.members.b=b']
     """
-    if several := re.fullmatch(r"surrogate=\[(.+)\]", argument):
+    if several := re.fullmatch(r"surrogate=\[([^\[\]]+)\]", argument):
         members = [name.strip() for name in several[1].split(",")]
         choices = [f"+surrogate@surrogate.members.{name}={name}" for name in members]
         return ["surrogate=ensemble", f"surrogate.name={'+'.join(members)}", *choices]

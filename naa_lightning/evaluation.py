@@ -21,19 +21,12 @@ class SavedPairs(Dataset[PairBatch]):
         images: The clean images.
         saved: By image id.
         folder: Holds the adversarial files.
-        targeted: Whether the attack aimed at the images' target classes.
-
-    Attributes:
-        aims: By image id, the class that the attack aimed at; None in an untargeted run.
     """
 
-    def __init__(
-        self, images: LabelledImages, saved: Mapping[int, SavedImage], folder: Path, *, targeted: bool = False
-    ) -> None:
+    def __init__(self, images: LabelledImages, saved: Mapping[int, SavedImage], folder: Path) -> None:
         self.images = images
         self.saved = saved
         self.folder = folder
-        self.aims = {record.id: record.target if targeted else None for record in images.records}
 
     def __len__(self) -> int:
         return len(self.images)
@@ -68,18 +61,18 @@ def evaluate(
     module = ClassifierModule(source.build(), num_classes=source.num_classes, title=f"evaluating {source.name}")
     loader = DataLoader(pairs, batch_size=batch_size, num_workers=num_workers)
     batches: Sequence[Answers] = make_trainer().predict(module, loader)  # type: ignore[assignment]
-    return [row for answers in batches for row in _rows(source.name, answers, pairs)]
+    return [row for answers in batches for row in _rows(source.name, answers, pairs.saved)]
 
 
-def _rows(target: str, answers: Answers, pairs: SavedPairs) -> list[Prediction]:
+def _rows(target: str, answers: Answers, saved: Mapping[int, SavedImage]) -> list[Prediction]:
     columns = {name: values.tolist() for name, values in vars(answers).items()}
     return [
         Prediction(
             target=target,
             id=image,
-            file=pairs.saved[image].file,
-            label=pairs.saved[image].label,
-            target_class=pairs.aims[image],
+            file=saved[image].file,
+            label=saved[image].label,
+            target_class=None if saved[image].target_class == -1 else saved[image].target_class,
             clean_prediction=columns["clean"][row],
             clean_confidence=columns["clean_confidence"][row],
             adversarial_prediction=columns["adversarial"][row],

@@ -54,7 +54,7 @@ def run_attack(experiment: AttackExperiment) -> float | None:
     folder = Path(run.paths.run_dir)
     with _loggers(run) as loggers:
         crafting = craft(experiment, data, callbacks, loggers)
-        pairs = SavedPairs(data.images, crafting.saved, crafting.folder, targeted=run.attack.targeted)
+        pairs = SavedPairs(data.images, crafting.saved, crafting.folder)
         predictions = [
             row
             for source in experiment.sources

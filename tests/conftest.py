@@ -1,5 +1,6 @@
 """Small networks and files that tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ def tiny() -> Classifier:
     """A random network of the golden values' architecture, in float64."""
     torch.manual_seed(0)
     return Classifier(GoldenNetwork().double(), mean=[0.5] * 3, std=[0.5] * 3, layer="middle").double()
+
+
+def showing(images: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A view that shows these images, whatever it is asked to show."""
+    return lambda _: images
 
 
 def shared(name: str) -> Path:

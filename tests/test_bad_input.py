@@ -100,7 +100,7 @@ def test_unknown_layer(images: Path, models_dir: str) -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ("null", "surrogate.layer (digits_plain: None): the classifier names no attacked layer"),
+        ("null", "surrogate digits_plain names none: give its `layer`"),
         ("midle", "there is no layer 'midle'"),
     ],
 )

@@ -100,8 +100,9 @@ def test_a_file_of_several_surrogates(tmp_path: Path) -> None:
 
 
 def test_a_sweep_over_several_surrogates_at_once_is_refused() -> None:
-    with pytest.raises(UserError, match="a sweep takes surrogates by name"):
-        in_hydras_words("surrogate=[inception_v3,resnet50],vgg16")
+    for choice in ("[inception_v3,resnet50],vgg16", "[inception_v3,resnet50],[vgg16]", "vgg16,[resnet50]"):
+        with pytest.raises(UserError, match="a sweep takes surrogates by name"):
+            in_hydras_words(f"surrogate={choice}")
 
 
 def test_several_layers() -> None:
@@ -117,6 +118,10 @@ def test_several_layers() -> None:
         (
             [*several("digits_plain", "vgg16")],
             "surrogate: members must tell apart the same classes, got digits_plain 10",
+        ),
+        (
+            ["surrogate.layer=null"],
+            "attack=naa attacks a layer, and surrogate digits_plain names none: give its `layer`",
         ),
         ([*several("digits_plain"), "surrogate.combine=votes"], "surrogate.combine must be 'logits' or 'losses', got"),
         (

@@ -49,7 +49,7 @@ def pairs(tmp_path: Path) -> SavedPairs:
     records = [ImageRecord(number, f"{number}.png", number % 2) for number in range(5)]
     for record in records:
         (tmp_path / record.file).write_bytes(encode_png(image(record, clean=False)))
-    saved = {record.id: SavedImage(record.id, record.file, record.label, "", 0.0, 1) for record in records}
+    saved = {record.id: SavedImage(record.id, record.file, record.label, -1, "", 0.0, 1) for record in records}
     return SavedPairs(LabelledImages(records, lambda record: image(record, clean=True)), saved, tmp_path)
 
 

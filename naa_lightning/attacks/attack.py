@@ -3,10 +3,11 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.objectives import Objective, Task
@@ -23,7 +24,8 @@ class Crafted:
 
     Args:
         images: Adversarial images (B, 3, H, W) in [0, 1], within the budget.
-        gradient_evaluations: Gradients taken per image, for the objective's preparation and the steps.
+        gradient_evaluations: Gradients taken per image, for the objective's preparation and the steps; one through the
+            mean logits of several surrogates counts as one through each.
         path_gradients: Of every attacked layer, with a classifier that has that layer alone; see `Goal`. Empty for an
             attack that attributes nothing.
     """
@@ -82,6 +84,8 @@ class Attack:
             )
         if targeted and objective.untargetable is not None:
             raise ValueError(f"{type(objective).__name__} cannot be targeted: {objective.untargetable}")
+        if len({type(transform) for transform in transforms}) < len(transforms):
+            raise ValueError("two transforms of one kind would draw the same numbers: use each kind once")
         self.objective = objective
         self.update = update
         self.budget = budget
@@ -131,24 +135,26 @@ class Ascent:
         self.draws = draws
         self._seen = 0  # how many images the surrogate has seen instead of each image
         parts = _parts(surrogate, feature_level=attack.objective.feature_level)
-        self._goals = [attack.objective.prepare(Task(part, images, labels, draws, self.view)) for part in parts]
-        self.gradient_evaluations = sum(goal.gradient_evaluations for goal in self._goals)
+        goals = [attack.objective.prepare(Task(part, images, labels, draws, self.view)) for part in parts]
+        self._goals = [(_size(part), goal) for part, goal in zip(parts, goals, strict=True)]
+        self.gradient_evaluations = sum(goal.gradient_evaluations for goal in goals)
         self.path_gradients = [
             (part, goal.path_gradient)
-            for part, goal in zip(parts, self._goals, strict=True)
+            for part, goal in zip(parts, goals, strict=True)
             if goal.path_gradient is not None
         ]
 
     def view(self, images: Tensor, number: int) -> Tensor:
         """Return what the surrogate sees of images (B, 3, H, W) in its pass of that number."""
-        return transformed(images, self.attack.transforms, number, self.draws)
+        with torch.autocast(images.device.type, enabled=False):
+            return transformed(images, self.attack.transforms, number, self.draws)
 
     def steps(self) -> Iterator[Tensor]:
         """Yield the images (B, 3, H, W) after every step."""
         budget = self.attack.budget
         step = self.attack.update.begin(budget, self.draws)
-        start = self._goals[0].start
-        adversarial = budget.start(self.images if start is None else start, self.draws)
+        start = self._goals[0][1].start
+        adversarial = budget.start(self.images, self.draws) if start is None else start
         for _ in range(budget.steps):
             adversarial = budget.project(adversarial + step(adversarial, self.gradient_at), self.images)
             yield adversarial
@@ -158,15 +164,16 @@ class Ascent:
         copies = copies_of(self.attack.transforms)
         point = points.detach().requires_grad_()
         total = torch.zeros_like(points)
-        for goal in self._goals:
+        for members, goal in self._goals:
             for number in range(self._seen, self._seen + copies):
-                score = goal.score(self.view(point, number), self.view(self.images, number))
-                total += torch.autograd.grad(score.sum(), point)[0]
-                self.gradient_evaluations += 1
+                view = partial(self.view, number=number)
+                total += torch.autograd.grad(goal.score(view(point), view).sum(), point)[0]
+                self.gradient_evaluations += members
         self._seen += copies
         gradient = total / (copies * len(self._goals))
         if self.attack.smoothing is not None:
-            gradient = self.attack.smoothing(gradient)
+            with torch.autocast(gradient.device.type, enabled=False):
+                gradient = self.attack.smoothing(gradient)
         return -gradient if self.attack.targeted else gradient
 
 
@@ -177,6 +184,10 @@ def _parts(surrogate: Classifier | Ensemble, *, feature_level: bool) -> Sequence
     if isinstance(surrogate, Ensemble) and surrogate.combine == "losses":
         return surrogate.members
     return [cast(Classifier, surrogate)]  # an objective of logits only calls it
+
+
+def _size(part: nn.Module) -> int:
+    return len(part.members) if isinstance(part, Ensemble) else 1
 
 
 def _check(images: Tensor, labels: Tensor) -> None:

@@ -17,7 +17,8 @@ class Budget:
         steps: How many steps are made.
         step_size: Norm of one step, written like eps; None for eps / steps.
         norm: "linf", the largest change of a pixel value, or "l2", the Euclidean length of an image's perturbation.
-        random_start: Steps begin at random within this distance of the clean image, written like eps.
+        random_start: Steps begin at random within this distance of the clean image, written like eps; an objective
+            with a start of its own begins there.
 
     Raises:
         ValueError: A value is out of range or no number.
@@ -65,7 +66,8 @@ class Budget:
         return self.step_size * NORMS[self.norm].steepest(gradient)
 
     def project(self, adversarial: Tensor, clean: Tensor) -> Tensor:
-        """Bring (B, 3, H, W) images to within eps of the clean images and to [0, 1]."""
+        """Bring (B, 3, H, W) images to within eps of the clean images and to [0, 1]; what is not finite stays clean."""
+        adversarial = torch.where(adversarial.isfinite(), adversarial, clean)
         if self.norm == "linf":  # bounds first: exact at the edges
             return torch.clamp(adversarial, (clean - self.eps).clamp_min(0), (clean + self.eps).clamp_max(1))
         return (clean + NORMS[self.norm].project(adversarial - clean, self.eps)).clamp(0, 1)

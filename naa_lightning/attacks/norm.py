@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from naa_lightning.attribution import unit_norm
 from naa_lightning.draws import Draws
 
 
@@ -55,7 +56,7 @@ class L2:
 
     def steepest(self, gradient: Tensor) -> Tensor:
         """Return the gradient at length 1."""
-        return gradient / _length(gradient).clamp_min(torch.finfo(gradient.dtype).tiny)
+        return unit_norm(gradient)
 
     def project(self, perturbation: Tensor, radius: float) -> Tensor:
         """Shorten what is too long."""

@@ -33,9 +33,9 @@ def attribution_statistics(
     """Describe NAA's approximate attribution A = (y(x) - y(black)) g (paper, equation 7).
 
     Args:
-        surrogate: The attribution is of its true class's softmax probability, over its attacked layer.
+        surrogate: The attribution is of a class's softmax probability, over its attacked layer.
         images: (B, 3, H, W) in [0, 1].
-        labels: True classes (B,).
+        labels: Classes (B,) that are attributed: those that are attacked.
         path_gradient: g, as the attacked layer's output; see `average_gradient`.
     """
     features, logits = surrogate.features_and_logits(images)

@@ -13,7 +13,7 @@ from torch import Tensor
 from naa_lightning.attack_module import CraftedBatch
 from naa_lightning.data import Batch, ImageRecord
 from naa_lightning.errors import UserError
-from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
+from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name, target_class
 from naa_lightning.whole_file import write_whole
 
 
@@ -67,6 +67,7 @@ class AdversarialWriter(BasePredictionWriter):
                 id=record.id,
                 file=file,
                 label=record.label,
+                target_class=target_class(record),
                 sha256=hashlib.sha256(content).hexdigest(),
                 seconds=batch.seconds / len(batch.images),
                 gradient_evaluations=batch.gradient_evaluations,

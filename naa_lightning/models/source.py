@@ -140,6 +140,7 @@ def unreachable(source: ModelSource, server: str) -> UserError:
     """Say that published weights can be had neither here nor from their server."""
     return UserError(
         f"the weights of {source.name} ({source.architecture}) are not on this machine and {server} is out of reach: "
-        f"connect to the network, name a local file (surrogate.weights=PATH or targets.{source.name}.weights=PATH), "
+        "connect to the network, name a local file in its `weights` (surrogate.weights=PATH, "
+        f"surrogate.members.{source.name}.weights=PATH or targets.{source.name}.weights=PATH), "
         "or try experiment=digits, which needs neither"
     )

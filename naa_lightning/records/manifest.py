@@ -23,6 +23,7 @@ class SavedImage:
         id: The image's row in the data set's own order.
         file: Relative to the manifest's folder.
         label: The true class.
+        target_class: The class that a targeted attack aimed at; -1 in an untargeted run.
         sha256: Digest of the file.
         seconds: The image's share of its batch's crafting time.
         gradient_evaluations: Gradients taken for it.
@@ -33,6 +34,7 @@ class SavedImage:
     id: int
     file: str
     label: int
+    target_class: int
     sha256: str
     seconds: float
     gradient_evaluations: int
@@ -72,7 +74,7 @@ class Manifest:
         What a killed run left of a file that it was writing is removed.
 
         Args:
-            records: The images of the data set.
+            records: The images of the data set, with target classes only where the attack aims at them.
 
         Returns:
             The rows kept, by image id.
@@ -85,10 +87,14 @@ class Manifest:
         kept = {id: row for id, row in self.read().items() if self._intact(row)}
         for record in records:
             row = kept.get(record.id)
-            if row is not None and (row.file, row.label) != (adversarial_name(record), record.label):
+            if row is None:
+                continue
+            saved = (row.file, row.label, row.target_class)
+            expected = (adversarial_name(record), record.label, target_class(record))
+            if saved != expected:
                 raise UserError(
-                    f"{self.path} lists {row.file} (label {row.label}) as image {record.id}, where the data set has "
-                    f"{record.file} (label {record.label}): choose another hydra.run.dir"
+                    f"{self.path} lists {_described(*saved)} as image {record.id}, where the data set has "
+                    f"{_described(record.file, *expected[1:])}: choose another hydra.run.dir"
                 )
         write_whole(self.path, _header() + "".join(_line(row) for row in kept.values()))
         return kept
@@ -106,6 +112,15 @@ class Manifest:
 def adversarial_name(record: ImageRecord) -> str:
     """Return what the adversarial image of a clean image is called, relative to the manifest's folder."""
     return Path(record.file).with_suffix(".png").as_posix()
+
+
+def target_class(record: ImageRecord) -> int:
+    """Return an image's target class as the manifest writes it."""
+    return -1 if record.target is None else record.target
+
+
+def _described(file: str, label: int, target: int) -> str:
+    return f"{file} (label {label})" if target == -1 else f"{file} (label {label}, aimed at {target})"
 
 
 def _header() -> str:

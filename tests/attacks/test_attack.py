@@ -126,3 +126,44 @@ def test_transforms_are_seen_when_weights_are_computed(tiny: Classifier) -> None
 def test_updates_of_pixel_values_refuse_an_l2_budget(update: Nesterov | PatchWise) -> None:
     with pytest.raises(ValueError, match=f"{type(update).__name__} works with budgets of the norm linf, got l2"):
         attack(update=update, budget=Budget(norm="l2", eps=1.0))
+
+
+def test_two_transforms_of_one_kind_are_refused() -> None:
+    with pytest.raises(ValueError, match="two transforms of one kind would draw the same numbers"):
+        attack(transforms=[ScaleInvariant(copies=2), ScaleInvariant(copies=3)])
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_a_gradient_that_is_not_finite_keeps_the_budget(norm: str, value: float, tiny: Classifier) -> None:
+    """Only of the first image; the second is attacked as ever."""
+
+    def spoil(gradient: Tensor) -> Tensor:
+        gradient = gradient.clone()
+        gradient[0, 0, 0, 0] = value
+        return gradient
+
+    images, budget = random_images(), Budget(eps=0.1, steps=3, norm=norm)
+    spoilt = attack(smoothing=spoil, budget=budget)(tiny, images, LABELS, DRAWS).images
+    change = (spoilt - images).flatten(1)
+    assert (change.norm(dim=1) if norm == "l2" else change.abs().amax(1)).max() <= 0.1 + 1e-12
+    assert torch.equal(spoilt[1], attack(budget=budget)(tiny, images, LABELS, DRAWS).images[1])
+
+
+def test_smoothing_and_transforms_are_not_autocast(tiny: Classifier) -> None:
+    seen = []
+
+    class Product:
+        copies = 1
+
+        def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
+            seen.append((images @ images.mT).dtype)
+            return images
+
+    def smoothing(gradient: Tensor) -> Tensor:
+        seen.append((gradient @ gradient.mT).dtype)
+        return gradient
+
+    with torch.autocast("cpu", torch.bfloat16):
+        attack(transforms=[Product()], smoothing=smoothing)(single(), random_images().float(), LABELS, DRAWS)
+    assert set(seen) == {torch.float32}

@@ -101,6 +101,13 @@ def test_an_objective_of_logits_sees_a_surrogate_of_several_layers_once(images: 
     assert torch.equal(several.images, attack(member(0), images, LABELS, DRAWS).images)
 
 
+def test_a_gradient_through_mean_logits_counts_once_for_each_member(images: Tensor) -> None:
+    for combine in ("logits", "losses"):
+        attack = Attack(objective=CrossEntropy(), update=Momentum(), budget=Budget(steps=2))
+        ensemble = Ensemble([member(0), member(1), member(2)], combine)
+        assert attack(ensemble, images, LABELS, DRAWS).gradient_evaluations == 3 * 2
+
+
 def test_an_ensemble_of_one_is_that_one(images: Tensor) -> None:
     for objective in (CrossEntropy(), NeuronAttribution(path_points=3)):
         attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))

@@ -25,7 +25,7 @@ from naa_lightning.attacks import (
 )
 from naa_lightning.attribution import unit_norm
 from naa_lightning.models import Classifier
-from tests.conftest import GoldenNetwork, shared
+from tests.conftest import GoldenNetwork, shared, showing
 
 TOLERANCE = 1e-9
 ATTACKS: dict[str, tuple[Objective, Update]] = {
@@ -84,7 +84,7 @@ def test_golden_weights(name: str, golden: dict[str, Tensor], surrogate: Classif
     features = surrogate.features(golden["x"]).detach().requires_grad_()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Classifier, "features", lambda self, images: features)
-        (gradient,) = torch.autograd.grad(goal.score(golden["x"], golden["x"]).sum(), features)
+        (gradient,) = torch.autograd.grad(goal.score(golden["x"], showing(golden["x"])).sum(), features)
     torch.testing.assert_close(-gradient, golden[f"{name}/weights"], rtol=0, atol=TOLERANCE)
     assert goal.gradient_evaluations == 30
     if goal.path_gradient is not None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from naa_lightning.attacks import Attack, Budget, Goal, Momentum, NeuronAttribution, Task
 from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
-from tests.conftest import GoldenNetwork
+from tests.conftest import GoldenNetwork, showing
 
 POINTS, NOISE = 5, 0.1
 DRAWS = SeededDraws(0, [0, 1, 2])
@@ -87,7 +87,7 @@ def test_path_gradient_is_that_of_the_plain_network(tiny: Classifier, images: Te
 def test_score_is_equation_9(gamma: float, tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
     goal = prepare(tiny, images, gamma)
     torch.testing.assert_close(
-        goal.score(adversarial, images), reference_score(network_of(tiny), images, adversarial, gamma)
+        goal.score(adversarial, showing(images)), reference_score(network_of(tiny), images, adversarial, gamma)
     )
 
 
@@ -99,7 +99,7 @@ def test_image_gradient_is_that_of_equation_9(
     adversarial.requires_grad_()
     reference = reference_score(network_of(tiny), images, adversarial, gamma)
     torch.testing.assert_close(
-        image_gradient(goal.score(adversarial, images), adversarial), image_gradient(reference, adversarial)
+        image_gradient(goal.score(adversarial, showing(images)), adversarial), image_gradient(reference, adversarial)
     )
 
 
@@ -107,15 +107,16 @@ def test_the_shortcut_at_gamma_1_differs_by_a_constant(tiny: Classifier, images:
     shortcut = prepare(tiny, images).score
     general = prepare(tiny, images, 1 + 1e-12).score
     torch.testing.assert_close(
-        shortcut(adversarial, images) - shortcut(images, images), general(adversarial, images) - general(images, images)
+        shortcut(adversarial, showing(images)) - shortcut(images, showing(images)),
+        general(adversarial, showing(images)) - general(images, showing(images)),
     )
 
 
 def test_weights_do_not_follow_the_adversarial_image(tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
     goal = prepare(tiny, images)
-    before = goal.score(images, images)
-    goal.score(adversarial, images)
-    assert torch.equal(goal.score(images, images), before)
+    before = goal.score(images, showing(images))
+    goal.score(adversarial, showing(images))
+    assert torch.equal(goal.score(images, showing(images)), before)
 
 
 @pytest.mark.parametrize(("points", "steps"), [(1, 1), (4, 3), (30, 10)])

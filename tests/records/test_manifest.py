@@ -17,7 +17,9 @@ def save(manifest: Manifest, record: ImageRecord) -> SavedImage:
     content = f"image {record.id}".encode()
     (manifest.folder / file).parent.mkdir(parents=True, exist_ok=True)
     (manifest.folder / file).write_bytes(content)
-    row = SavedImage(record.id, file, record.label, hashlib.sha256(content).hexdigest(), 0.25, 40, positive_share=0.5)
+    row = SavedImage(
+        record.id, file, record.label, -1, hashlib.sha256(content).hexdigest(), 0.25, 40, positive_share=0.5
+    )
     manifest.add(row)
     return row
 
@@ -59,7 +61,9 @@ def test_images_of_a_larger_limit_are_kept(manifest: Manifest) -> None:
     assert list(manifest.repair(RECORDS[:1])) == [0, 5]
 
 
-@pytest.mark.parametrize("other", [ImageRecord(5, "dog/d.png", 2), ImageRecord(5, "dog/c.png", 3)])
+@pytest.mark.parametrize(
+    "other", [ImageRecord(5, "dog/d.png", 2), ImageRecord(5, "dog/c.png", 3), ImageRecord(5, "dog/c.png", 2, target=3)]
+)
 def test_another_data_set_is_refused(manifest: Manifest, other: ImageRecord) -> None:
     with pytest.raises(UserError, match=r"lists dog/c\.png \(label 2\) as image 5, where the data set has .*run\.dir"):
         manifest.repair([other])

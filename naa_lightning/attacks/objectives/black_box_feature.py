@@ -17,11 +17,12 @@ class BlackBoxFeature:
 
     x_l+1 = x + reach g / ||g||_2, g being the gradient of the cross-entropy at x_l and x_0 the clean image x. The
     weights w are the unit-norm average of the gradients of the true class's logit at x_1 ... x_N; increased is
-    -sum(y_adv w). The release's sign, path and scale of `reach` are followed; images are not clipped.
+    -sum(y_adv w). As in the release, images are not clipped; there g is the gradient in normalised space, which has the
+    same direction where all channels have one standard deviation.
 
     Args:
         fits: N, how many fitted images; each costs two gradients.
-        reach: eta, L2 length of the change, images being in [0, 1].
+        reach: eta, L2 length of the change, images being in [0, 1]; the paper's 28 is meant for 299 x 299 pixels.
 
     Raises:
         ValueError: A value is out of range.
@@ -48,7 +49,7 @@ class BlackBoxFeature:
         fitted = task.images
         for index in range(self.fits):
             point = fitted.detach().requires_grad_()
-            loss = F.cross_entropy(task.surrogate(task.view(point, -1 - 2 * index)), task.labels, reduction="sum")
+            loss = F.cross_entropy(task.surrogate(task.view(point, -1 - index)), task.labels, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, point)
             fitted = task.images + self.reach * unit_norm(gradient)
-            yield task.view(fitted, -2 - 2 * index)
+            yield task.view(fitted, -1 - self.fits - index)

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.objective import Goal, Task, View
 
 
 class CrossEntropy:
@@ -15,7 +15,7 @@ class CrossEntropy:
     def prepare(self, task: Task) -> Goal:
         """Nothing depends on the clean images."""
 
-        def score(seen: Tensor, clean: Tensor) -> Tensor:
+        def score(seen: Tensor, view: View) -> Tensor:
             return F.cross_entropy(task.surrogate(seen), task.labels, reduction="none")
 
         return Goal(score)

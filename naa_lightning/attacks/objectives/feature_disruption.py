@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.objective import Goal, Task, View
 from naa_lightning.attacks.objectives.reference import clean_features
 
 
@@ -22,8 +22,8 @@ class FeatureDisruption:
         """What is weak is found in every view of the clean images."""
         reference = clean_features(task)
 
-        def score(seen: Tensor, clean: Tensor) -> Tensor:
-            before = reference(clean)
+        def score(seen: Tensor, view: View) -> Tensor:
+            before = reference(view)
             weak = before < before.mean(dim=-1 if before.ndim == 3 else 1, keepdim=True)
             energy = task.surrogate.features(seen).square()
             return _log_half_sum(energy * weak) - _log_half_sum(energy * ~weak)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.objective import Goal, Score, Task, View
 from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
 from naa_lightning.attribution import average_gradient, class_probability, path_points, unit_norm
 
@@ -87,12 +87,12 @@ class NeuronAttribution:
             score = self._split_score(task, weights)
         return Goal(score, average.evaluations, path_gradient=average.gradient)
 
-    def _split_score(self, task: Task, weights: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    def _split_score(self, task: Task, weights: Tensor) -> Score:
         with torch.no_grad():
             y_black = task.surrogate.features(torch.zeros_like(task.images[:1]))
         f_p, f_n = TRANSFORMATIONS[self.positive], TRANSFORMATIONS[self.negative]
 
-        def score(seen: Tensor, clean: Tensor) -> Tensor:
+        def score(seen: Tensor, view: View) -> Tensor:
             attribution = ((task.surrogate.features(seen) - y_black) * weights).flatten(1)
             positive, negative = f_p(attribution.clamp_min(0)), f_n((-attribution).clamp_min(0))
             return -(positive.sum(1) - self.gamma * negative.sum(1))

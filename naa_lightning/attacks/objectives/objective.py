@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
 from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier
+
+View: TypeAlias = Callable[[Tensor], Tensor]
+"""Maps images (B, 3, H, W) to what the surrogate sees of them."""
+
+Score: TypeAlias = Callable[[Tensor, View], Tensor]
+"""See `Goal`."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +23,10 @@ class Task:
     Args:
         surrogate: With one attacked layer, where the objective is of features; an `Ensemble` only where it is not.
         images: Clean images (B, 3, H, W) in [0, 1].
-        labels: Classes (B,) to move away from.
+        labels: Classes (B,) that are attacked: the true ones, or those that a targeted attack aims at.
         draws: Where random numbers come from.
-        view: Maps images (B, 3, H, W) and the number of a pass to what the surrogate sees of them in it.
+        view: Maps images (B, 3, H, W) and the number of a pass to what the surrogate sees of them in it. Numbers below
+            0 are for passes of the preparation, which go through the transforms' copies in turn.
     """
 
     surrogate: Classifier
@@ -34,15 +41,15 @@ class Goal:
     """An objective made ready for one batch.
 
     Args:
-        score: Maps what the surrogate sees of the adversarial images, and of the clean images in the same pass, both
-            (B, 3, H, W), to what the attack increases, one number per image (B,).
+        score: Maps what the surrogate sees of the adversarial images (B, 3, H, W), and a function that shows it other
+            images in the same way, to what the attack increases, one number per image (B,).
         gradient_evaluations: How many gradients per image it took to make ready.
         start: Where the attack begins instead of at the clean images.
         path_gradient: The surrogate's gradient averaged over the attribution path, as the attacked layer's output;
             None for an objective that attributes nothing.
     """
 
-    score: Callable[[Tensor, Tensor], Tensor]
+    score: Score
     gradient_evaluations: int = 0
     start: Tensor | None = None
     path_gradient: Tensor | None = None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.objective import Goal, Task, View
 
 
 class PerturbationDecay:
@@ -39,7 +39,8 @@ class PerturbationDecay:
         """Only the order of the noise is kept."""
         evaluations = itertools.count()
 
-        def score(seen: Tensor, clean: Tensor) -> Tensor:
+        def score(seen: Tensor, view: View) -> Tensor:
+            clean = view(task.images)
             noise = task.draws.normal("ilpd/noise", next(evaluations), clean)
             with torch.no_grad():
                 reference = task.surrogate.features(clean + self.noise * noise)

@@ -15,8 +15,9 @@ class RandomPatch:
     """FIA with other copies: patches of the clean image are multiplied by random numbers instead of dropped.
 
     Copy l works on patches of the l-th side, in turn; every patch of every channel is kept with probability `keep`,
-    else each of its values is multiplied by a number uniform in [0, 1). The paper's sides are 1, 3, 5 and 7. In the
-    authors' release the same list stands, but a leftover condition leaves only side 1; we follow the evident intent.
+    else each of its values is multiplied by a number uniform in [0, 1). The paper's sides are 1, 3, 5 and 7. Here the
+    release is not followed: the same sides stand in it, but a leftover condition lets it use side 1 alone, and of
+    larger patches it would change an exact share, the same for all images of a batch.
 
     Args:
         masks: N, how many copies.

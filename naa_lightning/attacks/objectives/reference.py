@@ -5,19 +5,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Task
+from naa_lightning.attacks.objectives.objective import Task, View
 
 
-def clean_features(task: Task) -> Callable[[Tensor], Tensor]:
-    """Return a function from what the surrogate sees of the clean images to its attacked layer's output, as constant.
+def clean_features(task: Task) -> Callable[[View], Tensor]:
+    """Return a function from a view to the attacked layer's output for the clean images so seen, as a constant.
 
-    The output for the clean images themselves is computed once.
+    Where the surrogate sees the images themselves, the output is computed once.
     """
     known: Tensor | None = None
 
     @torch.no_grad()
-    def reference(clean: Tensor) -> Tensor:
+    def reference(view: View) -> Tensor:
         nonlocal known
+        clean = view(task.images)
         if clean is not task.images:
             return task.surrogate.features(clean)
         if known is None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks.budget import number
-from naa_lightning.attacks.objectives.objective import Goal, Task
+from naa_lightning.attacks.objectives.objective import Goal, Task, View
 from naa_lightning.attacks.objectives.reference import clean_features
 
 
@@ -35,8 +35,8 @@ class RepresentationDistortion:
         """Draw the start."""
         reference = clean_features(task)
 
-        def score(seen: Tensor, clean: Tensor) -> Tensor:
-            distance = (task.surrogate.features(seen) - reference(clean)).flatten(1)
+        def score(seen: Tensor, view: View) -> Tensor:
+            distance = (task.surrogate.features(seen) - reference(view)).flatten(1)
             length: Tensor = torch.linalg.vector_norm(distance, dim=1)
             return length
 

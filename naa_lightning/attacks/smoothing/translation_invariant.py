@@ -1,7 +1,5 @@
 """The filter of TI-FGSM (Dong et al., CVPR 2019, arXiv:1904.02884)."""
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,8 +25,7 @@ class TranslationInvariant:
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the smoothed gradient (B, 3, H, W)."""
-        places = torch.linspace(-3, 3, self.kernel, dtype=torch.float64) if self.kernel > 1 else torch.zeros(1)
-        density = torch.exp(-places.square() / 2) / math.sqrt(2 * math.pi)
+        density = torch.exp(-torch.linspace(-3, 3, self.kernel, dtype=torch.float64).square() / 2)
         weights = (density / density.sum()).to(gradient).expand(3, 1, 1, -1)
         along_rows = F.conv2d(gradient, weights, padding=(0, self.kernel // 2), groups=3)
         return F.conv2d(along_rows, weights.transpose(2, 3), padding=(self.kernel // 2, 0), groups=3)

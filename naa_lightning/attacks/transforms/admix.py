@@ -12,7 +12,8 @@ class Admix:
     """Add a small share of other images; followed by `ScaleInvariant` it is the published attack.
 
     The release mixes the images of a batch with each other, so that results depend on the batch. Here the others come
-    from a pool of clean images. As there, they are not made sure to be of another class.
+    from a pool of clean images, in a run the first of the data set. As there, they are not made sure to be of another
+    class.
 
     Args:
         copies: With how many other images.
@@ -21,6 +22,8 @@ class Admix:
     Raises:
         ValueError: A value is out of range.
     """
+
+    mixes_images = True
 
     def __init__(self, *, copies: int = 3, share: float = 0.2) -> None:
         if copies < 1:

@@ -1,7 +1,5 @@
 """Where an image is cut into blocks."""
 
-from itertools import accumulate
-
 from torch import Tensor
 
 
@@ -20,10 +18,8 @@ def edges_of_random_lengths(side: int, uniform: Tensor) -> list[int]:
         >>> edges_of_random_lengths(10, torch.tensor([0.2, 0.3]))
         [0, 4, 10]
     """
-    weights = uniform.double() + 1e-12
-    lengths = (weights / weights.sum() * side).round().long()
-    lengths[lengths.argmax()] += side - lengths.sum()
-    return [0, *accumulate(lengths.tolist())]
+    ends = (uniform.double() + 1e-12).cumsum(0)
+    return [0, *(ends / ends[-1] * side).round().long().tolist()]
 
 
 def edges_at_random_places(side: int, blocks: int, uniform: Tensor) -> list[int]:

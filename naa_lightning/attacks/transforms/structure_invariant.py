@@ -15,7 +15,8 @@ from naa_lightning.draws import Draws
 class StructureInvariant:
     """Change every block of the image in a way of its own: move, mirror, rotate, scale, blur, disturb or drop it.
 
-    The ten changes and their strengths are the release's; the paper describes the same.
+    The ten changes and their strengths are the release's, except that a block is shrunk to 0.8 of each side, where the
+    release mixes the sides up.
 
     Args:
         copies: How many changed images.
@@ -65,7 +66,7 @@ Change = Callable[[Tensor, list[float], Tensor], Tensor]
 def _shrunk_and_back(block: Tensor, numbers: list[float], noise: Tensor) -> Tensor:
     size = block.shape[1:]
     small = F.interpolate(block[None], size=[int(0.8 * side) + 1 for side in size], mode="bilinear")
-    return F.interpolate(small, size=tuple(size), mode="bilinear")[0].clamp(0, 1)
+    return F.interpolate(small, size=tuple(size), mode="bilinear")[0]
 
 
 def _rolled_down(block: Tensor, numbers: list[float], noise: Tensor) -> Tensor:

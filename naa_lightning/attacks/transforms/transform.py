@@ -14,7 +14,10 @@ MID_GREY = 0.5
 
 @runtime_checkable
 class Transform(Protocol):
-    """Anything that makes other images of images, to average the gradient over."""
+    """Anything that makes other images of images, to average the gradient over.
+
+    One that draws donors says so with an attribute `mixes_images = True`.
+    """
 
     @property
     def copies(self) -> int:

@@ -11,6 +11,8 @@ from naa_lightning.draws import Draws
 class Nesterov:
     """Momentum whose gradient is taken where the accumulated one would lead: at x + step_size decay g (equation 6).
 
+    The lead is a change of pixel values, so that only an L-infinity budget gives it its size.
+
     Args:
         decay: mu, how much of the accumulated gradient is kept.
 

@@ -1,4 +1,4 @@
-"""The update of PI-FGSM (Zhang et al., ECCV 2020, arXiv:2007.06765)."""
+"""The update of PI-FGSM (Gao et al., ECCV 2020, arXiv:2007.06765)."""
 
 import math
 
@@ -19,7 +19,8 @@ class PatchWise:
 
     With b = amplification step_size and a the sum of all steps so far, a step is b sign(g) plus
     projection b sign(W * cut), where cut is what a exceeds eps by and W averages over a pixel's neighbours. g is
-    accumulated as in MI-FGSM; decay 0 is the paper's attack, decay 1 the combination that NAA's authors use.
+    accumulated as in MI-FGSM. The defaults are those with which NAA's authors combine it; the paper's own attack has
+    amplification 10, projection 1 and decay 0.
 
     Args:
         amplification: beta, by how much steps are enlarged.
@@ -34,7 +35,7 @@ class PatchWise:
     norms = ("linf",)
 
     def __init__(
-        self, *, amplification: float = 10.0, projection: float = 1.0, kernel: int = 3, decay: float = 0.0
+        self, *, amplification: float = 2.5, projection: float = 0.5, kernel: int = 3, decay: float = 1.0
     ) -> None:
         check_decay(decay)
         if not 0 < amplification < math.inf:
