@@ -232,7 +232,7 @@ FEATURES: Mapping[str, tuple[int, ...]] = {
     "inception_resnet_v2": (192, 71, 71),
     "inception_v3": (256, 35, 35),
     "inception_v4": (384, 35, 35),
-    "mobilenetv2": (32, 28, 28),
+    "mobilenetv2": (192, 28, 28),
     "resnet152": (512, 28, 28),
     "resnet50": (512, 28, 28),
     "vgg16": (256, 56, 56),
