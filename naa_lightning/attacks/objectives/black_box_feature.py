@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
-from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
-from naa_lightning.attribution import average_gradient, class_logit, unit_norm
+from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
+from naa_lightning.attribution import unit_norm
 
 
 class BlackBoxFeature:
@@ -41,9 +42,8 @@ class BlackBoxFeature:
 
     def prepare(self, task: Task) -> Goal:
         """Compute the weights, once, from the clean images."""
-        average = average_gradient(task.surrogate, self._fitted(task), class_logit(task.labels))
-        score = fall_of_weighted_features(task.surrogate, unit_norm(average.gradient))
-        return Goal(score, self.fits + average.evaluations)
+        goal = fall_of_important_features(task, self._fitted(task))
+        return replace(goal, gradient_evaluations=self.fits + goal.gradient_evaluations)
 
     def _fitted(self, task: Task) -> Iterator[Tensor]:
         fitted = task.images

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
-from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
-from naa_lightning.attribution import average_gradient, class_logit, unit_norm
+from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
 
 
 class FeatureImportance:
@@ -36,9 +35,7 @@ class FeatureImportance:
 
     def prepare(self, task: Task) -> Goal:
         """Compute the weights, once, on the clean images."""
-        average = average_gradient(task.surrogate, self._masked(task), class_logit(task.labels))
-        score = fall_of_weighted_features(task.surrogate, unit_norm(average.gradient))
-        return Goal(score, average.evaluations)
+        return fall_of_important_features(task, self._masked(task))
 
     def _masked(self, task: Task) -> Iterator[Tensor]:
         for index in range(self.masks):

@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
-from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
-from naa_lightning.attribution import average_gradient, class_logit, unit_norm
+from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
 
 
 class RandomPatch:
@@ -44,9 +43,7 @@ class RandomPatch:
 
     def prepare(self, task: Task) -> Goal:
         """Compute the weights, once, on the clean images."""
-        average = average_gradient(task.surrogate, self._patched(task), class_logit(task.labels))
-        score = fall_of_weighted_features(task.surrogate, unit_norm(average.gradient))
-        return Goal(score, average.evaluations)
+        return fall_of_important_features(task, self._patched(task))
 
     def _patched(self, task: Task) -> Iterator[Tensor]:
         images = task.images
