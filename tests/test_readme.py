@@ -1,0 +1,42 @@
+"""The README says what is there."""
+
+import re
+import shlex
+
+import pytest
+
+from naa_lightning.attacks import Attack
+from naa_lightning.composition import compose_attack, plain_values
+from naa_lightning.config import AttackRun, validated
+from naa_lightning.entry import in_hydras_words
+from tests.attacks.test_every_attack import ATTACKS, configured
+from tests.experiments import ROOT, composed
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    shlex.split(line, comments=True)[2:]
+    for line in re.findall(r"(?<=    )python attack\.py .*", README)
+    if "--config-dir" not in line
+]
+
+
+def test_every_attack_is_listed_with_its_cost() -> None:
+    listed = dict(
+        re.findall(r"`([a-z_]+)` (\d+)", README.partition("### The attacks")[2].partition("Parts recombine")[0])
+    )
+    assert listed == {name: str(configured(name).gradient_evaluations) for name in ATTACKS}
+    assert f"one of the {len(ATTACKS)} [below]" in README
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_compose(words: list[str]) -> None:
+    """Of a sweep, the first choices."""
+    if sweep := "-m" in words:
+        words.remove("-m")
+    words = [word.split(",")[0] if sweep else word for word in words if word not in ("--cfg", "job")]
+    overrides = [word for argument in words for word in in_hydras_words(argument)]
+    assert isinstance(compose_attack(validated(AttackRun, plain_values(composed(*overrides))).attack), Attack)
+
+
+def test_there_are_commands_to_compose() -> None:
+    assert len(COMMANDS) >= 10
