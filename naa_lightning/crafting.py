@@ -118,6 +118,7 @@ def identity(experiment: AttackExperiment, device: torch.device, pool_size: int 
         "surrogate": _without(run.surrogate, {"weights", "models_dir"}),
         "weights": {source.name: _weights_digest(source) for source in experiment.white_box},
         "attack": _without(asdict(run.attack), _DESCRIPTION),
+        "transform_order": ", ".join(run.attack.transforms),
         "images_mixed_from": pool_size,
         "data": _without(run.data, _IRRELEVANT),
         "precision": run.trainer.get("precision"),

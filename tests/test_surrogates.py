@@ -42,5 +42,12 @@ def test_an_attack_that_mixes_images(tmp_path: Path, models_dir: str) -> None:
     attack(tmp_path / "a", models_dir, *options)
     attack(tmp_path / "b", models_dir, *options, "data.batch_size=4", "data.num_workers=1")
     assert adversarial_files(tmp_path / "a") == adversarial_files(tmp_path / "b")
-    with pytest.raises(UserError, match="images_mixed_from was 6, is 5"):
-        attack(tmp_path / "a", models_dir, *options, "data.limit=5")
+    for override, difference in (
+        ("data.limit=5", "images_mixed_from was 6, is 5"),
+        (
+            "attack/transforms=[scale_invariant,admix]",
+            "transform_order was 'admix, scale_invariant', is 'scale_invariant, admix'",
+        ),
+    ):
+        with pytest.raises(UserError, match=difference):
+            attack(tmp_path / "a", models_dir, *options, override)
