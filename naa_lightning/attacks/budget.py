@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks.norm import NORMS
+from naa_lightning.attacks.values import check_at_least, number
 from naa_lightning.draws import Draws
 
 
@@ -43,8 +44,7 @@ class Budget:
     ) -> None:
         if norm not in NORMS:
             raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {norm!r}")
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
+        check_at_least("steps", steps, 1)
         self.norm = norm
         self.eps = self._distance("eps", eps)
         self.steps = steps
@@ -94,20 +94,3 @@ class Budget:
             bounds = "between 0 and 1" if self.norm == "linf" else "at least 0 and finite"
             raise ValueError(f"{key} must be {bounds} (for example {example}), got {value}")
         return distance
-
-
-def number(key: str, value: float | str) -> float:
-    """Return a number that may be written as a fraction.
-
-    Raises:
-        ValueError: It is none; the message names the key.
-
-    Example:
-        >>> number("eps", "51/255")
-        0.2
-    """
-    numerator, slash, denominator = str(value).partition("/")
-    try:
-        return float(numerator) / (float(denominator) if slash else 1.0)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{key} must be a number or a fraction such as 16/255, got {value!r}") from None

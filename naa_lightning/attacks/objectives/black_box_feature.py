@@ -1,6 +1,5 @@
 """The objective of BFA (Wang et al., Neurocomputing 595, 2024)."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.attribution import unit_norm
 
 
@@ -33,10 +33,8 @@ class BlackBoxFeature:
     untargetable = "its fitted images leave the true class, and the paper has none that approach another"
 
     def __init__(self, *, fits: int = 30, reach: float = 28.0) -> None:
-        if fits < 1:
-            raise ValueError(f"fits must be at least 1, got {fits}")
-        if not 0 <= reach < math.inf:
-            raise ValueError(f"reach must be at least 0, got {reach}")
+        check_at_least("fits", fits, 1)
+        check_at_least("reach", reach, 0)
         self.fits = fits
         self.reach = reach
 

@@ -1,13 +1,11 @@
 """The objective of DANAA (Jin et al., 2023, arXiv:2310.10427)."""
 
-import math
-
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.budget import number
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
+from naa_lightning.attacks.values import check_at_least, number
 from naa_lightning.attribution import class_probability, unit_norm
 
 
@@ -33,14 +31,10 @@ class DoubleAdversarialAttribution:
     untargetable = "its path leads away from the true class, and the paper has none that leads towards another"
 
     def __init__(self, *, path_points: int = 30, path_step: float | str = 0.00125, noise: float = 0.125) -> None:
-        if path_points < 1:
-            raise ValueError(f"path_points must be at least 1, got {path_points}")
-        if not 0 <= noise < math.inf:
-            raise ValueError(f"noise must be at least 0, got {noise}")
+        check_at_least("path_points", path_points, 1)
+        check_at_least("noise", noise, 0)
         self.path_points = path_points
-        self.path_step = number("path_step", path_step)
-        if not 0 <= self.path_step < math.inf:
-            raise ValueError(f"path_step must be at least 0, got {path_step}")
+        self.path_step = number("path_step", path_step, 0)
         self.noise = noise
 
     def prepare(self, task: Task) -> Goal:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
+from naa_lightning.attacks.values import check_at_least
 
 
 class FeatureImportance:
@@ -26,8 +27,7 @@ class FeatureImportance:
     untargetable = None
 
     def __init__(self, *, masks: int = 30, keep: float = 0.7) -> None:
-        if masks < 1:
-            raise ValueError(f"masks must be at least 1, got {masks}")
+        check_at_least("masks", masks, 1)
         if not 0 < keep <= 1:
             raise ValueError(f"keep must be in (0, 1], got {keep}")
         self.masks = masks

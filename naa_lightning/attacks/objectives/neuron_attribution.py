@@ -1,6 +1,5 @@
 """The objective of NAA (Zhang et al., CVPR 2022, arXiv:2204.00008)."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from naa_lightning.attacks.objectives.objective import Goal, Score, Task, View
 from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.attribution import average_gradient, class_probability, path_points, unit_norm
 
 TRANSFORMATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -59,12 +59,9 @@ class NeuronAttribution:
         positive: str = "identity",
         negative: str = "identity",
     ) -> None:
-        if path_points < 1:
-            raise ValueError(f"path_points must be at least 1, got {path_points}")
-        if not 0 <= noise < math.inf:
-            raise ValueError(f"noise must be at least 0, got {noise}")
-        if not 0 <= gamma < math.inf:
-            raise ValueError(f"gamma must be at least 0, got {gamma}")
+        check_at_least("path_points", path_points, 1)
+        check_at_least("noise", noise, 0)
+        check_at_least("gamma", gamma, 0)
         for key, name in (("positive", positive), ("negative", negative)):
             if name not in TRANSFORMATIONS:
                 raise ValueError(f"{key} must be one of {', '.join(TRANSFORMATIONS)}, got {name!r}")

@@ -1,13 +1,13 @@
 """The objective of ILPD (Li et al., NeurIPS 2023, arXiv:2304.13410)."""
 
 import itertools
-import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task, View
+from naa_lightning.attacks.values import check_at_least
 
 
 class PerturbationDecay:
@@ -30,8 +30,7 @@ class PerturbationDecay:
     def __init__(self, *, share: float = 0.1, noise: float = 0.05) -> None:
         if not 0 < share <= 1:
             raise ValueError(f"share must be in (0, 1], got {share}")
-        if not 0 <= noise < math.inf:
-            raise ValueError(f"noise must be at least 0, got {noise}")
+        check_at_least("noise", noise, 0)
         self.share = share
         self.noise = noise
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
+from naa_lightning.attacks.values import check_at_least
 
 
 class RandomPatch:
@@ -31,8 +32,7 @@ class RandomPatch:
     untargetable = None
 
     def __init__(self, *, masks: int = 60, keep: float = 0.7, patches: Sequence[int] = (1, 3, 5, 7)) -> None:
-        if masks < 1:
-            raise ValueError(f"masks must be at least 1, got {masks}")
+        check_at_least("masks", masks, 1)
         if not 0 < keep <= 1:
             raise ValueError(f"keep must be in (0, 1], got {keep}")
         if not patches or min(patches) < 1:

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.budget import number
 from naa_lightning.attacks.objectives.objective import Goal, Task, View
 from naa_lightning.attacks.objectives.reference import clean_features
+from naa_lightning.attacks.values import number
 
 
 class RepresentationDistortion:

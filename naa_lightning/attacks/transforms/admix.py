@@ -1,10 +1,9 @@
 """The transform of Admix (Wang et al., ICCV 2021, arXiv:2102.00436)."""
 
-import math
-
 from torch import Tensor
 
 from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 
@@ -26,10 +25,8 @@ class Admix:
     mixes_images = True
 
     def __init__(self, *, copies: int = 3, share: float = 0.2) -> None:
-        if copies < 1:
-            raise ValueError(f"copies must be at least 1, got {copies}")
-        if not 0 <= share < math.inf:
-            raise ValueError(f"share must be at least 0, got {share}")
+        check_at_least("copies", copies, 1)
+        check_at_least("share", share, 0)
         self.copies = copies
         self.share = share
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_of_random_lengths
 from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 
@@ -27,12 +28,9 @@ class BlockShuffle:
     """
 
     def __init__(self, *, copies: int = 20, blocks: int = 2, angle: float = 0.2) -> None:
-        if copies < 1:
-            raise ValueError(f"copies must be at least 1, got {copies}")
-        if blocks < 1:
-            raise ValueError(f"blocks must be at least 1, got {blocks}")
-        if not 0 <= angle < math.inf:
-            raise ValueError(f"angle must be at least 0, got {angle}")
+        check_at_least("copies", copies, 1)
+        check_at_least("blocks", blocks, 1)
+        check_at_least("angle", angle, 0)
         self.copies = copies
         self.blocks = blocks
         self.angle = angle

@@ -1,12 +1,10 @@
 """The transform of DI-FGSM (Xie et al., CVPR 2019, arXiv:1803.06978)."""
 
-import math
-
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.budget import number
 from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.values import number
 from naa_lightning.draws import Draws
 
 
@@ -29,9 +27,7 @@ class DiverseInput:
         if not 0 <= probability <= 1:
             raise ValueError(f"probability must be between 0 and 1, got {probability}")
         self.probability = probability
-        self.enlargement = number("enlargement", enlargement)
-        if not 1 <= self.enlargement < math.inf:
-            raise ValueError(f"enlargement must be at least 1, got {enlargement}")
+        self.enlargement = number("enlargement", enlargement, 1)
 
     def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
         """Return images (B, 3, H, W), each changed or not by its own draw."""

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 
@@ -17,8 +18,7 @@ class ScaleInvariant:
     """
 
     def __init__(self, *, copies: int = 5) -> None:
-        if copies < 1:
-            raise ValueError(f"copies must be at least 1, got {copies}")
+        check_at_least("copies", copies, 1)
         self.copies = copies
 
     def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:

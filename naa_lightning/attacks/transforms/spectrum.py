@@ -1,12 +1,10 @@
 """The transform of SSA (Long et al., ECCV 2022, arXiv:2207.05382)."""
 
-import math
-
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.budget import number
 from naa_lightning.attacks.transforms.cosine import cosine_basis
+from naa_lightning.attacks.values import check_at_least, number
 from naa_lightning.draws import Draws
 
 
@@ -25,15 +23,11 @@ class Spectrum:
     """
 
     def __init__(self, *, copies: int = 20, spread: float = 0.5, noise: float | str = "16/255") -> None:
-        if copies < 1:
-            raise ValueError(f"copies must be at least 1, got {copies}")
-        if not 0 <= spread < math.inf:
-            raise ValueError(f"spread must be at least 0, got {spread}")
+        check_at_least("copies", copies, 1)
+        check_at_least("spread", spread, 0)
         self.copies = copies
         self.spread = spread
-        self.noise = number("noise", noise)
-        if not 0 <= self.noise < math.inf:
-            raise ValueError(f"noise must be at least 0, got {noise}")
+        self.noise = number("noise", noise, 0)
 
     @torch.no_grad()
     def _changed(self, images: Tensor, index: int, draws: Draws) -> Tensor:

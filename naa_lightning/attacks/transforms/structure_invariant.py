@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_at_random_places
 from naa_lightning.attacks.transforms.cosine import cosine_basis
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 
@@ -27,10 +28,8 @@ class StructureInvariant:
     """
 
     def __init__(self, *, copies: int = 20, blocks: int = 3) -> None:
-        if copies < 1:
-            raise ValueError(f"copies must be at least 1, got {copies}")
-        if blocks < 1:
-            raise ValueError(f"blocks must be at least 1, got {blocks}")
+        check_at_least("copies", copies, 1)
+        check_at_least("blocks", blocks, 1)
         self.copies = copies
         self.blocks = blocks
 

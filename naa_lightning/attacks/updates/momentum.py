@@ -1,6 +1,5 @@
 """The update of MI-FGSM (Dong et al., CVPR 2018)."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 
@@ -26,7 +26,7 @@ class Momentum:
     norms = ("linf", "l2")
 
     def __init__(self, *, decay: float = 1.0) -> None:
-        check_decay(decay)
+        check_at_least("decay", decay, 0)
         self.decay = decay
 
     def begin(self, budget: Budget, draws: Draws) -> Step:
@@ -51,13 +51,3 @@ def accumulation(decay: float) -> Callable[[Tensor], Tensor]:
         return accumulated
 
     return accumulate
-
-
-def check_decay(decay: float) -> None:
-    """Check a decay.
-
-    Raises:
-        ValueError: It is negative or not finite.
-    """
-    if not 0 <= decay < math.inf:
-        raise ValueError(f"decay must be at least 0, got {decay}")

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.updates.momentum import accumulation, check_decay
+from naa_lightning.attacks.updates.momentum import accumulation
 from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 
@@ -23,7 +24,7 @@ class Nesterov:
     norms = ("linf",)
 
     def __init__(self, *, decay: float = 1.0) -> None:
-        check_decay(decay)
+        check_at_least("decay", decay, 0)
         self.decay = decay
 
     def begin(self, budget: Budget, draws: Draws) -> Step:

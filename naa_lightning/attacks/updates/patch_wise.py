@@ -6,8 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.updates.momentum import accumulation, check_decay
+from naa_lightning.attacks.updates.momentum import accumulation
 from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 # Noise below this is rounding: the steps are multiples of one number, so that exact ties are common.
@@ -37,11 +38,10 @@ class PatchWise:
     def __init__(
         self, *, amplification: float = 2.5, projection: float = 0.5, kernel: int = 3, decay: float = 1.0
     ) -> None:
-        check_decay(decay)
+        check_at_least("decay", decay, 0)
         if not 0 < amplification < math.inf:
             raise ValueError(f"amplification must be positive, got {amplification}")
-        if not 0 <= projection < math.inf:
-            raise ValueError(f"projection must be at least 0, got {projection}")
+        check_at_least("projection", projection, 0)
         if kernel < 3 or kernel % 2 == 0:
             raise ValueError(f"kernel must be odd and at least 3, got {kernel}")
         self.amplification = amplification

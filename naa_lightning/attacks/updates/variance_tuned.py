@@ -1,13 +1,12 @@
 """The update of VMI-FGSM (Wang and He, CVPR 2021, arXiv:2103.15571)."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.updates.momentum import accumulation, check_decay
+from naa_lightning.attacks.updates.momentum import accumulation
 from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.values import check_at_least
 from naa_lightning.draws import Draws
 
 
@@ -28,11 +27,9 @@ class VarianceTuned:
     norms = ("linf", "l2")
 
     def __init__(self, *, decay: float = 1.0, neighbours: int = 20, radius: float = 1.5) -> None:
-        check_decay(decay)
-        if neighbours < 1:
-            raise ValueError(f"neighbours must be at least 1, got {neighbours}")
-        if not 0 <= radius < math.inf:
-            raise ValueError(f"radius must be at least 0, got {radius}")
+        check_at_least("decay", decay, 0)
+        check_at_least("neighbours", neighbours, 1)
+        check_at_least("radius", radius, 0)
         self.decay = decay
         self.neighbours = neighbours
         self.radius = radius

@@ -1,0 +1,39 @@
+"""Numbers that parts of an attack are given: how they may be written, and what is refused."""
+
+import math
+
+
+def number(key: str, value: float | str, least: float | None = None) -> float:
+    """Return a number that may be written as a fraction.
+
+    Raises:
+        ValueError: It is none, or is less than `least` or not finite; the message quotes it as it was written.
+
+    Example:
+        >>> number("eps", "51/255")
+        0.2
+    """
+    numerator, slash, denominator = str(value).partition("/")
+    try:
+        result = float(numerator) / (float(denominator) if slash else 1.0)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{key} must be a number or a fraction such as 16/255, got {value!r}") from None
+    if least is not None and not least <= result < math.inf:
+        raise ValueError(f"{key} must be at least {least}, got {value}")
+    return result
+
+
+def check_at_least(key: str, value: float, least: float) -> None:
+    """Check a number.
+
+    Raises:
+        ValueError: It is less than `least`, or not finite; the message names the key.
+
+    Example:
+        >>> check_at_least("steps", 0, 1)
+        Traceback (most recent call last):
+        ...
+        ValueError: steps must be at least 1, got 0
+    """
+    if not least <= value < math.inf:
+        raise ValueError(f"{key} must be at least {least}, got {value}")
