@@ -9,7 +9,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.attacks import Attack
-from naa_lightning.attribution import AttributionStatistics, attribution_statistics
+from naa_lightning.attribution import AttributionStatistics, attribution_of_path_gradient, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier, Ensemble, frozen
@@ -102,7 +102,8 @@ class AttackModule(LightningModule):
         if crafted.path_gradients:
             surrogate, gradient = crafted.path_gradients[0]
             with frozen(surrogate):
-                attribution = attribution_statistics(surrogate, images, classes, gradient)
+                attributed = attribution_of_path_gradient(surrogate, images, classes, gradient)
+                attribution = attribution_statistics(attributed)
             attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
         return CraftedBatch(quantised, seconds, crafted.gradient_evaluations, attribution)
 

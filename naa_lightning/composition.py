@@ -5,14 +5,18 @@ Nothing here loads a model, or Lightning and the other libraries that take secon
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
 from naa_lightning.attacks import Attack, Budget, Objective, Smoothing, Transform, Update
+from naa_lightning.attribution import BASELINES, OUTPUTS, Attribute, Baseline, Conductance, Path, attribute, given
 from naa_lightning.config import (
     AttackNode,
     AttackRun,
+    AttributionNode,
     EnsembleNode,
     Node,
     TrainRun,
@@ -23,6 +27,7 @@ from naa_lightning.config import (
 )
 from naa_lightning.errors import UserError
 from naa_lightning.models import EnsembleSource, ModelSource, TrainedModel
+from naa_lightning.studies import LayerStudy, Study
 
 T = TypeVar("T")
 
@@ -37,6 +42,9 @@ class AttackExperiment:
         white_box: The surrogate as a target, or each of its members.
         black_box: The other targets.
         attack: As its parts say.
+        exact: The method that attributes exactly.
+        attribute: `naa_lightning.attribution.attribute` with the run's output, baseline and bound on memory.
+        study: What to answer instead of attacking, if anything.
     """
 
     run: AttackRun
@@ -44,6 +52,9 @@ class AttackExperiment:
     white_box: Sequence[ModelSource]
     black_box: Sequence[ModelSource]
     attack: Attack
+    exact: Conductance
+    attribute: Attribute
+    study: Study | None
 
     @property
     def sources(self) -> list[ModelSource]:
@@ -82,12 +93,19 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
             raise UserError(
                 f"the target {target.name} differs from the surrogate of that name: rename it or give ~targets.{key}"
             )
+    study = None if run.study is None else _part(Study, run.study, "study")
     for source in white_box:
-        if attack.objective.feature_level and not source.layer:
+        if attack.objective.feature_level and not source.layer and not isinstance(study, LayerStudy):
             raise UserError(
                 f"attack={run.attack.name} attacks a layer, and surrogate {source.name} names none: give its `layer`"
             )
-    experiment = AttackExperiment(run, surrogate, white_box, black_box, attack)
+        if run.attribution.exact_images and not source.layer:
+            raise UserError(
+                f"attribution.exact_images={run.attribution.exact_images} attributes over the attacked layer, and "
+                f"surrogate {source.name} names none: give its `layer`"
+            )
+    exact, attribution = _attribution(run.attribution)
+    experiment = AttackExperiment(run, surrogate, white_box, black_box, attack, exact, attribution, study)
     names = [source.name for source in experiment.sources]
     for source in experiment.sources:
         if names.count(source.name) > 1:
@@ -153,6 +171,31 @@ def compose_attack(node: AttackNode) -> Attack:
         return Attack(**parts)
     except ValueError as error:
         raise UserError(f"attack: {error}") from error
+
+
+def _attribution(node: AttributionNode) -> tuple[Conductance, Attribute]:
+    """Return the exact method and `attribute` with its options."""
+    try:
+        exact = Conductance(path=Path(rule=node.rule, points=node.path_points, noise=0.0))
+    except ValueError as error:
+        raise UserError(f"attribution: {error}") from error
+    options: dict[str, Any] = {
+        "output": OUTPUTS[node.output],
+        "baseline": _baseline(node.baseline),
+        "baselines": node.baselines,
+        "path_batch_size": node.path_batch_size,
+    }
+    return exact, partial(attribute, **options)
+
+
+def _baseline(name: str) -> Baseline:
+    if name in BASELINES:
+        return BASELINES[name]
+    if not FilePath(name).is_file():
+        raise UserError(f"attribution.baseline must be {', '.join(BASELINES)} or an image file, got {name!r}")
+    from naa_lightning.data import read_image  # noqa: PLC0415 - loads Lightning
+
+    return given(read_image(FilePath(name)).float() / 255)
 
 
 def _part(kind: type[T], node: Mapping[str, Any], key: str) -> T:

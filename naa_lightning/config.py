@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from naa_lightning.errors import UserError
+from naa_lightning.values import check_at_least
 
 T = TypeVar("T")
 Node = dict[str, Any]
@@ -79,9 +80,32 @@ class ReportNode:
     __pydantic_config__ = _STRICT_KEYS
 
     panel_images: int
+    attention_images: int
+    attention_ids: list[int] | None
 
     def __post_init__(self) -> None:
-        _at_least("report.panel_images", self.panel_images, 0)
+        check_at_least("report.panel_images", self.panel_images, 0)
+        check_at_least("report.attention_images", self.attention_images, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributionNode:
+    """`attribution`: how exact neuron attribution is computed, and of how many images."""
+
+    __pydantic_config__ = _STRICT_KEYS
+
+    exact_images: int
+    output: Literal["probability", "logit", "margin"]
+    baseline: str
+    baselines: int
+    rule: str
+    path_points: int
+    path_batch_size: int
+
+    def __post_init__(self) -> None:
+        check_at_least("attribution.exact_images", self.exact_images, 0)
+        check_at_least("attribution.baselines", self.baselines, 1)
+        check_at_least("attribution.path_batch_size", self.path_batch_size, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +124,14 @@ class AttackRun:
     paths: PathsNode
     extras: ExtrasNode
     report: ReportNode
+    attribution: AttributionNode
+    study: Node | None = None
     targets: dict[str, Node] = field(default_factory=dict)
     logger: dict[str, Node] | None = None
     callbacks: dict[str, Node] | None = None
 
     def __post_init__(self) -> None:
-        _at_least("seed", self.seed, 0)
+        check_at_least("seed", self.seed, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,8 +260,3 @@ def _options(target: Any, parents: list[str]) -> list[str]:
     for parent in parents:
         target = get_type_hints(target).get(parent, target)
     return [name for name in inspect.signature(target).parameters if not name.startswith("_")]
-
-
-def _at_least(key: str, value: float, least: float) -> None:
-    if value < least:
-        raise ValueError(f"{key} must be at least {least}, got {value}")

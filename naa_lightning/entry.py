@@ -18,7 +18,7 @@ from naa_lightning.errors import UserError
 
 # Hydra then passes errors on instead of printing them in its own way.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-OPTIONAL_GROUPS = ("targets", "logger", "callbacks", "experiment", "debug")
+OPTIONAL_GROUPS = ("targets", "logger", "callbacks", "study", "experiment", "debug")
 # What the system says of folders and disks that the user can mend.
 _ENVIRONMENT = {
     errno.EACCES,

@@ -1,45 +1,41 @@
-"""The two jobs of the command line."""
+"""The jobs of the command line."""
 
 import logging
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
-from pathlib import Path
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 from rich.console import Console
 
 from naa_lightning.composition import AttackExperiment, TrainingExperiment
 from naa_lightning.config import AttackRun, TrainRun
-from naa_lightning.crafting import craft
-from naa_lightning.data import check_labels, check_targets
-from naa_lightning.evaluation import SavedPairs, evaluate
+from naa_lightning.data import check_ids, check_labels, check_targets
 from naa_lightning.models import TrainedModel
-from naa_lightning.records import write_predictions
-from naa_lightning.report import RunFacts, draw_panels, log_run, results_table, summarise, write_results
+from naa_lightning.stages.bench import Bench
+from naa_lightning.stages.pipeline import attack_and_report
+from naa_lightning.stages.training import train
+from naa_lightning.studies import AttributionStudy, LayerStudy
+from naa_lightning.studies.attribution_study import study_attribution
+from naa_lightning.studies.layer_study import study_layers
 from naa_lightning.trainer import make_all, make_data, make_trainer
-from naa_lightning.training import train
 
 
 def run_attack(experiment: AttackExperiment) -> float | None:
-    """Craft adversarial images on the surrogate, try them on the targets, report.
+    """Carry out an attack and report, or a study instead.
 
     Returns:
-        The mean over black-box targets of the success rate, of a targeted attack the target rate; None where there is
-        none.
+        What a sweep optimises; see `attack_and_report`. Of a study of layers, that of the layer it recommends; None of
+        a study of attribution.
 
     Raises:
         UserError: Something in the data or the models is not as it must be.
     """
-    start = time.perf_counter()
     run = experiment.run
     _set_up_terminal(run)
     callbacks = make_all(run.callbacks, "callbacks")
-    make_asking = partial(make_trainer, run.trainer, callbacks=callbacks)
-    make_asking()  # refuses a device that is not there
+    make_trainer(run.trainer)  # refuses a device that is not there
     data = make_data(run.data)
     data.prepare_data()
     data.setup("predict")
@@ -47,39 +43,23 @@ def run_attack(experiment: AttackExperiment) -> float | None:
         check_labels(data.images.records, source.num_classes)
     if run.attack.targeted:
         check_targets(data.images.records, data.name)
+    check_ids(run.report.attention_ids or [], data, "report.attention_ids")
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
             train(source, run.trainer, callbacks)
 
-    folder = Path(run.paths.run_dir)
     with _loggers(run) as loggers:
-        crafting = craft(experiment, data, callbacks, loggers)
-        pairs = SavedPairs(data.images, crafting.saved, crafting.folder)
-        predictions = [
-            row
-            for source in experiment.sources
-            for row in evaluate(source, pairs, make_asking, batch_size=data.batch_size, num_workers=data.num_workers)
-        ]
-        facts = RunFacts(
-            surrogate=experiment.surrogate.name,
-            white_box=[source.name for source in experiment.white_box],
-            attack=run.attack.name,
-            data=data.name,
-            seconds=time.perf_counter() - start,
-            crafted_now=crafting.crafted_now,
-            device=crafting.device,
-            peak_memory_bytes=crafting.peak_memory_bytes,
-            config=asdict(run),
-        )
-        results = summarise(facts, list(crafting.saved.values()), predictions)
-        write_predictions(folder, predictions)
-        write_results(folder, results)
-        draw_panels(folder, pairs, predictions, white_box=facts.white_box, count=run.report.panel_images)
-        console = Console()
-        console.print(results_table(results))
-        log_run(loggers, folder)
-    console.print(f"results: {folder.resolve()}", soft_wrap=True, highlight=False)
-    mean: float | None = results["black_box_mean"]["target_rate" if run.attack.targeted else "success_rate"]
+        bench = Bench(experiment, data, callbacks, loggers)
+        mean: float | None
+        match experiment.study:
+            case AttributionStudy() as study:
+                mean = None
+                study_attribution(study, bench)
+            case LayerStudy() as study:
+                mean = study_layers(study, bench)
+            case _:
+                mean = attack_and_report(bench)
+    Console().print(f"results: {bench.folder.resolve()}", soft_wrap=True, highlight=False)
     return mean
 
 

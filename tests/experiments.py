@@ -34,6 +34,7 @@ def attack(folder: Path, *overrides: str) -> float | None:
                 "callbacks=training",
                 "data.limit=20",
                 "data.batch_size=8",
+                "report.attention_images=0",
                 f"paths.run_dir={folder}",
                 *overrides,
             )

@@ -87,7 +87,8 @@ def test_training_from_the_command_line(tmp_path: Path) -> None:
 def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: str, tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "run"
     home.mkdir()
-    arguments = [*DIGITS, models_dir, "tags=[a,b]", f"hydra.run.dir={folder}"]
+    explained = ["attribution.exact_images=2", "attribution.path_points=4", "report.attention_images=1"]
+    arguments = [*DIGITS, models_dir, "tags=[a,b]", *explained, f"hydra.run.dir={folder}"]
     code, out, err = finish(start("attack.py", *arguments, home=home))
     assert (code, err) == (0, "")
     assert "W&B logs offline: there is no API key" in out
@@ -100,8 +101,11 @@ def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: st
     for name, target in results["targets"].items():
         assert f"target/{name}/success_rate" in inspected.stdout
         assert str(target["success_rate"]["value"]) in inspected.stdout
-    for name in ("attribution/positive_share", "attribution/completeness_gap", "cost/seconds_per_image", "panel"):
+    attribution = ("exact_attribution/effect/positive_destroyed", "exact_attribution_of_images/clean/gini")
+    figures = ("panel", "attention-000", "attribution-000")
+    for name in ("attribution/positive_share", "cost/seconds_per_image", *attribution, *figures):
         assert name in inspected.stdout
+    assert str(results["exact_attribution"]["effect"]["positive_destroyed"]) in inspected.stdout
     assert "digits_plain-naa-digits" in inspected.stdout
 
 

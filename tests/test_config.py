@@ -1,16 +1,24 @@
 """Every preset composes, and every mistake is told in the user's words."""
 
 import re
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from naa_lightning.attacks import Attack
+from naa_lightning.attribution import Conductance, attribute, class_margin
+from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.composition import compose_attack, compose_attack_run, plain_values
 from naa_lightning.config import AttackRun, TrainRun, build, build_target, validated
+from naa_lightning.draws import SeededDraws
 from naa_lightning.entry import in_hydras_words
 from naa_lightning.errors import UserError
 from naa_lightning.models import EnsembleSource
+from naa_lightning.studies import LayerStudy
 from tests.experiments import ROOT, composed
 
 CONF = ROOT / "conf"
@@ -28,7 +36,18 @@ def attack_run(*overrides: str) -> AttackRun:
     "override",
     [
         f"{group}={name}"
-        for group in ("surrogate", "attack", "targets", "data", "trainer", "logger", "callbacks", "experiment", "debug")
+        for group in (
+            "surrogate",
+            "attack",
+            "targets",
+            "data",
+            "trainer",
+            "logger",
+            "callbacks",
+            "study",
+            "experiment",
+            "debug",
+        )
         for name in presets(group)
     ],
 )
@@ -46,9 +65,77 @@ def test_published_numbers_of_naa() -> None:
     attack = compose_attack(attack_run().attack)
     assert (attack.budget.eps, attack.budget.steps) == (16 / 255, 10)
     assert attack.budget.step_size == pytest.approx(1.6 / 255, rel=1e-12)
-    published = {"path_points": 30, "noise": 0.1, "gamma": 1.0, "positive": "identity", "negative": "identity"}
+    path = IntegrationPath(rule="release", points=30, noise=0.1, antithetic=False)
+    published = {"path": path, "balance": 0.0, "gamma": 1.0, "positive": "identity", "negative": "identity"}
     assert vars(attack.objective) == published
     assert vars(attack.update) == {"decay": 1.0}
+
+
+def test_every_study_builds_its_methods() -> None:
+    for name in presets("study"):
+        run = attack_run(f"study={name}")
+        assert run.study is not None
+        study = build_target(run.study, "study")
+        assert isinstance(study, LayerStudy) or len(study.candidates()) > len(study.methods)
+
+
+def test_naa_fast_takes_a_third_of_the_gradients() -> None:
+    fast, naa = (attack_run(f"attack={name}").attack.gradient_evaluations for name in ("naa_fast", "naa"))
+    assert 3 * fast <= naa
+
+
+def test_naas_path_is_the_users() -> None:
+    numbers = {"path_points": "8", "rule": "gauss_legendre", "noise": "0.2", "antithetic": "true"}
+    objective = compose_attack(
+        attack_run(*(f"attack.objective.{key}={value}" for key, value in numbers.items())).attack
+    ).objective
+    expected = IntegrationPath(rule="gauss_legendre", points=8, noise=0.2, antithetic=True)
+    assert vars(objective)["path"] == expected
+
+
+def test_exact_attribution_is_the_users(tmp_path: Path) -> None:
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    Image.fromarray(pixels).save(tmp_path / "start.png")
+    overrides = ["rule=midpoint", "path_points=3", "output=margin", "baselines=2", "path_batch_size=5"]
+    experiment = compose_attack_run(
+        composed(
+            "experiment=digits",
+            f"attribution.baseline={tmp_path / 'start.png'}",
+            *(f"attribution.{override}" for override in overrides),
+        )
+    )
+    assert experiment.exact == Conductance(path=IntegrationPath(rule="midpoint", points=3, noise=0.0))
+    assert isinstance(experiment.attribute, partial)
+    assert experiment.attribute.func is attribute
+    options = dict(experiment.attribute.keywords)
+    baseline = options.pop("baseline")(torch.zeros(1, 3, 4, 4), SeededDraws(0, [0]), 0)
+    torch.testing.assert_close(baseline[0], torch.from_numpy(pixels).permute(2, 0, 1) / 255)
+    assert options == {"output": class_margin, "baselines": 2, "path_batch_size": 5}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("attribution.rule=simpson", "attribution: rule must be one of release, left, right, midpoint, trapezoid, gau"),
+        ("attribution.path_points=0", "attribution: the rule gauss_legendre needs at least 1 points, got 0"),
+        (
+            "attribution.rule=trapezoid attribution.path_points=1",
+            "attribution: the rule trapezoid needs at least 2 points, got 1",
+        ),
+        ("attribution.output=entropy", "attribution.output must be 'probability', 'logit' or 'margin', got 'entropy'"),
+        (
+            "attribution.baseline=white",
+            "attribution.baseline must be black, grey, blurred, random or an image file, got 'white'",
+        ),
+        ("attribution.baselines=0", "attribution.baselines must be at least 1, got 0"),
+        ("attribution.path_batch_size=0", "attribution.path_batch_size must be at least 1, got 0"),
+        ("attribution.exact_images=-1", "attribution.exact_images must be at least 0, got -1"),
+        ("+attribution.point=1", "there is no option attribution.point"),
+    ],
+)
+def test_mistakes_in_the_attribution(overrides: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        compose_attack_run(composed("experiment=digits", *overrides.split()))
 
 
 def test_parts_of_attacks_are_recombined() -> None:
@@ -174,6 +261,12 @@ def test_mistakes_in_the_run(override: str, message: str) -> None:
         ("+attack.objective.gama=1", "there is no option attack.objective.gama; did you mean gamma?"),
         ("attack.objective.gamma=-1", "attack.objective: gamma must be at least 0, got -1"),
         ("attack.objective.path_points=many", "attack.objective.path_points must be a valid integer"),
+        ("attack.objective.rule=simpson", "attack.objective: rule must be one of release, left, right, midpoint"),
+        (
+            "attack.objective.rule=trapezoid attack.objective.path_points=1",
+            "attack.objective: the rule trapezoid needs at least 2 points, got 1",
+        ),
+        ("attack.objective.antithetic=sometimes", "attack.objective.antithetic must be a valid boolean"),
         ("attack.update.decay=null", "attack.update.decay must be a valid number, got None"),
         ("~attack.update._target_", "attack.update must name what it builds in attack.update._target_"),
         (

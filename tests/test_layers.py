@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "naa_lightning"
 PLAIN = ("attacks", "attribution", "models", "metrics")
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
-OWN_PARTS_ABOVE = {"callbacks", "composition", "config", "crafting", "data", "evaluation", "records", "report", "run"}
+OWN_PARTS_ABOVE = {"callbacks", "composition", "config", "data", "records", "report", "run", "stages", "studies"}
 
 
 def imported(path: Path) -> set[str]:

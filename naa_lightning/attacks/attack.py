@@ -16,6 +16,7 @@ from naa_lightning.attacks.transforms import Transform, copies_of, transformed
 from naa_lightning.attacks.updates import Update
 from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier, Ensemble, frozen
+from naa_lightning.models.inputs import check_batch
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Attack:
         Raises:
             ValueError: The images or labels are not as described.
         """
-        _check(images, labels)
+        check_batch(images, labels)
         with frozen(surrogate), torch.enable_grad():
             ascent = Ascent(self, surrogate, images, labels, draws)
             (adversarial,) = deque(ascent.steps(), maxlen=1)
@@ -188,12 +189,3 @@ def _parts(surrogate: Classifier | Ensemble, *, feature_level: bool) -> Sequence
 
 def _size(part: nn.Module) -> int:
     return len(part.members) if isinstance(part, Ensemble) else 1
-
-
-def _check(images: Tensor, labels: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-        raise ValueError(f"expected float images of shape (B, 3, H, W), got {images.dtype} {tuple(images.shape)}")
-    if not ((images >= 0) & (images <= 1)).all():
-        raise ValueError(f"expected images in [0, 1], got [{images.min():g}, {images.max():g}]")
-    if labels.shape != images.shape[:1]:
-        raise ValueError(f"expected labels of shape ({len(images)},), got {tuple(labels.shape)}")

@@ -1,6 +1,7 @@
 """What is attacked: labelled images in [0, 1], one DataModule per kind of source."""
 
-from naa_lightning.data.datamodule import ImageDataModule
+from naa_lightning.data.class_names import class_name, short_class_name
+from naa_lightning.data.datamodule import ImageDataModule, check_ids
 from naa_lightning.data.images import (
     Batch,
     ImageRecord,
@@ -17,7 +18,10 @@ __all__ = [
     "ImageRecord",
     "LabelledImages",
     "Sample",
+    "check_ids",
     "check_labels",
     "check_targets",
+    "class_name",
     "read_image",
+    "short_class_name",
 ]

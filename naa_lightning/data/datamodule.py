@@ -1,13 +1,14 @@
 """The DataModule that all image sources share: what is attacked, in what order, in which batches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from naa_lightning.data.images import LabelledImages, Sample, check_labels
+from naa_lightning.errors import UserError
 
 
 def check_at_least(key: str, value: int, least: int) -> None:
@@ -35,6 +36,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     Attributes:
         num_classes: Number of classes that labels count, None where the source does not tell.
+        class_names: What the classes are called, known after `setup`; None where the source does not tell.
 
     Raises:
         ValueError: A number is out of its range.
@@ -42,6 +44,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     name: str
     num_classes: int | None = None
+    class_names: Sequence[str] | None = None
 
     def __init__(self, *, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:
         super().__init__()
@@ -102,3 +105,23 @@ class ImageDataModule(LightningDataModule, ABC):
             generator=shuffle,
             collate_fn=images.collate,
         )
+
+
+def check_ids(ids: Collection[int], data: ImageDataModule, key: str) -> None:
+    """Checks that images chosen by id are there.
+
+    Args:
+        ids: Of the images.
+        data: Set up.
+        key: The option that chose them.
+
+    Raises:
+        UserError: One is not among them.
+    """
+    known = {record.id for record in data.images.records}
+    for image in ids:
+        if image not in known:
+            raise UserError(
+                f"{key}: there is no image {image} among the {len(known)} of {data.name}, whose ids are "
+                f"{min(known)} to {max(known)}"
+            )

@@ -33,6 +33,7 @@ class DigitsData(ImageDataModule):
     """
 
     num_classes = 10
+    class_names = tuple("0123456789")
 
     def __init__(
         self,

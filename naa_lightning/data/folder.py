@@ -8,6 +8,7 @@ from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from naa_lightning.data.class_names import imagenet_names
 from naa_lightning.data.datamodule import ImageDataModule, check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
 from naa_lightning.data.label_file import list_images, require_files
@@ -62,7 +63,9 @@ class FolderData(ImageDataModule):
         if not self.root.is_dir():
             raise UserError(f"data.root={self.root} is not a folder; name the folder that holds the images")
         if self.csv is None:
-            records = _records_of_class_folders(self.root)
+            folders = _class_folders(self.root)
+            records = _records_of_class_folders(self.root, folders)
+            self.class_names = folder_class_names([folder.name for folder in folders])
         else:
             records = _records_of_csv(self.root, self.root / Path(self.csv).expanduser())
         if not records:
@@ -98,6 +101,18 @@ def class_indices(names: list[str]) -> dict[str, int]:
     return {name: i for i, name in enumerate(sorted(names))}
 
 
+def folder_class_names(names: list[str]) -> list[str] | None:
+    """Returns what the classes of class folders are called, by class index; None where the folders do not tell.
+
+    >>> folder_class_names(["dog", "cat"]), folder_class_names(["7", "12"]), folder_class_names(["n01440764"])[0]
+    (['cat', 'dog'], None, 'tench')
+    """
+    kinds = {_kind(name) for name in names}
+    if "class index" in kinds:
+        return None
+    return imagenet_names() if "WordNet id" in kinds else sorted(names)
+
+
 def _kind(name: str) -> str:
     if re.fullmatch("[0-9]+", name):
         return "class index"
@@ -108,12 +123,15 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def _records_of_class_folders(root: Path) -> list[ImageRecord]:
+def _class_folders(root: Path) -> list[Path]:
     visible = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
-    folders = [path for path in visible if path.is_dir()]
     stray = [path for path in visible if _is_image(path)]
     if stray:
         raise UserError(f"{stray[0]} lies in no class folder; label images with data.csv=FILE or move them into one")
+    return [path for path in visible if path.is_dir()]
+
+
+def _records_of_class_folders(root: Path, folders: list[Path]) -> list[ImageRecord]:
     indices = class_indices([folder.name for folder in folders])
     found = [
         (path.relative_to(root).as_posix(), indices[folder.name])

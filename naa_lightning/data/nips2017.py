@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from torch import Tensor
 
+from naa_lightning.data.class_names import imagenet_names
 from naa_lightning.data.datamodule import ImageDataModule
 from naa_lightning.data.download import RemoteFile, fetch, fetch_missing, require_reachable, save
 from naa_lightning.data.images import ImageRecord, LabelledImages, check_labels, read_image
@@ -96,6 +97,7 @@ class Nips2017Data(ImageDataModule):
             )
         label_file, records = _list_copy(self.root)
         require_files(self.root, records[: self.limit], label_file)
+        self.class_names = imagenet_names()
         return LabelledImages(records, partial(_read, self.root))
 
 

@@ -1,7 +1,20 @@
-"""What is measured: transfer rates with intervals, and attribution statistics."""
+"""What is measured: transfer rates with intervals, attribution, its agreement and what an attack did to it."""
 
+from naa_lightning.metrics.agreement import AgreementMetric, AgreementSummary
+from naa_lightning.metrics.attack_effect import AttackEffectMetric, AttackEffectSummary
 from naa_lightning.metrics.attribution import AttributionMetric, AttributionSummary
 from naa_lightning.metrics.transfer import TransferMetric, TransferRates, transfer_rates
 from naa_lightning.metrics.wilson import Rate
 
-__all__ = ["AttributionMetric", "AttributionSummary", "Rate", "TransferMetric", "TransferRates", "transfer_rates"]
+__all__ = [
+    "AgreementMetric",
+    "AgreementSummary",
+    "AttackEffectMetric",
+    "AttackEffectSummary",
+    "AttributionMetric",
+    "AttributionSummary",
+    "Rate",
+    "TransferMetric",
+    "TransferRates",
+    "transfer_rates",
+]

@@ -17,7 +17,7 @@ class AttributionSummary:
         positive_share: Mean share of positive attribution.
         negative_share: 1 - positive_share.
         participation: Mean share of neurons that effectively carry the attribution.
-        sparsity: 1 - participation.
+        gini: Mean Gini coefficient of the absolute attributions.
         completeness_gap: Sum over images of |sum A - (F(x) - F(black))| over the sum of |F(x) - F(black)|: a ratio of
             sums, so that images whose output hardly changes cannot dominate it.
         images: How many.
@@ -26,7 +26,7 @@ class AttributionSummary:
     positive_share: float
     negative_share: float
     participation: float
-    sparsity: float
+    gini: float
     completeness_gap: float
     images: int
 
@@ -37,7 +37,7 @@ class AttributionMetric(Metric):
     Example:
         >>> metric = AttributionMetric()
         >>> half = torch.tensor([0.5])
-        >>> metric.update(AttributionStatistics(half, half, attributed=half, explained=torch.tensor([0.4])))
+        >>> metric.update(AttributionStatistics(half, half, half, attributed=half, explained=torch.tensor([0.4])))
         >>> round(metric.compute().completeness_gap, 3)
         0.25
     """
@@ -46,12 +46,13 @@ class AttributionMetric(Metric):
     images: Tensor
     positive_share: Tensor
     participation: Tensor
+    gini: Tensor
     gap: Tensor
     explained: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("images", "positive_share", "participation", "gap", "explained"):
+        for name in ("images", "positive_share", "participation", "gini", "gap", "explained"):
             self.add_state(name, default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, statistics: AttributionStatistics) -> None:
@@ -61,18 +62,18 @@ class AttributionMetric(Metric):
         self.images += len(wide.explained)
         self.positive_share += wide.positive_share.sum()
         self.participation += wide.participation.sum()
+        self.gini += wide.gini.sum()
         self.gap += (wide.attributed - wide.explained).abs().sum()
         self.explained += wide.explained.abs().sum()
 
     def compute(self) -> AttributionSummary:
         """Return the means; NaN where no image was seen."""
         positive_share = float(self.positive_share / self.images)
-        participation = float(self.participation / self.images)
         return AttributionSummary(
             positive_share=positive_share,
             negative_share=1 - positive_share,
-            participation=participation,
-            sparsity=1 - participation,
+            participation=float(self.participation / self.images),
+            gini=float(self.gini / self.images),
             completeness_gap=float(self.gap / self.explained),
             images=int(self.images),
         )

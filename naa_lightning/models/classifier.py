@@ -6,14 +6,17 @@ from copy import copy
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from naa_lightning.models.layer import (
+    Above,
     LayerError,
+    above,
     features_and_outputs,
     features_at,
     find_layer,
-    outputs_above,
     outputs_with,
 )
 
@@ -141,14 +144,41 @@ class Classifier(nn.Module):
         """
         with torch.no_grad():
             inputs = self.preprocess(images)
-        features, logits = outputs_above(self.network, self._attacked_layer(), inputs)
-        with torch.enable_grad():
-            return torch.autograd.grad(score(logits).sum(), features)[0]
+        return _gradient(above(self.network, self._attacked_layer(), inputs), score)
+
+    def layer_gradient_and_change(
+        self, images: Tensor, direction: Tensor, score: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return `layer_gradient` and how the attacked layer's output changes as the images move.
+
+        The change is the product of the layer's Jacobian with a direction, by forward-mode differentiation of what is
+        below the layer.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            direction: As the images.
+            score: As in `layer_gradient`.
+
+        Returns:
+            Two tensors as the layer's output.
+        """
+        # fused attention has no forward-mode derivative
+        with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH):
+            with torch.no_grad():
+                inputs = self.preprocess(forward_ad.make_dual(images, direction))  # type: ignore[no-untyped-call]
+            part = above(self.network, self._attacked_layer(), inputs)
+            change = torch.zeros_like(part.features) if part.change is None else part.change
+            return _gradient(part, score), change
 
     def _attacked_layer(self) -> nn.Module:
         if len(self.layers) != 1:
             raise LayerError(f"expected one attacked layer, got {', '.join(self.layers) or 'none'}; give `layer`")
         return find_layer(self.network, self.layers[0])
+
+
+def _gradient(part: Above, score: Callable[[Tensor], Tensor]) -> Tensor:
+    with torch.enable_grad():
+        return torch.autograd.grad(score(part.outputs).sum(), part.features)[0]
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+T = TypeVar("T")
 
 
 class LayerError(ValueError):
@@ -53,7 +56,7 @@ def features_at(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
         return reached.output
     finally:
         handle.remove()
-    return _only([])
+    raise _ran(0)
 
 
 def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,22 +108,40 @@ def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: C
     return outputs
 
 
-def outputs_above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the whole network, recording gradients only from `layer` upwards.
+class Above(NamedTuple):
+    """What `above` returns.
 
-    Returns:
-        The layer's output as a leaf that requires gradients, and the network's output computed from it.
+    Args:
+        features: The layer's output, as a leaf that requires gradients.
+        outputs: The network's output, computed from it.
+        change: The derivative of the layer's output along the tangent of the inputs; None where they have none.
+    """
+
+    features: Tensor
+    outputs: Tensor
+    change: Tensor | None
+
+
+def above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Above:
+    """Run the whole network, recording gradients only from `layer` upwards and tangents only below it.
+
+    Args:
+        network: Contains `layer`.
+        layer: Where gradients begin.
+        inputs: Of the network; dual tensors of `torch.autograd.forward_ad` if the layer's change is wanted.
 
     Raises:
         LayerError: The forward pass does not reach the layer, reaches it more than once, or its output is
             no tensor.
     """
-    leaves: list[Tensor] = []
+    found: list[tuple[Tensor, Tensor | None]] = []
 
     def cut(_module: nn.Module, _args: Any, output: Any) -> Tensor:
-        leaves.append(_as_tensor(output).detach().requires_grad_())
+        features, change = forward_ad.unpack_dual(_as_tensor(output))  # type: ignore[no-untyped-call]
+        leaf: Tensor = features.detach().requires_grad_()
+        found.append((leaf, change))
         torch.set_grad_enabled(True)
-        return leaves[-1].clone()  # the next layer may work in place, which a leaf forbids
+        return leaf.clone()  # the next layer may work in place, which a leaf forbids
 
     handle = layer.register_forward_hook(cut)
     try:
@@ -128,13 +149,18 @@ def outputs_above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple
             outputs = network(inputs)
     finally:
         handle.remove()
-    return _only(leaves), outputs
+    features, change = _only(found)
+    return Above(features, outputs, change)
 
 
-def _only(features: list[Tensor]) -> Tensor:
-    if len(features) != 1:
-        raise LayerError(f"the attacked layer must run once in a forward pass, it ran {len(features)} times")
-    return features[0]
+def _only(found: list[T]) -> T:
+    if len(found) != 1:
+        raise _ran(len(found))
+    return found[0]
+
+
+def _ran(times: int) -> LayerError:
+    return LayerError(f"the attacked layer must run once in a forward pass, it ran {times} times")
 
 
 def _as_tensor(output: Any) -> Tensor:

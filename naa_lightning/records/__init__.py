@@ -1,14 +1,18 @@
 """The files of a run, which are its record."""
 
+from naa_lightning.records.attributions import AttributionRow, read_attributions, write_attributions
 from naa_lightning.records.identity import claim_folder
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
 from naa_lightning.records.predictions import Prediction, write_predictions
 
 __all__ = [
+    "AttributionRow",
     "Manifest",
     "Prediction",
     "SavedImage",
     "adversarial_name",
     "claim_folder",
+    "read_attributions",
+    "write_attributions",
     "write_predictions",
 ]

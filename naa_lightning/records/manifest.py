@@ -27,8 +27,8 @@ class SavedImage:
         sha256: Digest of the file.
         seconds: The image's share of its batch's crafting time.
         gradient_evaluations: Gradients taken for it.
-        positive_share, participation, attributed, explained: See `AttributionStatistics`; NaN for an attack without
-            attribution.
+        positive_share, participation, gini, attributed, explained: See `AttributionStatistics`; NaN for an attack
+            without attribution.
     """
 
     id: int
@@ -40,6 +40,7 @@ class SavedImage:
     gradient_evaluations: int
     positive_share: float = math.nan
     participation: float = math.nan
+    gini: float = math.nan
     attributed: float = math.nan
     explained: float = math.nan
 

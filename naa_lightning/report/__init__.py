@@ -1,14 +1,13 @@
 """What people read: numbers, tables, figures and dashboards, all from a run's files."""
 
 from naa_lightning.report.log import log_run
-from naa_lightning.report.panel import draw_panels
 from naa_lightning.report.results import RunFacts, read_results, summarise, write_results
-from naa_lightning.report.table import results_table
+from naa_lightning.report.table import attribution_line, results_table
 from naa_lightning.report.wandb_logger import wandb_logger
 
 __all__ = [
     "RunFacts",
-    "draw_panels",
+    "attribution_line",
     "log_run",
     "read_results",
     "results_table",

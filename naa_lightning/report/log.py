@@ -1,18 +1,25 @@
 """Mirroring a finished run's files to its loggers."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+from naa_lightning.records import AttributionRow, read_attributions
 from naa_lightning.report.results import RATES, read_results
+
+# Kinds of figures of which there is one per image, called <kind>-<id>.png.
+_KINDS = ("panel", "attention", "attribution")
 
 
 def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     """Log a run's results and figures, read from its folder.
 
-    Names: `target/<name>/<rate>`, `black_box_mean/<rate>`, `attribution/<statistic>`, `cost/<figure>`.
+    Names: `target/<name>/<rate>`, `black_box_mean/<rate>`, `attribution/<statistic>`, `cost/<figure>`, and
+    `exact_attribution/<part>/<statistic>`. W&B also gets the table of targets, histograms of what exact attribution
+    says of each image, and, by kind, the figures.
     """
     results = read_results(folder)
     metrics = dict(_metrics(results))
@@ -20,6 +27,7 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
         logger.log_metrics(metrics)
         if isinstance(logger, WandbLogger):
             _log_media(logger, results, sorted((folder / "figures").glob("*.png")))
+            _log_histograms(logger, read_attributions(folder))
         logger.save()
 
 
@@ -32,6 +40,10 @@ def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         for name, value in (results[section] or {}).items():
             if isinstance(value, int | float):
                 yield f"{section}/{name}", value
+    for part, summary in (results["exact_attribution"] or {}).items():
+        for name, value in summary.items() if isinstance(summary, dict) else ():
+            if value is not None:
+                yield f"exact_attribution/{part}/{name}", value
 
 
 def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
@@ -57,6 +69,28 @@ def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequenc
 
     columns, rows = _rows(results)
     media: dict[str, Any] = {"targets": wandb.Table(columns=columns, data=rows)}
-    if figures:
-        media["panel"] = [wandb.Image(str(figure), caption=figure.stem) for figure in figures]
+    for figure in figures:
+        media.setdefault(media_key(figure), []).append(wandb.Image(str(figure), caption=figure.stem))
     logger.experiment.log(media)
+
+
+def _log_histograms(logger: WandbLogger, rows: Sequence[AttributionRow]) -> None:
+    import wandb  # noqa: PLC0415 - see `wandb_logger`
+
+    histograms = {}
+    for name in rows[0].keys() - {"id"} if rows else ():
+        values = [row[name] for row in rows if math.isfinite(row[name])]
+        if values:
+            histograms[f"exact_attribution_of_images/{name}"] = wandb.Histogram(values)
+    if histograms:
+        logger.experiment.log(histograms)
+
+
+def media_key(figure: Path) -> str:
+    """Return what W&B shows a figure under: figures of one kind, one per image, together.
+
+    >>> media_key(Path("figures/panel-00012.png")), media_key(Path("figures/layers.png"))
+    ('panel', 'layers')
+    """
+    kind = figure.stem.partition("-")[0]
+    return kind if kind in _KINDS else figure.stem

@@ -3,17 +3,32 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from naa_lightning.evaluation import SavedPairs
+from naa_lightning.data import class_name, short_class_name
 from naa_lightning.records import Prediction
+from naa_lightning.report.grid import Grid, fitted, save_figure
+from naa_lightning.stages.evaluation import SavedPairs
+
+WRONG = "#c00000"
+"""The colour of a prediction that is not the true class, which also carries a cross."""
+
+QUIET = "#555555"
+"""The colour of explanations."""
+
+_CELL = 2.8
+_LINE = 0.2
 
 
 def draw_panels(
-    folder: Path, pairs: SavedPairs, predictions: Sequence[Prediction], *, white_box: Sequence[str], count: int
+    folder: Path,
+    pairs: SavedPairs,
+    predictions: Sequence[Prediction],
+    *,
+    white_box: Sequence[str],
+    count: int,
+    names: Sequence[str] | None = None,
 ) -> None:
     """Draw the first `count` images' panels to `figures/panel-<id>.png` in a run's folder.
 
@@ -23,49 +38,95 @@ def draw_panels(
         predictions: Every target's answers, a white-box target's first.
         white_box: Names of the targets that were attacked.
         count: How many images.
+        names: Of the classes.
     """
     for index in range(min(count, len(pairs))):
         pair = pairs[index]
         image = int(pair["id"])
         rows = [row for row in predictions if row.id == image]
         path = folder / "figures" / f"panel-{image:05d}.png"
-        draw_panel(path, pair["clean"], pair["adversarial"], rows, white_box)
+        draw_panel(path, pair["clean"], pair["adversarial"], rows, white_box, names=names)
 
 
 def draw_panel(
-    path: Path, clean: Tensor, adversarial: Tensor, predictions: Sequence[Prediction], white_box: Sequence[str]
+    path: Path,
+    clean: Tensor,
+    adversarial: Tensor,
+    predictions: Sequence[Prediction],
+    white_box: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
 ) -> None:
-    """Draw one image's panel to a PNG file, the difference amplified to fill the range around mid-grey.
+    """Draw one image's panel to a PNG file; see `panel_figure`."""
+    save_figure(panel_figure(clean, adversarial, predictions, white_box, names=names), path)
+
+
+def panel_figure(
+    clean: Tensor,
+    adversarial: Tensor,
+    predictions: Sequence[Prediction],
+    white_box: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+) -> Figure:
+    """Draw one image's panel, the difference amplified to fill the range around mid-grey.
 
     Args:
-        path: Of the file.
         clean: (3, H, W) in [0, 1].
         adversarial: As clean.
         predictions: Of all targets for this image, a white-box target's first, which is quoted.
         white_box: Names of the targets that were attacked.
+        names: Of the classes.
     """
-    surrogate = predictions[0]
+    quoted = predictions[0]
     wrong = [row.adversarial_prediction != row.label for row in predictions if row.target not in white_box]
     difference = adversarial - clean
     largest = float(difference.abs().max())
     amplification = 0.5 / largest if largest else 1.0
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    aim = "" if surrogate.target_class is None else f", aimed at class {surrogate.target_class}"
-    figure.suptitle(
-        f"image {surrogate.id}, class {surrogate.label}{aim}: wrong on {sum(wrong)} of {len(wrong)} black-box targets",
-        fontsize=11,
-    )
+    grid = Grid((1, 3), clean, cell=_CELL, top=0.65, right=0.15, left=0.15, title=0.5)
+    fooled = f": wrong on {sum(wrong)} of {len(wrong)} black-box targets" if wrong else ""
+    title = fitted(f"image {quoted.id}, {true_class(quoted, names)}", grid.width - 0.3, 13, tail=fooled)
+    grid.write(0.15, 0.3, title, 13)
+    explained = "; \N{BALLOT X}: not the true class"
+    note = fitted(f"predictions of {quoted.target}", grid.width - 0.3, 10, tail=explained)
+    grid.write(0.15, 0.55, note, 10, color=QUIET)
     panels = (clean, adversarial, (0.5 + amplification * difference).clamp(0, 1))
-    titles = (
-        f"clean\n{surrogate.target}: class {surrogate.clean_prediction} ({surrogate.clean_confidence:.0%})",
-        f"adversarial\n{surrogate.target}: class {surrogate.adversarial_prediction} "
-        f"({surrogate.adversarial_confidence:.0%})",
-        f"difference x {amplification:.3g}\nlargest {round(largest * 255)}/255",
+    heads = ("clean", "adversarial", f"difference \N{MULTIPLICATION SIGN} {amplification:.3g}")
+    answers = (
+        predicted(quoted, names, _CELL, 11, adversarial=False),
+        predicted(quoted, names, _CELL, 11, adversarial=True),
+        (f"largest {round(largest * 255)}/255", "black"),
     )
-    for axes, image, title in zip(figure.subplots(1, 3), panels, titles, strict=True):
-        axes.imshow(np.asarray(image.permute(1, 2, 0)), interpolation="nearest")
-        axes.set_title(title, fontsize=9)
-        axes.set_axis_off()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    for column, (image, head, (answer, colour)) in enumerate(zip(panels, heads, answers, strict=True)):
+        axes = grid.show(0, column, image)
+        axes.set_title(answer, fontsize=11, color=colour, pad=4, parse_math=False)
+        left, top = grid.place(0, column)
+        grid.write(left + _CELL / 2, top - 0.06 - _LINE, head, 11, ha="center")
+    return grid.figure
+
+
+def true_class(prediction: Prediction, names: Sequence[str] | None) -> str:
+    """Say what an image shows, and which class a targeted attack aimed at."""
+    aim = prediction.target_class
+    aimed = "" if aim is None else f", aimed at {class_name(names, aim)}"
+    return f"{class_name(names, prediction.label)}{aimed}"
+
+
+def predicted(
+    prediction: Prediction, names: Sequence[str] | None, inches: float, size: float, *, adversarial: bool
+) -> tuple[str, str]:
+    """Return a predicted class with its probability as one line of text that fits, and the text's colour.
+
+    Args:
+        prediction: What a target predicted.
+        names: Of the classes.
+        inches: Room for the text.
+        size: Of the font.
+        adversarial: For the adversarial image; otherwise for the clean one.
+    """
+    index = prediction.adversarial_prediction if adversarial else prediction.clean_prediction
+    confidence = prediction.adversarial_confidence if adversarial else prediction.clean_confidence
+    right = index == prediction.label
+    text = short_class_name(names, index)
+    line = fitted(text if right else f"\N{BALLOT X} {text}", inches, size, tail=f", {100 * confidence:.0f} %")
+    return line, "black" if right else WRONG

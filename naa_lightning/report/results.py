@@ -10,14 +10,17 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from torch import Tensor
+from torchmetrics import Metric
 
 from naa_lightning import __version__
-from naa_lightning.attribution import AttributionStatistics
-from naa_lightning.metrics import AttributionMetric, Rate, TransferMetric
-from naa_lightning.records import Prediction, SavedImage
+from naa_lightning.attribution import Agreement, AttackEffect, AttributionStatistics
+from naa_lightning.metrics import AgreementMetric, AttackEffectMetric, AttributionMetric, Rate, TransferMetric
+from naa_lightning.records import AttributionRow, Prediction, SavedImage
 from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "results.json"
+_PAIR = ("clean", "adversarial")
 RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate")
 
 
@@ -46,13 +49,19 @@ class RunFacts:
     config: Mapping[str, Any]
 
 
-def summarise(facts: RunFacts, saved: Sequence[SavedImage], predictions: Sequence[Prediction]) -> dict[str, Any]:
+def summarise(
+    facts: RunFacts,
+    saved: Sequence[SavedImage],
+    predictions: Sequence[Prediction],
+    attributions: Sequence[AttributionRow] = (),
+) -> dict[str, Any]:
     """Return everything that `results.json` holds.
 
     Args:
         facts: What the numbers belong to.
         saved: The adversarial images.
         predictions: Every target's answers for each of them.
+        attributions: Exact attribution of some of them; see `explain`.
     """
     names = list(dict.fromkeys(prediction.target for prediction in predictions))
     targets = {name: _target(name, facts.white_box, predictions) for name in names}
@@ -66,6 +75,7 @@ def summarise(facts: RunFacts, saved: Sequence[SavedImage], predictions: Sequenc
         "targets": targets,
         "black_box_mean": {rate: _mean(target[rate]["value"] for target in black_box) for rate in RATES},
         "attribution": _attribution(saved),
+        "exact_attribution": _exact_attribution(attributions),
         "cost": {
             "gradient_evaluations_per_image": fmean(row.gradient_evaluations for row in saved),
             "seconds_per_image": fmean(row.seconds for row in saved),
@@ -113,11 +123,34 @@ def _attribution(saved: Sequence[SavedImage]) -> dict[str, float | None] | None:
         AttributionStatistics(
             positive_share=torch.tensor([row.positive_share for row in rows]),
             participation=torch.tensor([row.participation for row in rows]),
+            gini=torch.tensor([row.gini for row in rows]),
             attributed=torch.tensor([row.attributed for row in rows]),
             explained=torch.tensor([row.explained for row in rows]),
         )
     )
-    return {name: value if math.isfinite(value) else None for name, value in vars(metric.compute()).items()}
+    return _finite(metric.compute())
+
+
+def _exact_attribution(rows: Sequence[AttributionRow]) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name in rows[0].keys() - {"id"}:
+        part, _, value = name.rpartition("/")
+        parts.setdefault(part, {})[value] = torch.tensor([row[name] for row in rows])
+    statistics = {part: _over_images(AttributionMetric(), AttributionStatistics, parts.pop(part)) for part in _PAIR}
+    effect = _over_images(AttackEffectMetric(), AttackEffect, parts.pop("effect"))
+    agreement = {part: _over_images(AgreementMetric(), Agreement, columns) for part, columns in parts.items()}
+    return {"images": len(rows)} | statistics | {"effect": effect} | agreement
+
+
+def _over_images(metric: Metric, kind: type, columns: Mapping[str, Tensor]) -> dict[str, float | None]:
+    metric.update(kind(**columns))
+    return _finite(metric.compute())
+
+
+def _finite(summary: Any) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in vars(summary).items()}
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:

@@ -50,6 +50,19 @@ def results_table(results: Mapping[str, Any]) -> Table:
     return table
 
 
+def attribution_line(results: Mapping[str, Any]) -> str | None:
+    """Say what exact attribution found; None where none was asked for."""
+    exact = results["exact_attribution"]
+    if exact is None:
+        return None
+    cosine = exact["naa"]["cosine"]
+    return (
+        f"exact attribution of {exact['images']} images: {_percent(exact['clean']['positive_share'])} % positive, "
+        f"of which the attack destroyed {_percent(exact['effect']['positive_destroyed'])} %; "
+        f"NAA's approximation has a cosine of {'-' if cosine is None else format(cosine, '.2f')} with it"
+    )
+
+
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
 

@@ -1,193 +1,190 @@
 import math
-from collections.abc import Callable, Iterable
 
 import pytest
 import torch
-from captum.attr import LayerGradientXActivation, LayerIntegratedGradients
-from torch import Tensor, nn
+from captum.attr import LayerIntegratedGradients
+from scipy.stats import spearmanr
+from torch import Tensor
+from torch.nn import functional as F
 
 from naa_lightning.attribution import (
+    Attribution,
+    FeatureDifference,
+    agreement,
+    attack_effect,
     attribution_statistics,
-    average_gradient,
-    class_logit,
-    class_probability,
-    path_points,
-    unit_norm,
 )
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
-
-LABELS = torch.tensor([1, 4])
-DRAWS = SeededDraws(0, [0, 1])
+from tests.attribution.cases import CLASSES, asked, clean_path
 
 
-@pytest.fixture
-def images() -> Tensor:
-    return torch.rand(2, 3, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+def described(values: Tensor) -> tuple[float, float, float, float]:
+    """Positive share, participation, Gini coefficient and sum of one image's attributions."""
+    ours = attribution_statistics(Attribution(values.view(1, 3, -1, 2), explained=torch.tensor([0.5])))
+    assert ours.explained.tolist() == [0.5]
+    return float(ours.positive_share), float(ours.participation), float(ours.gini), float(ours.attributed)
 
 
-@pytest.fixture
-def straight() -> Classifier:
-    """The attacked layer is affine in the image: the features' path to black is straight, as the image's."""
-    torch.manual_seed(0)
-    head = [nn.Softplus(), nn.Conv2d(4, 4, 3), nn.Softplus(), nn.Flatten(), nn.Linear(16, 5)]
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), *head)
-    return Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="0").double()
+ONE_HOT = torch.eye(12)[5]
+HALF = torch.tensor([1.0] * 6 + [0.0] * 6)
+SIGNED = torch.tensor([1.0] * 9 + [-1.0] * 3)
+RAMP = torch.arange(1.0, 13.0)
 
 
-def path_gradient(surrogate: Classifier, points: Iterable[Tensor], labels: Tensor) -> Tensor:
-    return average_gradient(surrogate, points, class_probability(labels)).gradient
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize(
+    ("attribution", "positive", "participation", "gini", "total"),
+    [
+        (torch.ones(12), 1.0, 1.0, 0.0, 12.0),
+        (-torch.ones(12), 0.0, 1.0, 0.0, -12.0),
+        (ONE_HOT, 1.0, 1 / 12, 11 / 12, 1.0),
+        (-ONE_HOT, 0.0, 1 / 12, 11 / 12, -1.0),
+        (HALF, 1.0, 0.5, 0.5, 6.0),
+        (SIGNED, 0.75, 1.0, 0.0, 6.0),
+        (torch.tensor([3.0, -1.0] + [0.0] * 10), 0.75, 16 / (12 * 10), 42 / 48, 2.0),
+        (RAMP, 1.0, 78**2 / (12 * 650), 11 / 36, 78.0),
+        (RAMP.flip(0), 1.0, 78**2 / (12 * 650), 11 / 36, 78.0),
+    ],
+)
+def test_statistics_of_known_attributions(
+    attribution: Tensor, positive: float, participation: float, gini: float, total: float, scale: float
+) -> None:
+    expected = (positive, participation, gini, total * scale)
+    assert described(attribution * scale) == pytest.approx(expected, rel=1e-5, abs=1e-6 * min(scale, 1))
 
 
-def probabilities(surrogate: Classifier) -> Callable[[Tensor], Tensor]:
-    return lambda images: surrogate(images).softmax(dim=1)
+def random_attributions(neurons: int = 40, images: int = 3) -> Tensor:
+    """Some are zero, some the same."""
+    values = torch.randn(images, neurons, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return torch.where(values.abs() < 0.2, 0, values).mul(4).round().div(4)
 
 
-def test_path_gradient_is_captums_mean_layer_gradient(tiny: Classifier, images: Tensor) -> None:
-    points = list(path_points(images, 5, 0.1, DRAWS))
-    layer = tiny.network.get_submodule("middle")
-    captum = LayerGradientXActivation(probabilities(tiny), layer, multiply_by_inputs=False)
-    expected = torch.stack([captum.attribute(point, target=LABELS) for point in points]).mean(dim=0)
-    torch.testing.assert_close(path_gradient(tiny, points, LABELS), expected.detach())
+def test_gini_is_the_mean_difference_of_all_pairs_over_twice_the_mean() -> None:
+    values = random_attributions()
+    ours = attribution_statistics(Attribution(values, torch.zeros(3))).gini
+    for found, row in zip(ours.tolist(), values.abs().tolist(), strict=True):
+        differences = math.fsum(abs(one - other) for one in row for other in row)
+        assert found == pytest.approx(differences / (2 * len(row) * math.fsum(row)), rel=1e-12)
 
 
-def test_gradient_of_a_logit_is_captums(tiny: Classifier, images: Tensor) -> None:
-    layer = tiny.network.get_submodule("middle")
-    captum = LayerGradientXActivation(tiny, layer, multiply_by_inputs=False)
-    average = average_gradient(tiny, [images], class_logit(LABELS))
-    torch.testing.assert_close(average.gradient, captum.attribute(images, target=LABELS).detach())
-    assert average.evaluations == 1
+def test_statistics_are_the_images_own() -> None:
+    values, explained = random_attributions(), torch.tensor([0.1, -0.2, 0.3])
+    together = attribution_statistics(Attribution(values.view(3, 10, 2, 2), explained))
+    for i in range(3):
+        alone = attribution_statistics(Attribution(values[i : i + 1], explained[i : i + 1]))
+        for name, value in vars(alone).items():
+            torch.testing.assert_close(value, vars(together)[name][i : i + 1])
 
 
-def test_path_gradient_needs_a_point(tiny: Classifier) -> None:
-    with pytest.raises(ValueError, match="expected at least one input, got none"):
-        path_gradient(tiny, [], LABELS)
+def test_shares_of_no_attribution_are_undefined() -> None:
+    *shares, total = described(torch.zeros(12))
+    assert all(math.isnan(share) for share in shares)
+    assert total == 0
 
 
-def test_attribution_on_a_straight_path_is_captums_integrated_gradients(straight: Classifier, images: Tensor) -> None:
-    points = 20
-    captum = LayerIntegratedGradients(probabilities(straight), straight.network.get_submodule("0"))
+def test_attribution_on_a_straight_path_is_described_as_captums_integrated_gradients(
+    straight: Classifier, images: Tensor
+) -> None:
+    captum = LayerIntegratedGradients(lambda seen: straight(seen).softmax(1), straight.network.get_submodule("0"))
     expected = captum.attribute(
-        images, torch.zeros_like(images), target=LABELS, n_steps=points, method="riemann_right"
+        images, torch.zeros_like(images), target=CLASSES, n_steps=20, method="riemann_right"
     ).detach()
-    gradient = path_gradient(straight, path_points(images, points, 0.0, DRAWS), LABELS)
-    ours = attribution_statistics(straight, images, LABELS, gradient)
+    ours = attribution_statistics(asked(FeatureDifference(path=clean_path("release", 20)), straight, images))
     flat = expected.flatten(1)
     torch.testing.assert_close(ours.attributed, flat.sum(1))
     torch.testing.assert_close(ours.positive_share, flat.clamp_min(0).sum(1) / flat.abs().sum(1))
     torch.testing.assert_close(ours.participation, flat.abs().sum(1) ** 2 / (flat.shape[1] * flat.square().sum(1)))
 
 
-def test_attribution_on_a_straight_path_is_complete_in_the_limit(straight: Classifier, images: Tensor) -> None:
-    def gap(points: int) -> Tensor:
-        gradient = path_gradient(straight, path_points(images, points, 0.0, DRAWS), LABELS)
-        ours = attribution_statistics(straight, images, LABELS, gradient)
-        return ((ours.attributed - ours.explained) / ours.explained).abs()
-
-    coarse, fine = gap(8), gap(64)
-    assert (fine < 0.05).all()
-    torch.testing.assert_close(coarse / fine, torch.full_like(fine, 8.0), rtol=0.2, atol=0)
+def pairs() -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    first, second = torch.randn(2, 4, 5, 3, 3, generator=generator, dtype=torch.float64)
+    tied = [(3 * values).round() for values in (first, first + second)]
+    mostly_zero = [values.clamp_min(1.0) - 1 for values in (first, first + second)]
+    return [(first, second), (first, 0.5 * first + second), (tied[0], tied[1]), (tied[0], -tied[1]), tuple(mostly_zero)]
 
 
-def test_explained_is_the_change_of_the_true_class_probability(tiny: Classifier, images: Tensor) -> None:
-    gradient = path_gradient(tiny, [images], LABELS)
-    explained = attribution_statistics(tiny, images, LABELS, gradient).explained
-    for i, label in enumerate(LABELS):
-        image = images[i : i + 1]
-        change = tiny(image).softmax(1)[0, label] - tiny(image * 0).softmax(1)[0, label]
-        torch.testing.assert_close(explained[i], change.detach())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("one", "other"), pairs())
+def test_agreement_is_torchs_and_scipys(one: Tensor, other: Tensor, dtype: torch.dtype) -> None:
+    one, other = one.to(dtype), other.to(dtype)
+    found = agreement(one, other)
+    assert found.cosine.dtype == found.rank_correlation.dtype == dtype
+    torch.testing.assert_close(found.cosine, F.cosine_similarity(one.flatten(1), other.flatten(1)))
+    expected = [spearmanr(*pair).statistic for pair in zip(one.flatten(1), other.flatten(1), strict=True)]
+    torch.testing.assert_close(found.rank_correlation, torch.tensor(expected, dtype=dtype))
 
 
-class Weighted(nn.Module):
-    """Features are the image itself."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Identity()
-
-    def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.layer(images)
-        return features.mean(dim=(2, 3))
+@pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e30])
+def test_agreement_does_not_depend_on_scale(scale: float) -> None:
+    one, other = random_attributions().float(), random_attributions().flip(1).float()
+    plain, scaled = agreement(one, other), agreement(one * scale, other / scale)
+    torch.testing.assert_close(scaled.cosine, plain.cosine)
+    torch.testing.assert_close(scaled.rank_correlation, plain.rank_correlation)
 
 
-def statistics_of(attribution: Tensor) -> tuple[float, float, float]:
-    """Positive share, participation and sum of the given attributions of a white image's 12 neurons."""
-    surrogate = Classifier(Weighted(), mean=[0.0] * 3, std=[1.0] * 3, layer="layer")
-    white = torch.ones(1, 3, 2, 2)
-    ours = attribution_statistics(surrogate, white, torch.tensor([0]), attribution.view(1, 3, 2, 2))
-    return float(ours.positive_share), float(ours.participation), float(ours.attributed)
+def test_an_attribution_agrees_with_itself_and_disagrees_with_its_negative() -> None:
+    values = random_attributions(neurons=1000)
+    for other, expected in ((values, 1.0), (-values, -1.0)):
+        found = agreement(values, other)
+        for share in (found.cosine, found.rank_correlation):
+            torch.testing.assert_close(share, torch.full_like(share, expected))
+            assert (share.abs() <= 1).all()
 
 
-ONE_HOT = torch.eye(12)[5]
-HALF = torch.tensor([1.0] * 6 + [0.0] * 6)
-SIGNED = torch.tensor([1.0] * 9 + [-1.0] * 3)
+def test_ranks_ignore_the_sign_of_zero() -> None:
+    one = torch.tensor([[0.0, -0.0, 1.0, 2.0, -1.0]])
+    assert float(agreement(one, torch.tensor([[1.0, 1.0, 2.0, 3.0, 0.0]])).rank_correlation) == 1
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-@pytest.mark.parametrize(
-    ("attribution", "positive", "participation", "total"),
-    [
-        (torch.ones(12), 1.0, 1.0, 12.0),
-        (-torch.ones(12), 0.0, 1.0, -12.0),
-        (ONE_HOT, 1.0, 1 / 12, 1.0),
-        (-ONE_HOT, 0.0, 1 / 12, -1.0),
-        (HALF, 1.0, 0.5, 6.0),
-        (SIGNED, 0.75, 1.0, 6.0),
-        (torch.tensor([3.0, -1.0] + [0.0] * 10), 0.75, 16 / (12 * 10), 2.0),
-    ],
-)
-def test_statistics_of_known_attributions(
-    attribution: Tensor, positive: float, participation: float, total: float, scale: float
-) -> None:
-    assert statistics_of(attribution * scale) == pytest.approx((positive, participation, total * scale), rel=1e-5)
+def test_agreement_with_what_is_constant_is_undefined() -> None:
+    """Only the correlation where the constant is not 0: an angle exists."""
+    values = torch.stack([RAMP, RAMP, RAMP])
+    constant = torch.stack([torch.zeros(12), torch.full((12,), 0.1), RAMP])
+    for found in (agreement(values, constant), agreement(constant, values)):
+        assert found.cosine.isnan().tolist() == [True, False, False]
+        assert found.rank_correlation.isnan().tolist() == [True, True, False]
 
 
-def test_no_attribution_leaves_the_shares_within_their_range() -> None:
-    """Shares of nothing are undefined: within [0, 1], or NaN."""
-    for share in statistics_of(torch.zeros(12))[:2]:
-        assert math.isnan(share) or 0 <= share <= 1
+def test_attributions_of_other_neurons_cannot_be_compared() -> None:
+    with pytest.raises(ValueError, match=r"expected attributions of one shape, got \(2, 3, 4\) and \(2, 4, 3\)"):
+        agreement(torch.zeros(2, 3, 4), torch.zeros(2, 4, 3))
 
 
-@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1.0, 1e30])
-def test_unit_norm(scale: float) -> None:
-    gradients = scale * torch.randn(3, 4, 5, 5, generator=torch.Generator().manual_seed(0))
-    gradients[1] = 0
-    scaled = unit_norm(gradients)
-    norms = scaled.flatten(1).double().norm(dim=1)
-    torch.testing.assert_close(norms, torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64), rtol=1e-5, atol=0)
-    assert torch.equal(scaled.sign(), gradients.sign())
+def test_attack_effect_by_hand() -> None:
+    clean = torch.tensor([[[3.0, 1.0], [-2.0, 0.5]], [[0.0, 0.0], [-1.0, -1.0]]])
+    adversarial = torch.tensor([[[1.0, 2.0], [1.0, -4.0]], [[1.0, 0.0], [0.0, -3.0]]])
+    found = attack_effect(clean, adversarial)
+    assert {name: value.tolist() for name, value in vars(found).items()} == {
+        "mass_before": [6.5, 2.0],
+        "mass_after": [8.0, 4.0],
+        "positive_before": [4.5, 0.0],
+        "positive_after": [4.0, 1.0],
+        "positive_destroyed": [2.5, 0.0],
+    }
 
 
-def test_unit_norm_keeps_directions() -> None:
-    gradients = torch.randn(3, 4, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    expected = torch.stack([gradient / gradient.norm() for gradient in gradients])
-    torch.testing.assert_close(unit_norm(gradients), expected)
+@pytest.mark.parametrize("seed", range(5))
+def test_invariants_of_the_attack_effect(seed: int) -> None:
+    clean, adversarial = torch.randn(2, 3, 4, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    found = attack_effect(clean, adversarial)
+    assert (found.positive_destroyed > 0).all()
+    assert (found.positive_destroyed < found.positive_before).all()
+    created = attack_effect(adversarial, clean).positive_destroyed
+    torch.testing.assert_close(found.positive_after - found.positive_before, created - found.positive_destroyed)
+    torch.testing.assert_close(found.positive_before, (found.mass_before + clean.flatten(1).sum(1)) / 2)
+    torch.testing.assert_close(found.positive_after, (found.mass_after + adversarial.flatten(1).sum(1)) / 2)
 
 
-class Recorded:
-    """Gives the index as noise and remembers what was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
-
-    def normal(self, purpose: str, index: int, like: Tensor) -> Tensor:
-        self.asked.append((purpose, index))
-        return torch.full_like(like, index + 1)
-
-    uniform = donors = normal
+def test_all_positive_attribution_is_destroyed_where_none_is_left() -> None:
+    clean = random_attributions()
+    for adversarial in (-clean.abs() - 1, torch.zeros_like(clean)):
+        found = attack_effect(clean, adversarial)
+        assert torch.equal(found.positive_destroyed, found.positive_before)
+        assert torch.equal(found.positive_after, torch.zeros(3, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("noise", [0.1, 1.0])
-def test_path_points_go_from_the_noisy_image_towards_black(noise: float, images: Tensor) -> None:
-    draws = Recorded()
-    points = list(path_points(images, 4, noise, draws))
-    expected = [(images + noise * (i + 1)) * (4 - i) / 4 for i in range(4)]
-    torch.testing.assert_close(torch.stack(points), torch.stack(expected))
-    assert draws.asked == [("naa/noise", i) for i in range(4)]
-
-
-def test_path_points_without_noise_draw_nothing(images: Tensor) -> None:
-    draws = Recorded()
-    points = list(path_points(images, 3, 0.0, draws))
-    torch.testing.assert_close(torch.stack(points), torch.stack([images, images * 2 / 3, images / 3]))
-    assert draws.asked == []
+def test_none_is_destroyed_where_attribution_grows() -> None:
+    clean = random_attributions()
+    assert torch.equal(attack_effect(clean, clean).positive_destroyed, torch.zeros(3, dtype=torch.float64))
+    assert torch.equal(attack_effect(clean, clean + 1).positive_destroyed, torch.zeros(3, dtype=torch.float64))

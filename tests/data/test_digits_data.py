@@ -38,3 +38,7 @@ def test_training_rows_are_the_others_in_a_seeded_order() -> None:
 def test_validation_has_all_held_out_rows_in_order() -> None:
     ids = torch.cat([batch["id"] for batch in DigitsData(limit=3, num_workers=2).val_dataloader()])
     assert ids.tolist() == list(range(0, 1797, 5))
+
+
+def test_classes_are_called_by_their_digits() -> None:
+    assert list(DigitsData().class_names) == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]

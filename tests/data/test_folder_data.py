@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from naa_lightning.data import ImageRecord
+from naa_lightning.data import ImageRecord, class_name
 from naa_lightning.data.folder import FolderData
 from naa_lightning.errors import UserError
 
@@ -79,6 +79,30 @@ def test_class_folders(tmp_path: Path, files: list[str], labels: list[int]) -> N
     assert [record.file for record in found] == sorted(files)
     assert [record.label for record in found] == labels
     assert [record.id for record in found] == list(range(len(files)))
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["dog/a.png", "cat/b.png", "Eel/c.png"], {"dog/a.png": "dog", "cat/b.png": "cat", "Eel/c.png": "Eel"}),
+        (["n01484850/a.png", "n11939491/b.png"], {"n01484850/a.png": "great white shark", "n11939491/b.png": "daisy"}),
+        (["10/a.png", "2/b.png"], None),
+    ],
+)
+def test_class_folders_name_their_classes(tmp_path: Path, files: list[str], names: dict[str, str] | None) -> None:
+    data = FolderData(root=paint(tmp_path, *files))
+    data.setup("predict")
+    found = data.class_names
+    assert (found is None) == (names is None)
+    for record in data.images.records if found is not None else []:
+        assert names is not None
+        assert class_name(found, record.label) == f"{names[record.file]} ({record.label})"
+
+
+def test_a_csv_names_no_classes(tmp_path: Path) -> None:
+    data = FolderData(root=write_csv(paint(tmp_path, "cat/a.png"), "filename,label", "cat/a.png,0"), csv="labels.csv")
+    data.setup("predict")
+    assert data.class_names is None
 
 
 @pytest.mark.parametrize(

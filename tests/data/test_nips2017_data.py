@@ -74,6 +74,12 @@ def test_all_formats_give_the_same_images(layout: Callable[[Path, str], Path], i
     assert targets == ([None] * 3 if layout is numbered else [962, 1, 2])
 
 
+def test_classes_have_imagenets_names(tmp_path: Path) -> None:
+    names = loaded(competition(tmp_path)).class_names
+    assert names is not None
+    assert (len(names), names[0], names[281], names[999]) == (1000, "tench", "tabby", "toilet tissue")
+
+
 def test_the_authors_clone_has_targets_too(tmp_path: Path) -> None:
     root = authors_clone(tmp_path)
     expected = [ImageRecord(0, "images/1.png", 388, 962), ImageRecord(1, "images/2.png", 0, 1)]

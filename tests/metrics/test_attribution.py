@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from naa_lightning.attribution import AttributionStatistics
+from naa_lightning.attribution import Attribution, AttributionStatistics, attribution_statistics
 from naa_lightning.metrics import AttributionMetric
 
 
 def statistics(images: slice) -> AttributionStatistics:
     generator = torch.Generator().manual_seed(0)
-    shares, values = torch.rand(2, 7, generator=generator), torch.randn(2, 7, generator=generator)
-    return AttributionStatistics(shares[0, images], shares[1, images], values[0, images], values[1, images])
+    shares, values = torch.rand(3, 7, generator=generator), torch.randn(2, 7, generator=generator)
+    return AttributionStatistics(*shares[:, images], *values[:, images])
 
 
 @pytest.mark.parametrize("cut", [1, 3, 6])
@@ -24,6 +24,7 @@ def test_two_batches_are_numpys_means_over_all(cut: int) -> None:
     assert summary.positive_share == pytest.approx(np.mean(whole["positive_share"]))
     assert summary.negative_share == pytest.approx(np.mean(1 - whole["positive_share"]))
     assert summary.participation == pytest.approx(np.mean(whole["participation"]))
+    assert summary.gini == pytest.approx(np.mean(whole["gini"]))
     gap = np.abs(whole["attributed"] - whole["explained"]).sum() / np.abs(whole["explained"]).sum()
     assert summary.completeness_gap == pytest.approx(gap)
     assert summary.images == 7
@@ -31,7 +32,7 @@ def test_two_batches_are_numpys_means_over_all(cut: int) -> None:
 
 def test_complete_attributions_have_no_gap() -> None:
     metric, half = AttributionMetric(), torch.full((3,), 0.5)
-    metric.update(AttributionStatistics(half, half, attributed=-half, explained=-half))
+    metric.update(AttributionStatistics(half, half, half, attributed=-half, explained=-half))
     assert metric.compute().completeness_gap == 0
 
 
@@ -48,3 +49,14 @@ def test_reset_forgets() -> None:
     metric.reset()
     metric.update(statistics(slice(0, 2)))
     assert metric.compute().images == 2
+
+
+def test_images_without_attribution_are_left_out() -> None:
+    """Their shares are not defined."""
+    values = torch.tensor([[3.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    metric = AttributionMetric()
+    metric.update(attribution_statistics(Attribution(values, explained=torch.tensor([1.5, 8.0]))))
+    summary = metric.compute()
+    assert summary.images == 1
+    found = (summary.positive_share, summary.participation, summary.gini, summary.completeness_gap)
+    assert found == pytest.approx((0.75, 16 / 40, 10 / 16, 0.5 / 1.5))

@@ -1,7 +1,11 @@
+from typing import Any
+
 import pytest
+import timm
 import torch
 import torchvision.transforms.functional as tv
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from naa_lightning.attacks import Attack, Budget, CrossEntropy, Momentum, NeuronAttribution, Objective
 from naa_lightning.draws import SeededDraws
@@ -84,6 +88,66 @@ def test_features_without_a_layer_are_refused() -> None:
 
 def test_the_state_dict_holds_the_networks_weights_alone() -> None:
     assert {key.removeprefix("network.") for key in classifier().state_dict()} == set(Pooled().state_dict())
+
+
+def squared_first(logits: Tensor) -> Tensor:
+    return logits[:, 0].square()
+
+
+def smooth_classifier() -> Classifier:
+    """Resizes, normalises, and has a layer that is curved in the image."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(36, 5))
+    return Classifier(network, mean=MEAN, std=STD, input_size=(7, 7), interpolation="bicubic", layer="1").double()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_layers_change_is_its_jacobian_times_the_direction(enabled: bool) -> None:
+    """Through the resizing and the normalisation."""
+    model, clean = smooth_classifier(), images(6, 9).double()
+    direction = torch.randn(clean.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    with torch.set_grad_enabled(enabled):
+        gradient, change = model.layer_gradient_and_change(clean, direction, squared_first)
+    slopes = torch.func.jacrev(model.features)(clean)
+    torch.testing.assert_close(change, (slopes * direction).flatten(clean.ndim).sum(-1))
+    torch.testing.assert_close(gradient, model.layer_gradient(clean, squared_first))
+    for result in (gradient, change):
+        assert not result.requires_grad
+        assert forward_ad.unpack_dual(result).tangent is None  # type: ignore[no-untyped-call]
+
+
+def test_the_layers_gradient_is_that_of_each_image_alone() -> None:
+    model, clean = smooth_classifier(), images(6, 9).double()
+    for i in range(2):
+        features, logits = model.features_and_logits(clean[i : i + 1])
+        (expected,) = torch.autograd.grad(squared_first(logits), features)
+        torch.testing.assert_close(model.layer_gradient(clean, squared_first)[i : i + 1], expected)
+
+
+def test_the_change_below_fused_attention_is_that_of_finite_differences() -> None:
+    torch.manual_seed(0)
+    network: Any = timm.create_model("vit_tiny_patch16_224", img_size=16, patch_size=8, depth=2, num_classes=5)
+    assert network.blocks[0].attn.fused_attn
+    model = Classifier(network, mean=MEAN, std=STD, layer="blocks.0").double().eval()
+    clean = images(16, 16).double()
+    direction = torch.randn(clean.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    _, change = model.layer_gradient_and_change(clean, direction, squared_first)
+    step = 1e-5
+    with torch.no_grad():
+        ahead, behind = (model.features(clean + sign * step * direction) for sign in (1, -1))
+    torch.testing.assert_close(change, (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-8)
+
+
+def test_a_failure_ends_forward_mode_differentiation() -> None:
+    """Else the next would be nested in it, which torch refuses."""
+    model, clean = smooth_classifier(), images(6, 9).double()
+
+    def fail(logits: Tensor) -> Tensor:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        model.layer_gradient_and_change(clean, clean, fail)
+    model.layer_gradient_and_change(clean, clean, squared_first)
 
 
 def mixed() -> tuple[Classifier, list[bool], list[bool]]:

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
-from naa_lightning.models.layer import features_and_outputs, features_at, find_layer, outputs_above, outputs_with
+from naa_lightning.models.layer import above, features_and_outputs, features_at, find_layer, outputs_with
 
 Pass = Callable[[nn.Module, nn.Module, Tensor], Any]
 
@@ -14,8 +15,18 @@ def unchanged(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Any:
     return outputs_with(network, layer, inputs, lambda output: output)
 
 
-PASSES: list[Pass] = [features_at, features_and_outputs, outputs_above, unchanged]
-WHOLE_PASSES: list[Pass] = [features_and_outputs, outputs_above]
+def moving(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Any:
+    with forward_ad.dual_level():
+        return above(network, layer, dual(inputs, torch.ones_like(inputs)))
+
+
+def dual(inputs: Tensor, tangent: Tensor) -> Tensor:
+    result: Tensor = forward_ad.make_dual(inputs, tangent)  # type: ignore[no-untyped-call]
+    return result
+
+
+PASSES: list[Pass] = [features_at, features_and_outputs, above, moving, unchanged]
+WHOLE_PASSES: list[Pass] = [features_and_outputs, above, moving]
 
 
 class Network(nn.Module):
@@ -95,7 +106,7 @@ def test_features_at_are_those_before_the_next_layer_in_place(network: Network, 
 
 @pytest.mark.parametrize("run", WHOLE_PASSES)
 def test_features_and_outputs_are_those_of_the_plain_network(run: Pass, network: Network, inputs: Tensor) -> None:
-    for ours, plain in zip(run(network, network.layer, inputs), reference(network, inputs), strict=True):
+    for ours, plain in zip(run(network, network.layer, inputs)[:2], reference(network, inputs), strict=True):
         assert torch.equal(ours, plain)
 
 
@@ -107,7 +118,7 @@ def test_gradient_flows_from_the_features_to_the_inputs(network: Network, inputs
 
 
 def test_gradient_above_the_layer(network: Network, inputs: Tensor) -> None:
-    features, outputs = outputs_above(network, network.layer, inputs)
+    features, outputs, _ = above(network, network.layer, inputs)
     (ours,) = torch.autograd.grad(outputs.sin().sum(), features)
     leaf = network.features(inputs).detach().requires_grad_()
     (plain,) = torch.autograd.grad(network.head(leaf.clone()).sin().sum(), leaf)
@@ -115,22 +126,30 @@ def test_gradient_above_the_layer(network: Network, inputs: Tensor) -> None:
 
 
 def test_a_layer_that_works_in_place_itself(network: Network, inputs: Tensor) -> None:
-    features, outputs = outputs_above(network, network.relu, inputs)
+    features, outputs, _ = above(network, network.relu, inputs)
     (ours,) = torch.autograd.grad(outputs[:, 0].sum(), features)
     size = features[0, 0].numel()
     closed_form = 2 * features * network.above.weight[0].detach().view(1, 5, 1, 1) / size
     torch.testing.assert_close(ours, closed_form)
 
 
-def test_outputs_above_records_nothing_below(network: Network, inputs: Tensor) -> None:
+def test_above_records_nothing_below(network: Network, inputs: Tensor) -> None:
     inputs.requires_grad_()
-    features, outputs = outputs_above(network, network.layer, inputs)
+    features, outputs, _ = above(network, network.layer, inputs)
     assert features.is_leaf
     torch.autograd.backward(outputs.sum())
     assert inputs.grad is None
     assert network.layer.weight.grad is None
     assert network.below.weight.grad is None
     assert features.grad is not None
+
+
+@pytest.mark.parametrize("run", PASSES)
+def test_a_layer_that_puts_out_its_input_leaves_it_as_it_was(run: Pass, inputs: Tensor) -> None:
+    before, network = inputs.clone(), nn.Sequential(nn.Identity(), nn.ReLU(inplace=True), nn.Flatten())
+    run(network, network[0], inputs)
+    assert torch.equal(inputs, before)
+    assert not inputs.requires_grad
 
 
 def test_features_at_does_not_run_what_is_above(inputs: Tensor) -> None:
@@ -191,9 +210,9 @@ def test_gradient_mode_is_restored_when_the_network_fails(run: Pass, enabled: bo
         assert torch.is_grad_enabled() == enabled
 
 
-def test_outputs_above_has_gradients_under_no_grad(network: Network, inputs: Tensor) -> None:
+def test_above_has_gradients_under_no_grad(network: Network, inputs: Tensor) -> None:
     with torch.no_grad():
-        features, outputs = outputs_above(network, network.layer, inputs)
+        features, outputs, _ = above(network, network.layer, inputs)
     assert torch.autograd.grad(outputs.sum(), features)[0].abs().sum() > 0
 
 
@@ -225,5 +244,35 @@ def test_features_and_outputs_carry_gradients(network: Network, inputs: Tensor) 
     features, outputs = features_and_outputs(network, network.layer, inputs)
     to_inputs, to_features = torch.autograd.grad(outputs.sin().sum(), [inputs, features])
     assert torch.equal(to_inputs, torch.autograd.grad(network(inputs).sin().sum(), inputs)[0])
-    above, outputs = outputs_above(network, network.layer, inputs.detach())
-    assert torch.equal(to_features, torch.autograd.grad(outputs.sin().sum(), above)[0])
+    leaf, outputs, _ = above(network, network.layer, inputs.detach())
+    assert torch.equal(to_features, torch.autograd.grad(outputs.sin().sum(), leaf)[0])
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_layers_change_along_the_tangent_of_the_inputs(enabled: bool, network: Network, inputs: Tensor) -> None:
+    """Against reverse-mode differentiation; the gradient above is the same as without a tangent."""
+    tangent = torch.randn(inputs.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    with torch.set_grad_enabled(enabled), forward_ad.dual_level():
+        features, outputs, change = above(network, network.layer, dual(inputs, tangent))
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(outputs.sin().sum(), features)
+    slopes = torch.func.jacrev(network.features)(inputs)
+    assert change is not None
+    assert not change.requires_grad
+    torch.testing.assert_close(change, (slopes * tangent).flatten(inputs.ndim).sum(-1))
+    plain = above(network, network.layer, inputs)
+    assert torch.equal(features, plain.features)
+    assert torch.equal(gradient, torch.autograd.grad(plain.outputs.sin().sum(), plain.features)[0])
+
+
+def test_tangents_end_at_the_layer(network: Network, inputs: Tensor) -> None:
+    with forward_ad.dual_level():
+        features, outputs, _ = above(network, network.layer, dual(inputs, torch.ones_like(inputs)))
+        for result in (features, outputs):
+            assert forward_ad.unpack_dual(result).tangent is None  # type: ignore[no-untyped-call]
+
+
+def test_inputs_without_a_tangent_change_nothing(network: Network, inputs: Tensor) -> None:
+    assert above(network, network.layer, inputs).change is None
+    with forward_ad.dual_level():
+        assert above(network, network.layer, inputs).change is None

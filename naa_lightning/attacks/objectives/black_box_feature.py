@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
-from naa_lightning.attacks.values import check_at_least
 from naa_lightning.attribution import unit_norm
+from naa_lightning.values import check_at_least
 
 
 class BlackBoxFeature:
@@ -40,7 +40,7 @@ class BlackBoxFeature:
 
     def prepare(self, task: Task) -> Goal:
         """Compute the weights, once, from the clean images."""
-        goal = fall_of_important_features(task, self._fitted(task))
+        goal = fall_of_important_features(task, self._fitted(task), self.fits)
         return replace(goal, gradient_evaluations=self.fits + goal.gradient_evaluations)
 
     def _fitted(self, task: Task) -> Iterator[Tensor]:

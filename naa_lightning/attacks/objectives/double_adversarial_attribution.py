@@ -5,8 +5,8 @@ from torch import Tensor
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
-from naa_lightning.attacks.values import check_at_least, number
 from naa_lightning.attribution import class_probability, unit_norm
+from naa_lightning.values import check_at_least, number
 
 
 class DoubleAdversarialAttribution:
@@ -39,14 +39,13 @@ class DoubleAdversarialAttribution:
 
     def prepare(self, task: Task) -> Goal:
         """Walk the path from the clean images."""
-        probability = class_probability(task.labels)
         images = task.images
         total: Tensor | float = 0.0
         for index in range(self.path_points):
             noise = task.draws.normal("danaa/noise", index, images)
             point = (images + self.noise * noise).detach().requires_grad_()
             features, logits = task.surrogate.features_and_logits(task.view(point, -1 - index))
-            towards, gradient = torch.autograd.grad(probability(logits).sum(), [point, features])
+            towards, gradient = torch.autograd.grad(class_probability(logits, task.labels).sum(), [point, features])
             images = images - self.path_step * towards.sign()
             total = total + gradient
         assert isinstance(total, Tensor)

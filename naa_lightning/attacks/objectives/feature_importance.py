@@ -1,12 +1,9 @@
 """The objective of FIA (Wang et al., ICCV 2021, arXiv:2107.14185)."""
 
-from collections.abc import Iterator
-
-from torch import Tensor
-
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
-from naa_lightning.attacks.values import check_at_least
+from naa_lightning.attribution import masked_copies
+from naa_lightning.values import check_at_least
 
 
 class FeatureImportance:
@@ -35,9 +32,6 @@ class FeatureImportance:
 
     def prepare(self, task: Task) -> Goal:
         """Compute the weights, once, on the clean images."""
-        return fall_of_important_features(task, self._masked(task))
-
-    def _masked(self, task: Task) -> Iterator[Tensor]:
-        for index in range(self.masks):
-            kept = task.draws.uniform("fia/mask", index, task.images) < self.keep
-            yield task.view(task.images * kept, -1 - index)
+        copies = masked_copies(task.images, self.masks, self.keep, task.draws)
+        seen = (task.view(copy, -1 - index) for index, copy in enumerate(copies))
+        return fall_of_important_features(task, seen, self.masks)

@@ -1,14 +1,14 @@
 """The objective of NAA (Zhang et al., CVPR 2022, arXiv:2204.00008)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from naa_lightning.attacks.objectives.objective import Goal, Score, Task, View
 from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
-from naa_lightning.attacks.values import check_at_least
-from naa_lightning.attribution import average_gradient, class_probability, path_points, unit_norm
+from naa_lightning.attribution import Path, class_probability, l2_norm, layer_gradients, unit_norm
+from naa_lightning.values import check_at_least
 
 TRANSFORMATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda a: a,
@@ -37,8 +37,12 @@ class NeuronAttribution:
 
     Args:
         path_points: N, points on the path.
+        rule: Where they are and what each counts; see `naa_lightning.attribution.quadrature`.
         noise: Standard deviation of the normal noise on each point, images being in [0, 1] (in the authors' release,
             not in the paper).
+        antithetic: Whether the noise comes in pairs of opposite sign.
+        balance: For the weights, the gradient at a point is divided by its L2 norm to this power: 0 as published; at 1
+            all points count the same, which of few points makes more.
         gamma: Weight of the negative attribution.
         positive: f_p, by name.
         negative: f_n, by name.
@@ -54,35 +58,47 @@ class NeuronAttribution:
         self,
         *,
         path_points: int = 30,
+        rule: str = "release",
         noise: float = 0.1,
+        antithetic: bool = False,
+        balance: float = 0.0,
         gamma: float = 1.0,
         positive: str = "identity",
         negative: str = "identity",
     ) -> None:
         check_at_least("path_points", path_points, 1)
-        check_at_least("noise", noise, 0)
+        check_at_least("balance", balance, 0)
         check_at_least("gamma", gamma, 0)
         for key, name in (("positive", positive), ("negative", negative)):
             if name not in TRANSFORMATIONS:
                 raise ValueError(f"{key} must be one of {', '.join(TRANSFORMATIONS)}, got {name!r}")
-        self.path_points = path_points
-        self.noise = noise
+        self.path = Path(rule=rule, points=path_points, noise=noise, antithetic=antithetic)
+        self.balance = balance
         self.gamma = gamma
         self.positive = positive
         self.negative = negative
 
     def prepare(self, task: Task) -> Goal:
         """Compute the weights, once, on the clean images."""
-        points = path_points(task.images, self.path_points, self.noise, task.draws)
-        seen = (task.view(point, -1 - index) for index, point in enumerate(points))
-        average = average_gradient(task.surrogate, seen, class_probability(task.labels))
-        weights = unit_norm(average.gradient)
+        points = self.path.walk(task.images, torch.zeros_like(task.images), task.draws)
+        seen = (task.view(point.images, -1 - index) for index, point in enumerate(points))
+        gradient, balanced = self._average(task, seen)
+        weights = unit_norm(balanced)
         if self.gamma == 1 and self.positive == self.negative == "identity":
             # A+ - A- = A, linear in y_adv: y_black drops out of the gradient
             score = fall_of_weighted_features(task.surrogate, weights)
         else:
             score = self._split_score(task, weights)
-        return Goal(score, average.evaluations, path_gradient=average.gradient)
+        return Goal(score, self.path.points, path_gradient=gradient)
+
+    def _average(self, task: Task, seen: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the gradient averaged over the path, as it is and balanced."""
+        average = balanced = task.images.new_zeros(())
+        for (point, _), gradient in layer_gradients(task.surrogate, seen, task.labels, class_probability):
+            weighted = self.path.quadrature.weights[point] * gradient
+            average = average + weighted
+            balanced = balanced + weighted / l2_norm(gradient) ** self.balance
+        return average, balanced
 
     def _split_score(self, task: Task, weights: Tensor) -> Score:
         with torch.no_grad():

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
-from naa_lightning.attacks.values import check_at_least
+from naa_lightning.values import check_at_least
 
 
 class RandomPatch:
@@ -43,7 +43,7 @@ class RandomPatch:
 
     def prepare(self, task: Task) -> Goal:
         """Compute the weights, once, on the clean images."""
-        return fall_of_important_features(task, self._patched(task))
+        return fall_of_important_features(task, self._patched(task), self.masks)
 
     def _patched(self, task: Task) -> Iterator[Tensor]:
         images = task.images

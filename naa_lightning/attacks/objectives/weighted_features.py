@@ -5,14 +5,20 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from naa_lightning.attacks.objectives.objective import Goal, Score, Task, View
-from naa_lightning.attribution import average_gradient, class_logit, unit_norm
+from naa_lightning.attribution import average_gradient, class_logit, equal_weights, unit_norm
 from naa_lightning.models import Classifier
 
 
-def fall_of_important_features(task: Task, inputs: Iterable[Tensor]) -> Goal:
-    """Return FIA's goal: weights are the unit-norm gradient of the class's logit, averaged over inputs (B, 3, H, W)."""
-    average = average_gradient(task.surrogate, inputs, class_logit(task.labels))
-    return Goal(fall_of_weighted_features(task.surrogate, unit_norm(average.gradient)), average.evaluations)
+def fall_of_important_features(task: Task, inputs: Iterable[Tensor], count: int) -> Goal:
+    """Return FIA's goal: weights are the unit-norm gradient of the class's logit, averaged over inputs.
+
+    Args:
+        task: What the goal is for.
+        inputs: Each (B, 3, H, W).
+        count: How many.
+    """
+    gradient = average_gradient(task.surrogate, inputs, task.labels, class_logit, weights=equal_weights(count))
+    return Goal(fall_of_weighted_features(task.surrogate, unit_norm(gradient)), count)
 
 
 def fall_of_weighted_features(surrogate: Classifier, weights: Tensor) -> Score:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.attacks import Attack, Budget, Goal, Momentum, NeuronAttribution, Task
+from naa_lightning.attribution import RULES, quadrature
 from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
 from tests.conftest import GoldenNetwork, showing
@@ -41,13 +42,15 @@ def network_of(surrogate: Classifier) -> GoldenNetwork:
     return surrogate.network
 
 
-def reference_gradient(network: GoldenNetwork, images: Tensor) -> Tensor:
+def reference_gradient(network: GoldenNetwork, images: Tensor, *, antithetic: bool = False) -> Tensor:
     """Equation 5, one image and one point after the other."""
     result = []
     for i in range(len(images)):
         total = torch.zeros_like(below(network, images[:1]))
         for point in range(POINTS):
-            noise = NOISE * DRAWS.normal("naa/noise", point, images)[i : i + 1]
+            noise = NOISE * DRAWS.normal("naa/noise", point // 2 if antithetic else point, images)[i : i + 1]
+            if antithetic and point % 2 == 1:
+                noise = -noise
             features = below(network, (images[i : i + 1] + noise) * (1 - point / POINTS)).detach().requires_grad_()
             probability = torch.softmax(above(network, features), dim=1)[0, LABELS[i]]
             total += torch.autograd.grad(probability, features)[0]
@@ -69,8 +72,7 @@ def reference_score(network: GoldenNetwork, images: Tensor, adversarial: Tensor,
 
 
 def prepare(surrogate: Classifier, images: Tensor, gamma: float = 1.0) -> Goal:
-    objective = NeuronAttribution(path_points=POINTS, noise=NOISE, gamma=gamma)
-    return objective.prepare(Task(surrogate, images, LABELS, DRAWS, view=lambda seen, number: seen))
+    return NeuronAttribution(path_points=POINTS, noise=NOISE, gamma=gamma).prepare(task(surrogate, images))
 
 
 def image_gradient(scores: Tensor, images: Tensor) -> Tensor:
@@ -81,6 +83,33 @@ def test_path_gradient_is_that_of_the_plain_network(tiny: Classifier, images: Te
     goal = prepare(tiny, images)
     assert goal.path_gradient is not None
     torch.testing.assert_close(goal.path_gradient, reference_gradient(network_of(tiny), images))
+
+
+def task(surrogate: Classifier, images: Tensor) -> Task:
+    return Task(surrogate, images, LABELS, DRAWS, view=lambda seen, number: seen)
+
+
+def test_antithetic_path_gradient_is_that_of_the_plain_network(tiny: Classifier, images: Tensor) -> None:
+    """With an odd number of points the last has no partner."""
+    assert POINTS % 2 == 1
+    goal = NeuronAttribution(path_points=POINTS, noise=NOISE, antithetic=True).prepare(task(tiny, images))
+    assert goal.path_gradient is not None
+    expected = reference_gradient(network_of(tiny), images, antithetic=True)
+    torch.testing.assert_close(goal.path_gradient, expected)
+    assert not torch.isclose(expected, reference_gradient(network_of(tiny), images)).all()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_path_gradient_is_the_sum_of_the_rule(rule: str, tiny: Classifier, images: Tensor) -> None:
+    goal = NeuronAttribution(path_points=POINTS, rule=rule, noise=0).prepare(task(tiny, images))
+    assert goal.path_gradient is not None
+    assert goal.gradient_evaluations == POINTS
+    found, expected = quadrature(rule, POINTS), torch.zeros_like(goal.path_gradient)
+    for position, weight in zip(found.positions, found.weights, strict=True):
+        features = below(network_of(tiny), position * images).detach().requires_grad_()
+        probabilities = torch.softmax(above(network_of(tiny), features), dim=1)[range(3), LABELS]
+        expected += weight * torch.autograd.grad(probabilities.sum(), features)[0]
+    torch.testing.assert_close(goal.path_gradient, expected)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
@@ -147,13 +176,56 @@ def test_a_surrogate_without_a_layer_is_refused(images: Tensor) -> None:
     ("key", "value", "message"),
     [
         ("path_points", 0, "path_points must be at least 1, got 0"),
+        ("balance", -0.5, "balance must be at least 0, got -0.5"),
         ("path_points", -3, "path_points must be at least 1, got -3"),
         ("noise", -0.1, r"noise must be at least 0, got -0\.1"),
         ("gamma", -1.0, r"gamma must be at least 0, got -1\.0"),
         ("noise", float("nan"), "noise"),
+        ("rule", "simpson", "rule must be one of release, left, right, midpoint, trapezoid, gauss_legendre"),
         ("gamma", float("nan"), "gamma"),
     ],
 )
 def test_values_out_of_range_are_refused(key: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NeuronAttribution(**{key: value})
+
+
+def test_the_trapezoidal_rule_needs_two_points() -> None:
+    with pytest.raises(ValueError, match="the rule trapezoid needs at least 2 points, got 1"):
+        NeuronAttribution(path_points=1, rule="trapezoid")
+
+
+def point_gradients(surrogate: Classifier, images: Tensor) -> Tensor:
+    """(points, B, ...) of the release's path with the noise of `DRAWS`."""
+    network, found = network_of(surrogate), []
+    for point in range(POINTS):
+        noise = NOISE * DRAWS.normal("naa/noise", point, images)
+        features = below(network, (images + noise) * (1 - point / POINTS)).detach().requires_grad_()
+        probability = torch.softmax(above(network, features), dim=1)[range(3), LABELS].sum()
+        found.append(torch.autograd.grad(probability, features)[0])
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("balance", [0.5, 1.0, 2.0])
+def test_balance_weighs_points_by_their_norm(
+    tiny: Classifier, images: Tensor, adversarial: Tensor, balance: float
+) -> None:
+    objective = NeuronAttribution(path_points=POINTS, noise=NOISE, balance=balance)
+    goal = objective.prepare(Task(tiny, images, LABELS, DRAWS, lambda seen, _: seen))
+    gradients = point_gradients(tiny, images)
+    norms = gradients.square().sum((2, 3, 4), keepdim=True).sqrt()
+    assert norms.max() / norms.min() > 1.05
+    weights = (gradients / norms**balance).sum(0)
+    weights = weights / weights.square().sum((1, 2, 3), keepdim=True).sqrt()
+    expected = -(below(network_of(tiny), adversarial) * weights).sum((1, 2, 3))
+    torch.testing.assert_close(goal.score(adversarial, showing(adversarial)), expected)
+    # what the statistics are of stays the path's gradient
+    torch.testing.assert_close(goal.path_gradient, gradients.mean(0))
+
+
+def test_balance_stands_points_without_gradient(tiny: Classifier, images: Tensor) -> None:
+    network = network_of(tiny)
+    torch.nn.init.zeros_(network.fc.weight)
+    objective = NeuronAttribution(path_points=POINTS, balance=0.5)
+    goal = objective.prepare(Task(tiny, images, LABELS, DRAWS, lambda seen, _: seen))
+    assert (goal.score(images, showing(images)) == 0).all()

@@ -1,4 +1,4 @@
-"""Numbers that parts of an attack are given: how they may be written, and what is refused."""
+"""Numbers from a configuration: how they may be written, and what is refused."""
 
 import math
 

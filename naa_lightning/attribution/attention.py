@@ -1,0 +1,127 @@
+"""Where in the image a classifier looks for a class: Grad-CAM.
+
+Not imported by the package itself, because captum takes a second to load.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from captum.attr import LayerGradCam, LayerGradientXActivation
+from torch import Tensor, nn
+
+from naa_lightning.attribution.spatial import spatial_map
+from naa_lightning.models import Classifier, frozen
+from naa_lightning.models.inputs import check_batch
+from naa_lightning.models.layer import LayerError
+
+
+def attention(classifier: Classifier, images: Tensor, classes: Tensor) -> Tensor:
+    """Return where in the images a classifier looks for a class.
+
+    Taken over the last layer that still has places in the image and on whose places the class's logit depends. Where
+    its output is (B, C, h, w) this is Grad-CAM (Selvaraju et al., ICCV 2017): the sum over channels of activation times
+    gradient averaged over places, its positive part. Networks that put channels last, and vision transformers with
+    their tokens, have no such layer; there it is the positive part of the sum over channels of activation times
+    gradient, place by place. In a transformer that decides by its class token, that layer is the normalisation before
+    the last attention, or its projection to queries, keys and values: above these the other tokens no longer matter.
+
+    Args:
+        classifier: On the images' device. Its parameters and mode are left as they were.
+        images: (B, 3, H, W) in [0, 1].
+        classes: (B,).
+
+    Returns:
+        At least 0, (B, h, w), on the layer's grid.
+
+    Raises:
+        LayerError: No layer of the network has places in the image.
+        ValueError: The images or classes are not as described.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
+        >>> attention(model, torch.rand(2, 3, 9, 9), torch.tensor([0, 3])).shape
+        torch.Size([2, 7, 7])
+    """
+    check_batch(images, classes)
+    with frozen(classifier), torch.enable_grad():
+        layer, layout = _last_layer_with_places(classifier, images[:1], classes[:1])
+        if layout == _CHANNELS_FIRST:
+            values: Tensor = LayerGradCam(classifier, layer).attribute(images, target=classes)
+        else:
+            values = LayerGradientXActivation(classifier, layer).attribute(images, target=classes)
+    return spatial_map(_channels_first(values.detach(), layout)).clamp_min(0)
+
+
+# How a layer's output lies in the image.
+_CHANNELS_FIRST, _CHANNELS_LAST, _TOKENS = "channels first", "channels last", "tokens"
+
+
+class _Output(NamedTuple):
+    layout: str
+    values: Tensor
+
+
+def _last_layer_with_places(classifier: Classifier, images: Tensor, classes: Tensor) -> tuple[nn.Module, str]:
+    size = tuple(classifier.preprocess(images).shape[-2:])
+    with _watched(classifier.network, size) as outputs:
+        logits = classifier(images.clone().requires_grad_())
+    if not outputs:
+        raise LayerError("the network has no layer that puts out features at places in the image, or tokens of them")
+    score = logits.gather(1, classes[:, None]).sum()
+    gradients = torch.autograd.grad(score, [output.values for output in outputs.values()], materialize_grads=True)
+    found = list(zip(outputs, gradients, strict=True))
+    for module, gradient in reversed(found):
+        layout = outputs[module].layout
+        if spatial_map(_channels_first(gradient.abs(), layout)).any():
+            return module, layout
+    return found[-1][0], outputs[found[-1][0]].layout
+
+
+@contextmanager
+def _watched(network: nn.Module, size: tuple[int, ...]) -> Iterator[dict[nn.Module, _Output]]:
+    """Collect what modules put out at places when they run for the last time, in the order in which they end."""
+    outputs: dict[nn.Module, _Output] = {}
+
+    def keep(module: nn.Module, _args: Any, output: Any) -> None:
+        outputs.pop(module, None)
+        layout = _layout(output, size)
+        if layout is None:
+            return
+        if layout == _TOKENS:  # what attention works with inside has no places, though its shape may look so
+            for inner in outputs.keys() & set(module.modules()):
+                if outputs[inner].layout != _TOKENS:
+                    del outputs[inner]
+        outputs[module] = _Output(layout, output)
+
+    handles = [module.register_forward_hook(keep) for module in network.modules()]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _layout(output: Any, size: tuple[int, ...]) -> str | None:
+    """Return how a layer's output for one image lies in an input of a size; None where it does not."""
+    if not isinstance(output, Tensor) or not output.requires_grad or output.shape[:1] != (1,):
+        return None
+    shape = output.shape
+    if output.ndim == 4 and _is_grid(shape[2], shape[3], size):
+        return _CHANNELS_FIRST
+    if output.ndim == 4 and _is_grid(shape[1], shape[2], size):
+        return _CHANNELS_LAST
+    side = math.isqrt(shape[1]) if output.ndim == 3 else 0
+    return _TOKENS if _is_grid(side, side, size) else None
+
+
+def _is_grid(height: int, width: int, size: tuple[int, ...]) -> bool:
+    """Whether a grid has several places and the proportions of an input, but for the rounding of a place."""
+    return height * width > 1 and abs(height * size[1] - width * size[0]) <= max(size)
+
+
+def _channels_first(values: Tensor, layout: str) -> Tensor:
+    return values.movedim(-1, 1) if layout == _CHANNELS_LAST else values

@@ -1,0 +1,109 @@
+"""Neuron attribution of images, by any method, from any baseline."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from naa_lightning.attribution.baseline import Baseline, black
+from naa_lightning.attribution.methods import Method, Question
+from naa_lightning.attribution.output import Output, class_probability
+from naa_lightning.draws import Draws
+from naa_lightning.models import Classifier, frozen
+from naa_lightning.models.inputs import check_batch
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What each neuron of a layer contributes to an output.
+
+    Args:
+        values: A, as the attacked layer's output (B, ...).
+        explained: F(x) - F(x'), (B,): what the attributions of an image sum to if they are complete.
+    """
+
+    values: Tensor
+    explained: Tensor
+
+
+class Attribute(Protocol):
+    """`attribute`, with or without its options."""
+
+    def __call__(
+        self, method: Method, surrogate: Classifier, images: Tensor, classes: Tensor, draws: Draws
+    ) -> Attribution:
+        """Attribute an output to the neurons of the attacked layer."""
+        ...
+
+
+def attribute(
+    method: Method,
+    surrogate: Classifier,
+    images: Tensor,
+    classes: Tensor,
+    draws: Draws,
+    *,
+    output: Output = class_probability,
+    baseline: Baseline = black,
+    baselines: int = 1,
+    path_batch_size: int | None = None,
+) -> Attribution:
+    """Attribute an output to the neurons of the attacked layer.
+
+    Args:
+        method: How.
+        surrogate: With one attacked layer; on the images' device. Its parameters and mode are left as they were.
+        images: x, (B, 3, H, W) in [0, 1].
+        classes: Whose output it is, (B,).
+        draws: Where random numbers come from.
+        output: F, of the logits: `class_probability`, `class_logit` or `class_margin`.
+        baseline: x'.
+        baselines: How many baselines the attribution is the mean over; of use for random ones.
+        path_batch_size: Images per pass through the surrogate, whatever the method and the number of its points: this
+            bounds the memory. None: all images at one point of the path.
+
+    Raises:
+        ValueError: The images or classes are not as described.
+
+    Example:
+        >>> from naa_lightning.attribution import Conductance
+        >>> from naa_lightning.draws import SeededDraws
+        >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        >>> model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="0")
+        >>> images, classes = torch.rand(2, 3, 5, 5), torch.tensor([0, 3])
+        >>> found = attribute(Conductance(), model, images, classes, SeededDraws(0, ids=[0, 1]))
+        >>> found.values.shape
+        torch.Size([2, 4, 5, 5])
+        >>> torch.allclose(found.values.flatten(1).sum(1), found.explained, atol=1e-6)
+        True
+    """
+    check_batch(images, classes)
+    if baselines < 1:
+        raise ValueError(f"expected at least 1 baseline, got {baselines}")
+    values, explained = [], []
+    with frozen(surrogate):
+        for number in range(baselines):
+            start = baseline(images, draws, number)
+            question = Question(surrogate, images, start, classes, output, draws, path_batch_size)
+            values.append(method.attribute(question))
+            explained.append(question.outputs(images) - question.outputs(start))
+    return Attribution(torch.stack(values).mean(0), torch.stack(explained).mean(0))
+
+
+@torch.no_grad()
+def attribution_of_path_gradient(
+    surrogate: Classifier, images: Tensor, classes: Tensor, path_gradient: Tensor
+) -> Attribution:
+    """Return what `FeatureDifference` attributes to the class probability, from a gradient that an attack has taken.
+
+    Args:
+        surrogate: As in `attribute`.
+        images: As in `attribute`.
+        classes: As in `attribute`.
+        path_gradient: The gradient averaged over the path from black, as the attacked layer's output.
+    """
+    features, logits = surrogate.features_and_logits(images)
+    black_features, black_logits = surrogate.features_and_logits(torch.zeros_like(images[:1]))
+    explained = class_probability(logits, classes) - black_logits.softmax(1)[0, classes]
+    return Attribution((features - black_features) * path_gradient, explained)

@@ -1,0 +1,57 @@
+"""Where the integration path starts: an image without what is attributed."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from naa_lightning.draws import Draws
+
+Baseline: TypeAlias = Callable[[Tensor, Draws, int], Tensor]
+"""Maps images (B, 3, H, W) in [0, 1], draws and the number of the baseline to baselines, as the images."""
+
+
+def black(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
+    """All pixels 0: the paper's baseline."""
+    return torch.zeros_like(images)
+
+
+def grey(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
+    """All pixels 0.5."""
+    return torch.full_like(images, 0.5)
+
+
+def blurred(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
+    """The image without its detail: a Gaussian filter whose standard deviation is a sixteenth of the smaller side."""
+    sigma = min(images.shape[-2:]) / 16
+    reach = [min(int(3 * sigma), side - 1) for side in images.shape[-2:]]  # reflection must fit into the image
+    filtered: Tensor = gaussian_blur(images, [2 * reach[1] + 1, 2 * reach[0] + 1], [sigma, sigma])
+    return filtered
+
+
+def random(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
+    """Pixels uniform in [0, 1), fresh for every number."""
+    return draws.uniform("attribution/baseline", number, images)
+
+
+def given(image: Tensor) -> Baseline:
+    """Return the baseline that is one image (3, H, W) in [0, 1], brought to the images' size.
+
+    Raises:
+        ValueError: It is no such image.
+    """
+    if image.ndim != 3 or image.shape[0] != 3 or not ((image >= 0) & (image <= 1)).all():
+        raise ValueError(f"expected a baseline (3, H, W) in [0, 1], got {tuple(image.shape)}")
+
+    def baseline(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
+        fitted = torch.nn.functional.interpolate(
+            image[None].to(images), size=images.shape[-2:], mode="bilinear", align_corners=False
+        )
+        return fitted.expand_as(images)
+
+    return baseline
+
+
+BASELINES: dict[str, Baseline] = {"black": black, "grey": grey, "blurred": blurred, "random": random}

@@ -1,0 +1,229 @@
+"""The layers of a network that an attack may aim at, found by running it once."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node, get_gradient_edge
+
+from naa_lightning.models.classifier import Classifier, frozen
+from naa_lightning.models.layer import LayerError, find_layer
+
+# Where a tensor's data are, how many, and how often they were overwritten: equal for two tensors of the same data.
+_Data: TypeAlias = tuple[int, int, int]
+# A tensor in autograd's graph: what computed it, and which of the results it is.
+_Vertex: TypeAlias = tuple[Node, int]
+
+
+@dataclass(frozen=True)
+class CandidateLayer:
+    """A layer that an attack may aim at.
+
+    Args:
+        name: Dotted, inside the classifier's network.
+        shape: Of its output for one image.
+        progress: Share of all calls of the network's modules that are over when it has run, in (0, 1].
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    progress: float
+
+
+def candidate_layers(
+    model: Classifier, images: Tensor, *, depth: int, limit: int | None = None, branches: bool = False
+) -> list[CandidateLayer]:
+    """Return the layers that put out one map or one sequence of tokens per image, in the order in which they end.
+
+    Left out are layers that run more than once, those whose output has a single position, those that pass their
+    input on, such as dropout, and those that the logits do not depend on. Of a container and the layer inside it whose
+    output it passes on, the container is kept: its name is shorter.
+
+    Args:
+        model: Whose network is run.
+        images: (1, 3, H, W) in [0, 1]; their content does not matter.
+        depth: How many dotted parts a name may have.
+        limit: At most so many, spread evenly over the list of all that are found, first and last included; None: all.
+        branches: Whether layers are found that other layers run beside, as in the branches of an Inception module or
+            under a shortcut. Otherwise all that the logits know of the image has passed through each layer.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Dropout(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
+        >>> for layer in candidate_layers(model, torch.zeros(1, 3, 8, 8), depth=1):
+        ...     print(layer)
+        CandidateLayer(name='0', shape=(4, 6, 6), progress=0.2)
+        CandidateLayer(name='1', shape=(4, 6, 6), progress=0.4)
+    """
+    calls = _calls(model, images)
+    found: dict[_Data, int] = {}
+    for index, call in enumerate(calls):
+        if call.gives is None or call.gives in call.takes or not _is_map(call.shape):
+            continue
+        if call.name.count(".") >= depth or not (call.on_a_path if branches else call.on_every_path):
+            continue
+        found[call.gives] = index  # in place of a layer inside it, which ended before
+    names = [call.name for call in calls]
+    once = [index for index in sorted(found.values()) if names.count(names[index]) == 1]
+    return _spread([_candidate(calls, index) for index in once], limit)
+
+
+def named_layers(model: Classifier, images: Tensor, names: Sequence[str]) -> list[CandidateLayer]:
+    """Return the layers of these names, in the order in which they end.
+
+    Args:
+        model: Whose network is run.
+        images: (1, 3, H, W) in [0, 1]; their content does not matter.
+        names: Dotted, inside the classifier's network.
+
+    Raises:
+        ValueError: The network has no such layer, or (`LayerError`) it cannot be attacked: it does not run once, puts
+            out no tensor, or nothing that the logits depend on.
+    """
+    for name in names:
+        find_layer(model.network, name)
+    calls = _calls(model, images)
+    ran = [call.name for call in calls]
+    for name in names:
+        if ran.count(name) != 1:
+            raise LayerError(f"{name} must run once in a forward pass, it ran {ran.count(name)} times")
+        if not calls[ran.index(name)].on_a_path:
+            raise LayerError(f"{name} must put out one tensor that the logits depend on")
+    return [_candidate(calls, index) for index, name in enumerate(ran) if name in names]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a module.
+
+    Args:
+        name: Of the module.
+        takes: Its positional arguments that are tensors.
+        gives: Its output; None where that is not one tensor.
+        shape: Of its output.
+        vertex: Its output; None where that does not depend on the images.
+        on_a_path: Whether the logits depend on its output.
+        on_every_path: Whether they depend on the images through its output alone.
+    """
+
+    name: str
+    takes: frozenset[_Data]
+    gives: _Data | None = None
+    shape: tuple[int, ...] = ()
+    vertex: _Vertex | None = None
+    on_a_path: bool = False
+    on_every_path: bool = False
+
+
+def _is_map(shape: tuple[int, ...]) -> bool:
+    """Whether it is (1, C, h, w) or (1, T, C) with more than one position."""
+    if len(shape) not in {3, 4} or shape[0] != 1:
+        return False
+    return shape[1] > 1 if len(shape) == 3 else shape[2] * shape[3] > 1
+
+
+def _candidate(calls: Sequence[_Call], index: int) -> CandidateLayer:
+    return CandidateLayer(calls[index].name, calls[index].shape[1:], (index + 1) / len(calls))
+
+
+def _spread(layers: list[CandidateLayer], limit: int | None) -> list[CandidateLayer]:
+    if limit is None or len(layers) <= limit:
+        return layers
+    step = (len(layers) - 1) / max(1, limit - 1)
+    return [layers[round(number * step)] for number in range(limit)]
+
+
+def _calls(model: Classifier, images: Tensor) -> list[_Call]:
+    """Run the network once and return the calls of its modules, in the order in which they end."""
+    calls: list[_Call] = []
+    running: list[frozenset[_Data]] = []
+    kept: list[Any] = []  # until the pass is over, so that no address is used twice
+
+    def begin(_module: nn.Module, args: tuple[Any, ...]) -> None:
+        kept.append(args)
+        running.append(frozenset(_data(value) for value in args if isinstance(value, Tensor)))
+
+    def end(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def note(_module: nn.Module, _args: Any, output: Any) -> None:
+            kept.append(output)
+            call = _Call(name, running.pop())
+            if isinstance(output, Tensor):
+                call = replace(call, gives=_data(output), shape=tuple(output.shape), vertex=_vertex(output))
+            calls.append(call)
+
+        return note
+
+    leaf = images.detach().clone().requires_grad_()
+    with frozen(model), torch.enable_grad(), _hooked(model.network, begin, end):
+        logits = model(leaf)
+    through = _paths(_vertex(logits), _vertex(leaf))
+    every = max(through.values(), default=0)  # as many go through the logits themselves
+    numbers = [0 if call.vertex is None else through.get(call.vertex, 0) for call in calls]
+    return [
+        replace(call, on_a_path=number > 0, on_every_path=0 < number == every)
+        for call, number in zip(calls, numbers, strict=True)
+    ]
+
+
+@contextmanager
+def _hooked(
+    network: nn.Module,
+    begin: Callable[[nn.Module, tuple[Any, ...]], None],
+    end: Callable[[str], Callable[[nn.Module, Any, Any], None]],
+) -> Iterator[None]:
+    modules = [(name, module) for name, module in network.named_modules() if name]
+    handles = [module.register_forward_pre_hook(begin) for _, module in modules]
+    handles += [module.register_forward_hook(end(name)) for name, module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _data(tensor: Tensor) -> _Data:
+    return tensor.data_ptr(), tensor.numel(), tensor._version
+
+
+def _vertex(tensor: Tensor) -> _Vertex | None:
+    if not tensor.requires_grad:
+        return None
+    edge = get_gradient_edge(tensor)
+    return edge.node, edge.output_nr
+
+
+def _paths(start: _Vertex | None, end: _Vertex | None) -> dict[_Vertex, int]:
+    """Return how many paths lead from start to end through each vertex that can be reached from the start."""
+    if start is None or end is None:
+        return {}
+    to_end: dict[_Vertex, int] = {}
+    for vertex in reversed(order := _in_order(start)):
+        to_end[vertex] = 1 if vertex == end else sum(to_end[following] for following in _following(vertex))
+    from_start = dict.fromkeys(order, 0) | {start: 1}
+    for vertex in order:
+        for following in _following(vertex):
+            from_start[following] += from_start[vertex]
+    return {vertex: from_start[vertex] * to_end[vertex] for vertex in order}
+
+
+def _in_order(start: _Vertex) -> list[_Vertex]:
+    """Return all vertices that can be reached, each before those that follow it."""
+    finished: list[_Vertex] = []
+    seen: set[_Vertex] = set()
+    stack = [(start, False)]
+    while stack:
+        vertex, is_finished = stack.pop()
+        if is_finished:
+            finished.append(vertex)
+        elif vertex not in seen:
+            seen.add(vertex)
+            stack += [(vertex, True), *((following, False) for following in _following(vertex))]
+    return finished[::-1]
+
+
+def _following(vertex: _Vertex) -> list[_Vertex]:
+    node, _ = vertex
+    return [(following, number) for following, number in node.next_functions if following is not None]

@@ -1,0 +1,36 @@
+"""What a study leaves: its table as files, and the same in its loggers."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from naa_lightning.whole_file import write_whole
+
+Record = Mapping[str, Any]
+
+
+def write_study(folder: Path, name: str, records: Sequence[Record]) -> None:
+    """Write a study's rows, which have the same keys, to `<name>.csv` in a run's folder."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    write_whole(folder / f"{name}.csv", text.getvalue())
+
+
+def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record], figure: Path) -> None:
+    """Log a study's rows, one step each, and to W&B its table and figure as well."""
+    for logger in loggers:
+        for step, record in enumerate(records):
+            numbers = {key: value for key, value in record.items() if isinstance(value, int | float)}
+            logger.log_metrics({f"{name}/{key}": value for key, value in numbers.items()}, step=step)
+        if isinstance(logger, WandbLogger):
+            import wandb  # noqa: PLC0415 - see `wandb_logger`
+
+            table = wandb.Table(columns=list(records[0]), data=[list(record.values()) for record in records])
+            logger.experiment.log({f"{name}/table": table, f"{name}/figure": wandb.Image(str(figure))})
+        logger.save()

@@ -1,0 +1,105 @@
+"""Neuron attribution of some images of a run, before and after the attack."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from naa_lightning.attacks import NeuronAttribution
+from naa_lightning.attribution import FeatureDifference, Method
+from naa_lightning.attribution_module import AttributionModule, ExplanationModule
+from naa_lightning.errors import UserError
+from naa_lightning.models.layer import LayerError
+from naa_lightning.records import AttributionRow
+from naa_lightning.stages.bench import Bench
+from naa_lightning.stages.crafting import Crafting
+from naa_lightning.stages.evaluation import SavedPairs
+
+Attributions = Mapping[int, tuple[Tensor, Tensor]]
+"""Of the clean and of the adversarial image, each (1, ...) as the attacked layer's output, by image id."""
+
+
+def explain(bench: Bench, crafting: Crafting, ids: Collection[int]) -> list[AttributionRow]:
+    """Describe the exact attribution of clean and adversarial images, over the first attacked layer.
+
+    Args:
+        bench: Whose experiment says how; its surrogate has an attacked layer.
+        crafting: The adversarial images.
+        ids: Of the images.
+
+    Returns:
+        One row per image, with the keys `id`, `clean/...`, `adversarial/...`, `effect/...`, `naa/...` (the attack's
+        approximation against the exact attribution) and, where further layers or surrogates are attacked,
+        `<layer>/...` (theirs against it, place by place), followed by the names of `AttributionStatistics`,
+        `AttackEffect` and `Agreement`.
+
+    Raises:
+        UserError: The attacked layer does not run as attribution needs.
+    """
+    if not ids:
+        return []
+    module = ExplanationModule(
+        method=bench.experiment.exact,
+        approximation=approximation(bench),
+        layers=attacked_layers(bench),
+        **_options(bench, crafting),
+    )
+    return [row for rows in _predicted(module, bench, crafting, ids) for row in rows]
+
+
+def attributions(bench: Bench, crafting: Crafting, ids: Collection[int], method: Method) -> Attributions:
+    """Attribute clean and adversarial images over the first attacked layer.
+
+    Args:
+        bench: As of `explain`.
+        crafting: As of `explain`.
+        ids: Of the images.
+        method: How.
+
+    Raises:
+        UserError: As `explain`.
+    """
+    if not ids:
+        return {}
+    module = AttributionModule(method=method, **_options(bench, crafting))
+    return {image: pair for found in _predicted(module, bench, crafting, ids) for image, pair in found.items()}
+
+
+def approximation(bench: Bench) -> FeatureDifference:
+    """Return NAA's approximation, with the attack's own path if it has one."""
+    objective = bench.experiment.attack.objective
+    return FeatureDifference(path=objective.path) if isinstance(objective, NeuronAttribution) else FeatureDifference()
+
+
+def attacked_layers(bench: Bench) -> list[str]:
+    """Return what the surrogate's attacked layers are called, with the model's name where there are several models."""
+    sources = bench.experiment.white_box
+    return [
+        layer if len(sources) == 1 else f"{source.name} {layer}"
+        for source in sources
+        for layer in ([source.layer] if isinstance(source.layer, str) else source.layer or [])
+    ]
+
+
+def _options(bench: Bench, crafting: Crafting) -> dict[str, Any]:
+    experiment = bench.experiment
+    rows = crafting.saved.values()
+    return {
+        "surrogate": experiment.surrogate.build(),
+        "attribute": experiment.attribute,
+        "classes": {row.id: row.label if row.target_class == -1 else row.target_class for row in rows},
+        "seed": experiment.run.seed,
+        "title": f"attributing {experiment.surrogate.name}",
+    }
+
+
+def _predicted(module: AttributionModule, bench: Bench, crafting: Crafting, ids: Collection[int]) -> Sequence[Any]:
+    pairs = SavedPairs(bench.data.images.only(ids), crafting.saved, crafting.folder)
+    # image by image: a pass holds points of its path
+    loader = DataLoader(pairs, batch_size=1, num_workers=bench.data.num_workers)
+    try:
+        found: Sequence[Any] = bench.asking().predict(module, loader) or []
+    except LayerError as error:
+        raise UserError(f"surrogate.layer: {error}") from error
+    return found

@@ -1,0 +1,69 @@
+"""Which images are shown."""
+
+from naa_lightning.records import Prediction
+from naa_lightning.report.telling import telling_images
+
+LABEL = 7
+
+
+def answer(
+    target: str, image: int, clean: float, adversarial: float, *, right: bool = True, fooled: bool = True
+) -> Prediction:
+    return Prediction(
+        target=target,
+        id=image,
+        file=f"{image}.png",
+        label=LABEL,
+        target_class=None,
+        clean_prediction=LABEL if right else 1,
+        clean_confidence=clean,
+        adversarial_prediction=2 if fooled else LABEL,
+        adversarial_confidence=adversarial,
+    )
+
+
+PREDICTIONS = [
+    # fools both targets, narrowly
+    answer("source", 4, 0.9, 0.9),
+    answer("a", 4, 0.3, 0.3),
+    answer("b", 4, 0.3, 0.3),
+    # fools a; b was wrong before, and surer
+    answer("source", 1, 0.9, 0.9),
+    answer("a", 1, 0.625, 0.5),
+    answer("b", 1, 1.0, 1.0, right=False),
+    # fools b, which was sure; a, surer still, stays right
+    answer("source", 6, 0.9, 0.9, fooled=False),
+    answer("a", 6, 1.0, 1.0, fooled=False),
+    answer("b", 6, 0.9, 0.3),
+    # fools the surrogate only
+    answer("source", 2, 1.0, 1.0),
+    answer("a", 2, 1.0, 1.0, fooled=False),
+    answer("b", 2, 1.0, 1.0, right=False),
+    # fools nobody, as the surrogate was wrong before
+    answer("source", 0, 1.0, 1.0, right=False),
+    answer("a", 0, 1.0, 1.0, fooled=False),
+    answer("b", 0, 1.0, 1.0, fooled=False),
+    # as image 1
+    answer("source", 3, 0.5, 0.5),
+    answer("a", 3, 0.75, 0.375),
+    answer("b", 3, 1.0, 1.0, fooled=False),
+]
+
+
+def test_images_that_fool_more_targets_come_first_then_those_of_surer_ones_then_lower_ids() -> None:
+    # fooled: 4 by two; 6 (0.9 + 0.3), then 1 and 3 (1.125 each); 0 and 2 by none
+    assert telling_images(PREDICTIONS, 6, ["source"]) == [4, 6, 1, 3, 0, 2]
+    assert telling_images(PREDICTIONS[::-1], 6, ["source"]) == [4, 6, 1, 3, 0, 2]
+
+
+def test_as_many_as_asked_or_all() -> None:
+    assert telling_images(PREDICTIONS, 2, ["source"]) == [4, 6]
+    assert telling_images(PREDICTIONS, 0, ["source"]) == []
+    assert len(telling_images(PREDICTIONS, 100, ["source"])) == 6
+    assert telling_images([], 3, ["source"]) == []
+
+
+def test_without_a_black_box_target_the_surrogate_counts() -> None:
+    alone = [row for row in PREDICTIONS if row.target == "source"]
+    # fooled: 2 (2.0), then 1 and 4 (1.8), then 3 (1.0)
+    assert telling_images(alone, 6, ["source"]) == [2, 1, 4, 3, 0, 6]
