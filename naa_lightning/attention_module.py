@@ -6,8 +6,21 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.attribution.attention import attention
-from naa_lightning.classifier_module import PairBatch
 from naa_lightning.models import Classifier
+from naa_lightning.records import PairBatch
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Where a classifier looks in an image for the class that it predicts; see `naa_lightning.attribution.attention`.
+
+    Args:
+        clean: In the clean image, at least 0, (h, w).
+        adversarial: In the adversarial image, as `clean`.
+    """
+
+    clean: Tensor
+    adversarial: Tensor
 
 
 @dataclass

@@ -17,9 +17,9 @@ from naa_lightning.attribution import (
     on_one_grid,
     spatial_map,
 )
-from naa_lightning.classifier_module import PairBatch
 from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier, Ensemble
+from naa_lightning.records import PairBatch
 
 
 class AttributionModule(LightningModule):

@@ -1,7 +1,7 @@
 """Training and asking a classifier as a LightningModule."""
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
@@ -11,6 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from naa_lightning.data import Batch
 from naa_lightning.models import Classifier
+from naa_lightning.records import PairBatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +44,6 @@ class Training:
             raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
-
-
-class PairBatch(TypedDict):
-    """Images as they were and as they were crafted, float32 (B, 3, H, W) in [0, 1], and their ids (B,)."""
-
-    clean: Tensor
-    adversarial: Tensor
-    id: Tensor
 
 
 @dataclass

@@ -7,15 +7,13 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node, get_gradient_edge
 
 from naa_lightning.models.classifier import Classifier, frozen
+from naa_lightning.models.graph import Vertex, paths_through, vertex_of
 from naa_lightning.models.layer import LayerError, find_layer
 
 # Where a tensor's data are, how many, and how often they were overwritten: equal for two tensors of the same data.
 _Data: TypeAlias = tuple[int, int, int]
-# A tensor in autograd's graph: what computed it, and which of the results it is.
-_Vertex: TypeAlias = tuple[Node, int]
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class _Call:
     takes: frozenset[_Data]
     gives: _Data | None = None
     shape: tuple[int, ...] = ()
-    vertex: _Vertex | None = None
+    vertex: Vertex | None = None
     on_a_path: bool = False
     on_every_path: bool = False
 
@@ -151,7 +149,7 @@ def _calls(model: Classifier, images: Tensor) -> list[_Call]:
             kept.append(output)
             call = _Call(name, running.pop())
             if isinstance(output, Tensor):
-                call = replace(call, gives=_data(output), shape=tuple(output.shape), vertex=_vertex(output))
+                call = replace(call, gives=_data(output), shape=tuple(output.shape), vertex=vertex_of(output))
             calls.append(call)
 
         return note
@@ -159,7 +157,7 @@ def _calls(model: Classifier, images: Tensor) -> list[_Call]:
     leaf = images.detach().clone().requires_grad_()
     with frozen(model), torch.enable_grad(), _hooked(model.network, begin, end):
         logits = model(leaf)
-    through = _paths(_vertex(logits), _vertex(leaf))
+    through = paths_through(vertex_of(logits), vertex_of(leaf))
     every = max(through.values(), default=0)  # as many go through the logits themselves
     numbers = [0 if call.vertex is None else through.get(call.vertex, 0) for call in calls]
     return [
@@ -186,44 +184,3 @@ def _hooked(
 
 def _data(tensor: Tensor) -> _Data:
     return tensor.data_ptr(), tensor.numel(), tensor._version
-
-
-def _vertex(tensor: Tensor) -> _Vertex | None:
-    if not tensor.requires_grad:
-        return None
-    edge = get_gradient_edge(tensor)
-    return edge.node, edge.output_nr
-
-
-def _paths(start: _Vertex | None, end: _Vertex | None) -> dict[_Vertex, int]:
-    """Return how many paths lead from start to end through each vertex that can be reached from the start."""
-    if start is None or end is None:
-        return {}
-    to_end: dict[_Vertex, int] = {}
-    for vertex in reversed(order := _in_order(start)):
-        to_end[vertex] = 1 if vertex == end else sum(to_end[following] for following in _following(vertex))
-    from_start = dict.fromkeys(order, 0) | {start: 1}
-    for vertex in order:
-        for following in _following(vertex):
-            from_start[following] += from_start[vertex]
-    return {vertex: from_start[vertex] * to_end[vertex] for vertex in order}
-
-
-def _in_order(start: _Vertex) -> list[_Vertex]:
-    """Return all vertices that can be reached, each before those that follow it."""
-    finished: list[_Vertex] = []
-    seen: set[_Vertex] = set()
-    stack = [(start, False)]
-    while stack:
-        vertex, is_finished = stack.pop()
-        if is_finished:
-            finished.append(vertex)
-        elif vertex not in seen:
-            seen.add(vertex)
-            stack += [(vertex, True), *((following, False) for following in _following(vertex))]
-    return finished[::-1]
-
-
-def _following(vertex: _Vertex) -> list[_Vertex]:
-    node, _ = vertex
-    return [(following, number) for following, number in node.next_functions if following is not None]

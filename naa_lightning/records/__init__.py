@@ -3,13 +3,16 @@
 from naa_lightning.records.attributions import AttributionRow, read_attributions, write_attributions
 from naa_lightning.records.identity import claim_folder
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
+from naa_lightning.records.pairs import PairBatch, SavedPairs
 from naa_lightning.records.predictions import Prediction, write_predictions
 
 __all__ = [
     "AttributionRow",
     "Manifest",
+    "PairBatch",
     "Prediction",
     "SavedImage",
+    "SavedPairs",
     "adversarial_name",
     "claim_folder",
     "read_attributions",

@@ -13,11 +13,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.records import Prediction
+from naa_lightning.attention_module import Attention
+from naa_lightning.records import Prediction, SavedPairs
 from naa_lightning.report.grid import Grid, fitted, save_figure
 from naa_lightning.report.panel import QUIET, predicted, true_class
-from naa_lightning.stages.attention import Attention
-from naa_lightning.stages.evaluation import SavedPairs
 
 MODELS = 5
 """At most so many models are shown beside each other."""

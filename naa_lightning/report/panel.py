@@ -7,9 +7,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from naa_lightning.data import class_name, short_class_name
-from naa_lightning.records import Prediction
+from naa_lightning.records import Prediction, SavedPairs
 from naa_lightning.report.grid import Grid, fitted, save_figure
-from naa_lightning.stages.evaluation import SavedPairs
 
 WRONG = "#c00000"
 """The colour of a prediction that is not the true class, which also carries a cross."""

@@ -3,31 +3,16 @@
 import gc
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pytorch_lightning import Trainer
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from naa_lightning.attention_module import AttentionBatch, AttentionModule
+from naa_lightning.attention_module import Attention, AttentionBatch, AttentionModule
 from naa_lightning.models import ModelSource
 from naa_lightning.models.layer import LayerError
-from naa_lightning.stages.evaluation import SavedPairs
+from naa_lightning.records import SavedPairs
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Attention:
-    """Where a classifier looks in an image for the class that it predicts; see `naa_lightning.attribution.attention`.
-
-    Args:
-        clean: In the clean image, at least 0, (h, w).
-        adversarial: In the adversarial image, as `clean`.
-    """
-
-    clean: Tensor
-    adversarial: Tensor
 
 
 def attention_of(

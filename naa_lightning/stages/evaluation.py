@@ -2,39 +2,13 @@
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
-import torch
 from pytorch_lightning import Trainer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from naa_lightning.classifier_module import Answers, ClassifierModule, PairBatch
-from naa_lightning.data import LabelledImages, read_image
+from naa_lightning.classifier_module import Answers, ClassifierModule
 from naa_lightning.models import ModelSource
-from naa_lightning.records import Prediction, SavedImage
-
-
-class SavedPairs(Dataset[PairBatch]):
-    """Clean images beside their adversarial files.
-
-    Args:
-        images: The clean images.
-        saved: By image id.
-        folder: Holds the adversarial files.
-    """
-
-    def __init__(self, images: LabelledImages, saved: Mapping[int, SavedImage], folder: Path) -> None:
-        self.images = images
-        self.saved = saved
-        self.folder = folder
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> PairBatch:
-        clean = self.images[index]
-        adversarial = read_image(self.folder / self.saved[clean["id"]].file).float() / 255
-        return {"clean": clean["image"], "adversarial": adversarial, "id": torch.tensor(clean["id"])}
+from naa_lightning.records import Prediction, SavedImage, SavedPairs
 
 
 def evaluate(

@@ -11,10 +11,9 @@ from naa_lightning.attribution import FeatureDifference, Method
 from naa_lightning.attribution_module import AttributionModule, ExplanationModule
 from naa_lightning.errors import UserError
 from naa_lightning.models.layer import LayerError
-from naa_lightning.records import AttributionRow
+from naa_lightning.records import AttributionRow, SavedPairs
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.crafting import Crafting
-from naa_lightning.stages.evaluation import SavedPairs
 
 Attributions = Mapping[int, tuple[Tensor, Tensor]]
 """Of the clean and of the adversarial image, each (1, ...) as the attacked layer's output, by image id."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from naa_lightning.records import Prediction
+from naa_lightning.records import Prediction, SavedPairs
 from naa_lightning.report.attention_figure import draw_attentions
 from naa_lightning.report.attribution_figure import draw_attribution
 from naa_lightning.report.panel import draw_panels
@@ -10,7 +10,6 @@ from naa_lightning.report.telling import telling_images
 from naa_lightning.stages.attention import attention_of
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.crafting import Crafting
-from naa_lightning.stages.evaluation import SavedPairs
 from naa_lightning.stages.explanation import approximation, attacked_layers, attributions
 
 

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from naa_lightning.records import Prediction, write_attributions, write_predictions
+from naa_lightning.records import Prediction, SavedPairs, write_attributions, write_predictions
 from naa_lightning.report import RunFacts, attribution_line, log_run, results_table, summarise, write_results
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.crafting import Crafting, craft
-from naa_lightning.stages.evaluation import SavedPairs, evaluate
+from naa_lightning.stages.evaluation import evaluate
 from naa_lightning.stages.explanation import explain
 from naa_lightning.stages.pictures import draw_pictures
 

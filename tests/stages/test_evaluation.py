@@ -11,8 +11,8 @@ from torch import nn
 from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
 from naa_lightning.models import Classifier, ModelSource
-from naa_lightning.records import SavedImage
-from naa_lightning.stages.evaluation import SavedPairs, evaluate
+from naa_lightning.records import SavedImage, SavedPairs
+from naa_lightning.stages.evaluation import evaluate
 from naa_lightning.trainer import make_trainer
 
 BRIGHT, DARK = 200, 30

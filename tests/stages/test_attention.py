@@ -17,9 +17,8 @@ from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
 from naa_lightning.models import Classifier, ModelSource
 from naa_lightning.models.small import residual
-from naa_lightning.records import SavedImage
+from naa_lightning.records import SavedImage, SavedPairs
 from naa_lightning.stages.attention import attention_of
-from naa_lightning.stages.evaluation import SavedPairs
 from naa_lightning.trainer import make_trainer
 
 
