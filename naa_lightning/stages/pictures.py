@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from naa_lightning.data import class_name
 from naa_lightning.records import Prediction, SavedPairs
 from naa_lightning.report.attention_figure import draw_attentions
 from naa_lightning.report.attribution_figure import draw_attribution
@@ -37,10 +38,12 @@ def _draw_attributions(bench: Bench, crafting: Crafting, shown: SavedPairs, ids:
     """Draw the exact attribution where the run asks for it, else the approximation, which costs less."""
     exact = bench.experiment.run.attribution.exact_images > 0
     kind = "exact attribution" if exact else "attribution (NAA's approximation)"
+    layer = f"{attacked_layers(bench)[0]} of {bench.experiment.white_box[0].name}"
     found = attributions(bench, crafting, ids, bench.experiment.exact if exact else approximation(bench))
     for pair in (shown[index] for index in range(len(shown))):
         image = int(pair["id"])
-        title = f"image {image}: {kind} over {attacked_layers(bench)[0]} of {bench.experiment.white_box[0].name}"
+        shows = class_name(bench.data.class_names, crafting.saved[image].label)
+        title = f"image {image}, {shows}: {kind} over {layer}"
         clean, adversarial = found[image]
         path = bench.folder / "figures" / f"attribution-{image:05d}.png"
         draw_attribution(path, title, (pair["clean"], pair["adversarial"]), (clean[0], adversarial[0]))
