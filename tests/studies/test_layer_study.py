@@ -171,15 +171,17 @@ def test_a_targeted_attack_is_judged_by_its_target_rate(models_dir: str, tmp_pat
 
 
 def test_among_equals_the_earliest_is_recommended(models_dir: str, tmp_path: Path) -> None:
-    assert study(tmp_path, models_dir, TWO, "attack.budget.eps=0", "surrogate.layer=null") == 0
+    overrides = ("attack.budget.eps=0", "surrogate.layer=null", "~targets.digits_inception")
+    assert study(tmp_path, models_dir, TWO, *overrides) == 0
     assert [row["layer"] for row in table(tmp_path)] == ["stem", "middle"]
     assert [row["verdict"] for row in table(tmp_path)] == ["recommended", "as good"]
     stem, middle = results(tmp_path)["layers"]
-    assert {target["total"] for target in stem["targets"].values()} == {16}
-    share = 2 / (16 + 4)  # as of Agresti and Coull for 0 in 16
-    assert stem["black_box_mean"]["low"] == 0
-    assert stem["black_box_mean"]["high"] == pytest.approx(share + 1.959964 * math.sqrt(share * (1 - share) / (16 + 4)))
-    margin = 1.959964 * math.sqrt(2 / (16 + 2)) / math.sqrt(16 + 2)  # as of Bonett and Price where nothing differs
+    total = stem["targets"]["digits_residual"]["total"]
+    assert total > 10
+    share = 2 / (total + 4)  # as of Agresti and Coull for no success
+    high = share + 1.959964 * math.sqrt(share * (1 - share) / (total + 4))
+    assert (stem["black_box_mean"]["low"], stem["black_box_mean"]["high"]) == (0, pytest.approx(high))
+    margin = 1.959964 * math.sqrt(2) / (total + 2)  # as of Bonett and Price where nothing differs
     assert (middle["difference"]["low"], middle["difference"]["high"]) == pytest.approx((-margin, margin))
     assert set(stem["difference"].values()) == {0}
 
