@@ -26,8 +26,8 @@ def grey(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
 def blurred(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
     """The image without its detail: a Gaussian filter whose standard deviation is a sixteenth of the smaller side."""
     sigma = min(images.shape[-2:]) / 16
-    reach = [min(int(3 * sigma), side - 1) for side in images.shape[-2:]]  # reflection must fit into the image
-    filtered: Tensor = gaussian_blur(images, [2 * reach[1] + 1, 2 * reach[0] + 1], [sigma, sigma])
+    side = 2 * int(3 * sigma) + 1
+    filtered: Tensor = gaussian_blur(images, [side, side], [sigma, sigma])
     return filtered
 
 
