@@ -4,8 +4,9 @@
 """
 
 from naa_lightning.models.classifier import Classifier, frozen
+from naa_lightning.models.classifier_source import ClassifierSource
 from naa_lightning.models.ensemble import Ensemble, EnsembleSource
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.trained import TrainedModel
 
-__all__ = ["Classifier", "Ensemble", "EnsembleSource", "ModelSource", "TrainedModel", "frozen"]
+__all__ = ["Classifier", "ClassifierSource", "Ensemble", "EnsembleSource", "ModelSource", "TrainedModel", "frozen"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.models.classifier import Classifier
-from naa_lightning.models.source import ModelSource
+from naa_lightning.models.classifier_source import ClassifierSource
 
 Combine = Literal["logits", "losses"]
 
@@ -70,7 +70,7 @@ class EnsembleSource:
     """
 
     name: str
-    members: Sequence[ModelSource]
+    members: Sequence[ClassifierSource]
     combine: Combine = "logits"
 
     def __post_init__(self) -> None:
@@ -84,6 +84,6 @@ class EnsembleSource:
         """Load the members, in evaluation mode.
 
         Raises:
-            UserError: As `ModelSource.build`.
+            UserError: As `ClassifierSource.build`.
         """
         return Ensemble([member.build() for member in self.members], self.combine).eval()

@@ -5,11 +5,11 @@ from huggingface_hub import constants, try_to_load_from_cache
 from timm.models import PretrainedCfg
 from torch import nn
 
-from naa_lightning.models.source import ModelSource, Preprocessing, check_num_classes, unreachable
+from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_num_classes, unreachable
 from naa_lightning.reachable import reachable
 
 
-class TimmModel(ModelSource):
+class TimmModel(ClassifierSource):
     """A network of timm; `architecture` is its name and tag, for example `inception_v3.tf_in1k`."""
 
     def __post_init__(self) -> None:

@@ -7,11 +7,11 @@ import torch
 import torchvision
 from torch import nn
 
-from naa_lightning.models.source import ModelSource, Preprocessing, check_num_classes, unreachable
+from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_num_classes, unreachable
 from naa_lightning.reachable import reachable
 
 
-class TorchvisionModel(ModelSource):
+class TorchvisionModel(ClassifierSource):
     """A network of torchvision; `architecture` is its name and tag, for example `resnet50.IMAGENET1K_V1`."""
 
     def __post_init__(self) -> None:

@@ -11,13 +11,13 @@ from torch import nn
 
 from naa_lightning.errors import UserError
 from naa_lightning.models.classifier import Classifier
+from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing
 from naa_lightning.models.small import SMALL_NETWORKS
-from naa_lightning.models.source import ModelSource, Preprocessing
 from naa_lightning.models.weights import load_weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedModel(ModelSource):
+class TrainedModel(ClassifierSource):
     """A small network with weights made by a recipe.
 
     Args:

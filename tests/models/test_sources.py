@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from naa_lightning.errors import UserError
-from naa_lightning.models import ModelSource, TrainedModel, timm_model, torchvision_model
+from naa_lightning.models import ClassifierSource, TrainedModel, timm_model, torchvision_model
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
 
@@ -35,10 +35,10 @@ TRAINED = TrainedModel(
 )
 
 
-def configured(name: str) -> ModelSource:
+def configured(name: str) -> ClassifierSource:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("attack", overrides=[f"surrogate={name}"])
-    source: ModelSource = instantiate(config.surrogate, _convert_="all")
+    source: ClassifierSource = instantiate(config.surrogate, _convert_="all")
     return source
 
 
@@ -53,7 +53,7 @@ def configured(name: str) -> ModelSource:
         (TRAINED, "vgg", "architecture must be one of plain, residual, inception, got 'vgg'"),
     ],
 )
-def test_unknown_architectures_are_refused(source: ModelSource, architecture: str, message: str) -> None:
+def test_unknown_architectures_are_refused(source: ClassifierSource, architecture: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(source, architecture=architecture)
 
@@ -69,7 +69,7 @@ def test_unknown_architectures_are_refused(source: ModelSource, architecture: st
         ({"interpolation": "linear"}, "interpolation must be one of bilinear, bicubic, nearest, got 'linear'"),
     ],
 )
-def test_values_out_of_range_are_refused(source: ModelSource, change: dict[str, Any], message: str) -> None:
+def test_values_out_of_range_are_refused(source: ClassifierSource, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(source, **change)
 
@@ -92,7 +92,7 @@ def test_a_trained_model_needs_its_preprocessing(change: dict[str, Any]) -> None
         ),
     ],
 )
-def test_published_preprocessing(source: ModelSource, mean: list[float], std: list[float], size: int) -> None:
+def test_published_preprocessing(source: ClassifierSource, mean: list[float], std: list[float], size: int) -> None:
     published = source.published()
     assert (list(published.mean), list(published.std)) == (mean, std)
     assert list(published.input_size) == [size, size]
@@ -123,7 +123,7 @@ def network_is(answer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("empty_caches")
 @pytest.mark.parametrize("source", [TIMM, TORCHVISION])
-def test_weights_out_of_reach_are_told(source: ModelSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_out_of_reach_are_told(source: ClassifierSource, monkeypatch: pytest.MonkeyPatch) -> None:
     network_is(False, monkeypatch)
     with pytest.raises(UserError, match=rf"the weights of mine \({source.architecture}\).*weights=PATH"):
         source.check()
@@ -131,7 +131,7 @@ def test_weights_out_of_reach_are_told(source: ModelSource, monkeypatch: pytest.
 
 @pytest.mark.usefixtures("empty_caches")
 @pytest.mark.parametrize("source", [TIMM, TORCHVISION])
-def test_weights_within_reach_pass(source: ModelSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_within_reach_pass(source: ClassifierSource, monkeypatch: pytest.MonkeyPatch) -> None:
     network_is(True, monkeypatch)
     source.check()
 
@@ -158,7 +158,7 @@ def test_the_hubs_cache_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("source", [TIMM, TORCHVISION, TRAINED])
-def test_a_missing_local_file_is_told(source: ModelSource, tmp_path: Path) -> None:
+def test_a_missing_local_file_is_told(source: ClassifierSource, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no weights file .*mine\.pth"):
         replace(source, weights=str(tmp_path / "mine.pth")).check()
 

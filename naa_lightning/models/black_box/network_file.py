@@ -1,0 +1,96 @@
+"""A network in a file, with what one must know to ask it."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from naa_lightning.errors import UserError
+from naa_lightning.models.black_box.black_box import BlackBox
+from naa_lightning.models.black_box.image_format import ImageFormat
+from naa_lightning.models.black_box.output_format import OutputFormat
+from naa_lightning.models.source import ModelSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFile(ModelSource):
+    """Describes a network in a file, that is asked for predictions only, without loading it.
+
+    Args:
+        name: As of `ModelSource`.
+        num_classes: As of `ModelSource`.
+        path: The file.
+        mean: As of `ImageFormat`.
+        std: As of `ImageFormat`.
+        value_range: As of `ImageFormat`.
+        channels: As of `ImageFormat`.
+        layout: As of `ImageFormat`.
+        input_size: As of `ImageFormat`.
+        interpolation: As of `ImageFormat`.
+        antialias: As of `ImageFormat`.
+        gives: As of `OutputFormat`.
+        first_class: As of `OutputFormat`.
+        output: Name or index of the output, for networks with several; None: the first.
+
+    Raises:
+        ValueError: A value is out of range, or values contradict each other.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]]
+
+    path: str
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    value_range: Sequence[float] | None = None
+    channels: str | None = None
+    layout: str | None = None
+    input_size: Sequence[int] | None = None
+    interpolation: str = "bilinear"
+    antialias: bool = False
+    gives: str = "logits"
+    first_class: int = 0
+    output: int | str | None = None
+
+    def __post_init__(self) -> None:
+        self.takes()
+        self.answers()
+
+    def takes(self) -> ImageFormat:
+        """Return how it takes images, as far as this description says."""
+        return ImageFormat(
+            mean=self.mean,
+            std=self.std,
+            value_range=self.value_range,
+            channels=self.channels,
+            layout=self.layout,
+            input_size=self.input_size,
+            interpolation=self.interpolation,
+            antialias=self.antialias,
+        )
+
+    def answers(self) -> OutputFormat:
+        """Return how it answers."""
+        return OutputFormat(
+            name=self.name, num_classes=self.num_classes, gives=self.gives, first_class=self.first_class
+        )
+
+    def check(self) -> None:
+        """Check at once that the file is there and of the right kind.
+
+        Raises:
+            UserError: It is not.
+        """
+        path = Path(self.path)
+        if path.suffix.lower() not in self.suffixes:
+            raise UserError(f"{self.name}: the file {path} is refused: expected {' or '.join(self.suffixes)}")
+        if not path.is_file():
+            raise UserError(f"{self.name}: there is no file {path}; correct `path`")
+
+    @abstractmethod
+    def build(self) -> BlackBox:
+        """Load the network.
+
+        Raises:
+            UserError: It cannot be loaded, or is of a kind that cannot be asked.
+        """

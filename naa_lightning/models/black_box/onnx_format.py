@@ -1,0 +1,124 @@
+"""What an ONNX file says of the images that its network takes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from naa_lightning.models.black_box.image_format import ImageFormat
+
+_PIXEL_FORMATS = {"Rgb8": "rgb", "Bgr8": "bgr"}
+_PIXEL_RANGES = {
+    "NominalRange_0_255": (0.0, 255.0),
+    "Normalized_0_1": (0.0, 1.0),
+    "Normalized_1_1": (-1.0, 1.0),
+    "NominalRange_16_235": (16.0, 235.0),
+}
+_CHANNEL_AXIS = {"nchw": 1, "nhwc": 3}
+_REMEDY = (
+    "give mean and std, for example mean=[0.485,0.456,0.406] std=[0.229,0.224,0.225], or value_range, for example "
+    "value_range=[0,1]"
+)
+
+Shape = Sequence[int | str | None]
+
+
+def completed(given: ImageFormat, *, shape: Shape, element: torch.dtype, metadata: Mapping[str, str]) -> ImageFormat:
+    """Fill in from an ONNX file what the user left open.
+
+    Args:
+        given: What the user says; the file is not asked about it.
+        shape: Of the network's input: numbers, or anything else where any number will do; empty if not known.
+        element: Of the input.
+        metadata: The file's own.
+
+    Raises:
+        ValueError: The network takes no images, or what must be known is said by neither, or is contradictory.
+    """
+    layout = given.layout or _layout(shape)
+    found: dict[str, Any] = {"layout": layout, "channels": given.channels or _channels(metadata)}
+    if shape:
+        found["input_size"] = _input_size(given.input_size, shape, layout)
+    if not given.says_values:
+        found |= _values(element, metadata)
+    takes = replace(given, **found)
+    if element == torch.uint8 and not _fits_bytes(takes.value_range):
+        raise ValueError("takes uint8, whole numbers from 0 to 255: give value_range=[0,255], not mean and std")
+    return takes
+
+
+def _layout(shape: Shape) -> str:
+    possible = [layout for layout in _CHANNEL_AXIS if _fits(shape, layout)]
+    certain = [layout for layout in possible if shape[_CHANNEL_AXIS[layout]] == 3]
+    if shape and not possible:
+        raise ValueError(f"takes {_written(shape)}, no images of three channels")
+    if len(certain) != 1:
+        raise ValueError(f"takes {_written(shape)}: give layout=nchw or layout=nhwc")
+    return certain[0]
+
+
+def _input_size(given: Sequence[int] | None, shape: Shape, layout: str) -> Sequence[int] | None:
+    axis = _CHANNEL_AXIS[layout]
+    if not _fits(shape, layout):
+        raise ValueError(f"takes {_written(shape)}, no images of three channels in layout {layout}")
+    size = [length for index, length in enumerate(shape) if index not in (0, axis)]
+    fixed = [length for length in size if isinstance(length, int)]
+    if given is None:
+        return fixed if len(fixed) == 2 else None
+    if any(isinstance(theirs, int) and theirs != ours for theirs, ours in zip(size, given, strict=True)):
+        raise ValueError(f"takes {_written(shape)}, but input_size is {list(given)}: leave it out")
+    return given
+
+
+def _channels(metadata: Mapping[str, str]) -> str:
+    said = metadata.get("Image.BitmapPixelFormat", "Rgb8")
+    if said not in _PIXEL_FORMATS:
+        raise ValueError(
+            f"says Image.BitmapPixelFormat {said}, expected Rgb8 or Bgr8: give channels=rgb or channels=bgr"
+        )
+    return _PIXEL_FORMATS[said]
+
+
+def _values(element: torch.dtype, metadata: Mapping[str, str]) -> dict[str, Sequence[float]]:
+    moments = {key: _numbers(key, metadata[key]) for key in ("mean", "std") if key in metadata}
+    said = metadata.get("Image.NominalPixelRange")
+    if moments and said is not None:
+        raise ValueError(f"says mean or std and Image.NominalPixelRange {said}: {_REMEDY}")
+    if said is not None:
+        if said not in _PIXEL_RANGES:
+            raise ValueError(
+                f"says Image.NominalPixelRange {said}, expected one of {', '.join(_PIXEL_RANGES)}: {_REMEDY}"
+            )
+        return {"value_range": _PIXEL_RANGES[said]}
+    if not moments and element == torch.uint8:
+        return {"value_range": (0.0, 255.0)}
+    if not moments:
+        raise ValueError(f"which numbers it takes is said by neither the configuration nor the file: {_REMEDY}")
+    return moments
+
+
+def _numbers(key: str, text: str) -> Sequence[float]:
+    try:
+        numbers = json.loads(text)
+    except ValueError:
+        numbers = None
+    if not isinstance(numbers, list) or not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError(f"says {key} {text}, expected a JSON list of three numbers: {_REMEDY}")
+    return numbers
+
+
+def _fits_bytes(value_range: Sequence[float] | None) -> bool:
+    return value_range is not None and min(value_range) >= 0 and 1 < max(value_range) <= 255
+
+
+def _fits(shape: Shape, layout: str) -> bool:
+    if len(shape) != 4:
+        return False
+    channels = shape[_CHANNEL_AXIS[layout]]
+    return channels == 3 or not isinstance(channels, int)
+
+
+def _written(shape: Shape) -> str:
+    return f"a tensor ({', '.join(str(length) for length in shape)})" if shape else "a tensor of unknown shape"

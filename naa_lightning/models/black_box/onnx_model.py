@@ -1,0 +1,47 @@
+"""Networks in ONNX files."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import ClassVar
+
+from naa_lightning.errors import UserError
+from naa_lightning.models.black_box.black_box import BlackBox, reason
+from naa_lightning.models.black_box.network_file import NetworkFile
+from naa_lightning.models.black_box.onnx_format import completed
+from naa_lightning.models.black_box.onnx_network import OnnxNetwork, open_session
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxModel(NetworkFile):
+    """A network in an ONNX file, run by onnxruntime; what is None is read from the file.
+
+    Layout, size, batch size and element type are those of the input; channels, mean and std or value_range are the
+    metadata `Image.BitmapPixelFormat`, `mean` and `std` or `Image.NominalPixelRange`.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
+
+    def check(self) -> None:
+        """Check at once that the file and onnxruntime are there.
+
+        Raises:
+            UserError: They are not.
+        """
+        super().check()
+        if find_spec("onnxruntime") is None:
+            raise UserError(f"{self.name} needs onnxruntime: pip install 'naa_lightning[onnx]'")
+
+    def build(self) -> BlackBox:
+        """Load the network; see `NetworkFile.build`."""
+        self.check()
+        try:
+            session = open_session(self.path)
+        except Exception as error:  # a damaged file or installation can fail in any way
+            raise UserError(f"{self.name}: {self.path} cannot be read as ONNX: {reason(error)}") from error
+        try:
+            network = OnnxNetwork(session, output=self.output)
+            metadata = session.get_modelmeta().custom_metadata_map
+            takes = completed(self.takes(), shape=network.shape, element=network.element, metadata=metadata)
+        except ValueError as error:
+            raise UserError(f"{self.name}, {self.path}: {error}") from error
+        return BlackBox(network, takes=takes, gives=self.answers()).eval()

@@ -1,0 +1,93 @@
+"""How a network that is not our own answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from naa_lightning.errors import UserError
+
+GIVES = ("logits", "probabilities")
+_ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFormat:
+    """What a network gives where we want logits (B, num_classes).
+
+    Args:
+        name: How messages call the model.
+        num_classes: How many classes it must tell apart.
+        gives: "logits" or "probabilities".
+        first_class: Index of the output for class 0; those before it are dropped.
+
+    Raises:
+        ValueError: A value is out of range.
+
+    Example:
+        >>> OutputFormat(name="mine", num_classes=2, gives="probabilities").logits([[0, 1]], torch.zeros(1, 3, 8, 8))
+        tensor([[-inf, 0.]])
+    """
+
+    name: str
+    num_classes: int
+    gives: str = "logits"
+    first_class: int = 0
+
+    def __post_init__(self) -> None:
+        if self.gives not in GIVES:
+            raise ValueError(f"gives must be one of {', '.join(GIVES)}, got {self.gives!r}")
+        if self.first_class < 0:
+            raise ValueError(f"first_class must be at least 0, got {self.first_class}")
+
+    def logits(self, answer: Any, images: Tensor) -> Tensor:
+        """Return an answer as logits.
+
+        Args:
+            answer: (B, first_class + num_classes), where further dimensions of length 1 may follow: a tensor, a NumPy
+                array or nested sequences.
+            images: (B, 3, H, W), what was asked about.
+
+        Returns:
+            (B, num_classes), float32, on the images' device, without gradients.
+
+        Raises:
+            UserError: The answer is something else.
+        """
+        values = self._numbers(answer)
+        if values.ndim > 2 and values.shape[2:].numel() == 1:
+            values = values.flatten(1)
+        if values.ndim != 2 or len(values) != len(images):
+            raise UserError(
+                f"{self.name} gives {tuple(values.shape)} numbers for {len(images)} images, expected "
+                f"({len(images)}, {self.first_class + self.num_classes})"
+            )
+        classes = max(values.shape[1] - self.first_class, 0)
+        if classes != self.num_classes:
+            after = f" after the first {self.first_class} of its outputs" if self.first_class else ""
+            background = self.first_class == 0 and classes == self.num_classes + 1
+            remedy = "set first_class=1 if the first is a background class" if background else "correct num_classes"
+            raise UserError(
+                f"{self.name} gives {classes} classes{after}, but num_classes is {self.num_classes}; {remedy}"
+            )
+        values = values[:, self.first_class :]
+        return (values if self.gives == "logits" else self._logarithm(values)).float().to(images.device)
+
+    def _numbers(self, answer: Any) -> Tensor:
+        try:
+            # a copy, because torch warns of arrays that cannot be written to
+            tensor = answer if isinstance(answer, Tensor) else torch.from_numpy(np.array(answer, order="C"))
+        except Exception as error:
+            raise UserError(
+                f"{self.name} gives {type(answer).__name__}, expected numbers (B, {self.num_classes}) as a tensor, "
+                "NumPy array or nested list"
+            ) from error
+        return tensor.detach() if tensor.is_floating_point() else tensor.detach().double()
+
+    def _logarithm(self, probabilities: Tensor) -> Tensor:
+        outside = probabilities[(probabilities < -_ROUNDING) | (probabilities > 1 + _ROUNDING)]
+        if len(outside):
+            raise UserError(f"{self.name} gives {float(outside[0]):g}, which is no probability: set gives=logits")
+        return probabilities.clamp(0, 1).log()

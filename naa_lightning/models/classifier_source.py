@@ -1,0 +1,145 @@
+"""Where a classifier comes from: a light description that is checked at once and built when it is needed."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from naa_lightning.errors import UserError
+from naa_lightning.models.classifier import Classifier
+from naa_lightning.models.source import ModelSource
+from naa_lightning.models.weights import check_weights_file, load_weights
+
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What published weights expect: mean and std of images in [0, 1], height and width in pixels."""
+
+    mean: Sequence[float]
+    std: Sequence[float]
+    input_size: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSource(ModelSource):
+    """Describes a classifier that can be attacked, without loading it.
+
+    Args:
+        name: As of `ModelSource`.
+        num_classes: As of `ModelSource`.
+        architecture: The library's name for it, with the tag of its published weights.
+        layer: Dotted name of the attacked layer, or of several; needed of a surrogate only.
+        weights: A local file instead of the published weights.
+        mean: Instead of the published weights' own.
+        std: Instead of the published weights' own.
+        input_size: Height and width in pixels, instead of the published weights' own.
+        interpolation: How images of another size are resized: "bilinear", "bicubic" or "nearest".
+        antialias: Whether shrinking filters first.
+        create_kwargs: Passed to the library's constructor.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    architecture: str
+    layer: str | Sequence[str] | None = None
+    weights: str | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    input_size: Sequence[int] | None = None
+    interpolation: str = "bilinear"
+    antialias: bool = False
+    create_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key, length in (("mean", 3), ("std", 3), ("input_size", 2)):
+            value = getattr(self, key)
+            if value is not None and len(value) != length:
+                raise ValueError(f"{key} must hold {length} numbers, got {list(value)}")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {list(self.std)}")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
+
+    @abstractmethod
+    def network(self, *, pretrained: bool) -> nn.Module:
+        """Create the network, with its published weights or untrained."""
+
+    @abstractmethod
+    def published(self) -> Preprocessing:
+        """Return what the published weights expect."""
+
+    @abstractmethod
+    def check_published(self) -> None:
+        """Check in a few seconds that the published weights can be had.
+
+        Raises:
+            UserError: They are not on this machine and their server is out of reach.
+        """
+
+    def check(self) -> None:
+        """Check in a few seconds that `build` will find weights, without loading a model.
+
+        Raises:
+            UserError: It will not; the message says what to do.
+        """
+        if self.weights is None:
+            self.check_published()
+        else:
+            check_weights_file(Path(self.weights))
+
+    def build(self) -> Classifier:
+        """Load the classifier, in evaluation mode.
+
+        Raises:
+            UserError: The weights do not fit, or the network has no such layer.
+        """
+        network = self.network(pretrained=self.weights is None)
+        if self.weights is not None:
+            load_weights(network, Path(self.weights))
+        return self.wrap(network).eval()
+
+    def wrap(self, network: nn.Module) -> Classifier:
+        """Join a network of this architecture with its preprocessing and attacked layer."""
+        published = self.published()
+        height, width = self.input_size or published.input_size
+        try:
+            return Classifier(
+                network,
+                mean=self.mean or published.mean,
+                std=self.std or published.std,
+                input_size=(height, width),
+                layer=self.layer,
+                interpolation=self.interpolation,
+                antialias=self.antialias,
+            )
+        except ValueError as error:
+            raise UserError(f"{self.name}: {error}") from error
+
+
+def check_num_classes(source: ClassifierSource, published: int) -> None:
+    """Check that published weights tell apart as many classes as are asked for.
+
+    Raises:
+        UserError: They do not, so that the last layer would be untrained.
+    """
+    if source.num_classes != published:
+        raise UserError(
+            f"the published weights of {source.name} ({source.architecture}) know {published} classes, but num_classes "
+            f"is {source.num_classes}: name a local file in `weights`"
+        )
+
+
+def unreachable(source: ClassifierSource, server: str) -> UserError:
+    """Say that published weights can be had neither here nor from their server."""
+    return UserError(
+        f"the weights of {source.name} ({source.architecture}) are not on this machine and {server} is out of reach: "
+        "connect to the network, name a local file in its `weights` (surrogate.weights=PATH, "
+        f"surrogate.members.{source.name}.weights=PATH or targets.{source.name}.weights=PATH), "
+        "or try experiment=digits, which needs neither"
+    )

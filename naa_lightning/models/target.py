@@ -1,0 +1,36 @@
+"""A model that adversarial images are tried on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from naa_lightning.models.defences import Defence
+from naa_lightning.models.source import ModelSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A model that is only asked for predictions, perhaps behind defences.
+
+    Args:
+        source: Builds the model.
+        defences: By name; an image meets the first one first.
+
+    Example:
+        >>> from naa_lightning.models.black_box.callable_model import CallableModel
+        >>> from naa_lightning.models.defences import BitDepth
+        >>> Target(source=CallableModel(name="mine", function="mine.py:predict"), defences={"bits": BitDepth()}).name
+        'mine+bits'
+    """
+
+    source: ModelSource
+    defences: Mapping[str, Defence] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """How tables and files call it."""
+        return "+".join([self.source.name, *self.defences])
+
+    @property
+    def repeats(self) -> int:
+        """How many times it is asked about each image: more than once where a defence draws at random."""
+        return max([defence.repeats for defence in self.defences.values()], default=1)
