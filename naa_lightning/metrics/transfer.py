@@ -14,6 +14,9 @@ from naa_lightning.metrics.wilson import Rate
 class TransferRates:
     """The three rates in use, the target's accuracy on the clean images, and the rate of targeted attacks.
 
+    A negative prediction is no answer: the logits were no numbers, or a defence abstained. It is not correct on a clean
+    image, and on an adversarial image it counts for no rate but in its total.
+
     Args:
         fooling_rate: The prediction on the adversarial image differs from that on the clean image, over all images.
         error_rate: The prediction on the adversarial image is not the label, over all images.
@@ -34,8 +37,8 @@ def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor, targets: 
     """Compare predicted classes on clean and adversarial images with the labels and target classes.
 
     Args:
-        clean: Classes (B,) predicted for the clean images.
-        adversarial: Classes (B,) predicted for the adversarial images.
+        clean: Classes (B,) predicted for the clean images, negative for no answer.
+        adversarial: Classes (B,) predicted for the adversarial images, likewise.
         labels: True classes (B,).
         targets: Classes (B,) that a targeted attack aimed at, -1 for none; None for none at all.
 
@@ -53,10 +56,11 @@ def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor, targets: 
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels, targets))
         raise ValueError(f"expected tensors of one shape (B,), got {shapes}")
     total = len(labels)
-    correct, wrong = clean == labels, adversarial != labels
+    correct, wrong = clean == labels, (adversarial != labels) & (adversarial >= 0)
+    changed = (clean != adversarial) & (clean >= 0) & (adversarial >= 0)
     aimed = targets != -1
     return TransferRates(
-        fooling_rate=Rate(int((clean != adversarial).sum()), total),
+        fooling_rate=Rate(int(changed.sum()), total),
         error_rate=Rate(int(wrong.sum()), total),
         success_rate=Rate(int((wrong & correct).sum()), int(correct.sum())),
         clean_accuracy=Rate(int(correct.sum()), total),
@@ -81,7 +85,7 @@ class TransferMetric(Metric):
         ...         labels=torch.tensor([3, 4]),
         ...     )
         >>> metric.compute().success_rate
-        Rate(count=1, total=2)
+        Rate(count=1, total=2, draws=1)
     """
 
     full_state_update = False

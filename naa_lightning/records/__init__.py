@@ -4,18 +4,23 @@ from naa_lightning.records.attributions import AttributionRow, read_attributions
 from naa_lightning.records.identity import claim_folder
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
 from naa_lightning.records.pairs import PairBatch, SavedPairs
-from naa_lightning.records.predictions import Prediction, write_predictions
+from naa_lightning.records.perturbations import PerturbationRow, read_perturbations, write_perturbations
+from naa_lightning.records.predictions import Prediction, read_predictions, write_predictions
 
 __all__ = [
     "AttributionRow",
     "Manifest",
     "PairBatch",
+    "PerturbationRow",
     "Prediction",
     "SavedImage",
     "SavedPairs",
     "adversarial_name",
     "claim_folder",
     "read_attributions",
+    "read_perturbations",
+    "read_predictions",
     "write_attributions",
+    "write_perturbations",
     "write_predictions",
 ]

@@ -24,19 +24,23 @@ _COLUMN_TYPES: dict[object, pa.DataType] = {
 class Prediction:
     """A row of `predictions.parquet`: one target's answers for one image.
 
+    A negative class is no answer: -1 where the logits were no numbers, -2 where a defence abstained.
+
     Args:
         target: The target's name.
+        repeat: Which of the random draws of the target's defences, from 0; always 0 where nothing is drawn.
         id: The image's row in the data set's own order.
         file: Of the adversarial image, relative to `adversarial/`.
         label: The true class.
         target_class: The class that a targeted attack aimed at; None in an untargeted run.
         clean_prediction: Class predicted for the clean image.
-        clean_confidence: Its softmax probability.
+        clean_confidence: Its softmax probability, or its share of a defence's votes; 0 for no answer.
         adversarial_prediction: Class predicted for the adversarial image, as reloaded from its file.
-        adversarial_confidence: Its softmax probability.
+        adversarial_confidence: As `clean_confidence`.
     """
 
     target: str
+    repeat: int
     id: int
     file: str
     label: int
@@ -45,6 +49,16 @@ class Prediction:
     clean_confidence: float
     adversarial_prediction: int
     adversarial_confidence: float
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the target answered that the adversarial image shows another class."""
+        return self.label != self.adversarial_prediction >= 0
+
+    @property
+    def success(self) -> bool:
+        """Whether the target is wrong about the adversarial image and was right about the clean one."""
+        return self.wrong and self.clean_prediction == self.label
 
 
 def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
@@ -55,3 +69,8 @@ def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
     pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions], schema=schema), content)
     write_whole(path, content.getvalue().to_pybytes())
     return path
+
+
+def read_predictions(folder: Path) -> list[Prediction]:
+    """Read what `write_predictions` wrote."""
+    return [Prediction(**row) for row in pq.read_table(folder / FILE_NAME).to_pylist()]

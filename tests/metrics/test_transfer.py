@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, distributed
 from torch.multiprocessing.spawn import spawn
@@ -11,8 +11,9 @@ from torch.multiprocessing.spawn import spawn
 from naa_lightning.metrics import Rate, TransferMetric, TransferRates, transfer_rates
 
 CLASSES = st.integers(0, 3)
-PREDICTIONS = st.lists(st.tuples(CLASSES, CLASSES, CLASSES), min_size=1, max_size=50)
-TARGETED_PREDICTIONS = st.lists(st.tuples(CLASSES, CLASSES, CLASSES, st.integers(-1, 3)), min_size=1, max_size=50)
+ANSWERS = st.integers(-2, 3)
+PREDICTIONS = st.lists(st.tuples(ANSWERS, ANSWERS, CLASSES), min_size=1, max_size=50)
+TARGETED_PREDICTIONS = st.lists(st.tuples(ANSWERS, ANSWERS, CLASSES, st.integers(-1, 3)), min_size=1, max_size=50)
 
 
 def columns(rows: list[tuple[int, ...]]) -> list[Tensor]:
@@ -23,12 +24,13 @@ def counted(rows: list[tuple[int, ...]]) -> TransferRates:
     """Count one image after the other; a fourth column is the class aimed at."""
     fooled = wrong = correct = success = aimed = hit = 0
     for clean, adversarial, label, target in ((*row, -1)[:4] for row in rows):
-        fooled += adversarial != clean
-        wrong += adversarial != label
         correct += clean == label
-        success += clean == label and adversarial != label
         aimed += target >= 0
-        hit += target >= 0 and adversarial == target
+        if adversarial >= 0:
+            fooled += clean >= 0 and adversarial != clean
+            wrong += adversarial != label
+            success += clean == label and adversarial != label
+            hit += adversarial == target
     total = len(rows)
     return TransferRates(
         fooling_rate=Rate(fooled, total),
@@ -39,11 +41,13 @@ def counted(rows: list[tuple[int, ...]]) -> TransferRates:
     )
 
 
+@settings(deadline=None)
 @given(rows=PREDICTIONS | TARGETED_PREDICTIONS)
 def test_rates_are_counts(rows: list[tuple[int, ...]]) -> None:
     assert transfer_rates(*columns(rows)) == counted(rows)
 
 
+@settings(deadline=None)
 @given(rows=PREDICTIONS | TARGETED_PREDICTIONS, data=st.data())
 def test_images_seen_again_are_counted_once(rows: list[tuple[int, ...]], data: st.DataObject) -> None:
     numbered: list[tuple[int, ...]] = [(10 * i, *row) for i, row in enumerate(rows)]
@@ -58,6 +62,35 @@ def test_only_images_with_a_target_class_count_for_the_target_rate() -> None:
     clean, adversarial, labels = torch.tensor([[1, 1, 1, 1], [2, 3, 2, 1], [1, 1, 1, 1]])
     assert transfer_rates(clean, adversarial, labels, torch.tensor([2, 2, -1, 2])).target_rate == Rate(1, 3)
     assert transfer_rates(clean, adversarial, labels).target_rate == Rate(0, 0)
+
+
+@pytest.mark.parametrize("none", [-1, -2])
+def test_no_answer_on_an_adversarial_image_counts_in_totals_alone(none: int) -> None:
+    rates = transfer_rates(*columns([(1, none, 1, 2), (1, 2, 1, 2), (3, none, 1, -1), (none, none, 1, -1)]))
+    assert rates == TransferRates(
+        fooling_rate=Rate(1, 4),
+        error_rate=Rate(1, 4),
+        success_rate=Rate(1, 2),
+        clean_accuracy=Rate(2, 4),
+        target_rate=Rate(1, 2),
+    )
+
+
+@pytest.mark.parametrize("none", [-1, -2])
+def test_no_answer_on_a_clean_image_is_not_correct_and_nothing_to_fool(none: int) -> None:
+    rates = transfer_rates(*columns([(none, 2, 1, 2), (none, 1, 1, 2), (1, 2, 1, 3)]))
+    assert rates == TransferRates(
+        fooling_rate=Rate(1, 3),
+        error_rate=Rate(2, 3),
+        success_rate=Rate(1, 1),
+        clean_accuracy=Rate(1, 3),
+        target_rate=Rate(1, 3),
+    )
+
+
+def test_no_answer_is_not_the_class_that_no_attack_aimed_at() -> None:
+    rates = transfer_rates(*columns([(1, -1, 1, -1), (1, -2, 1, -1)]))
+    assert rates.target_rate == Rate(0, 0)
 
 
 def test_equal_predictions_of_different_images_are_all_counted() -> None:
@@ -100,7 +133,7 @@ def test_target_classes_of_another_shape_are_refused() -> None:
         transfer_rates(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(1))
 
 
-ROWS = [(i, i % 3, i % 2, i % 4, i % 5 - 1) for i in range(11)]
+ROWS = [(i, i % 3, i % 5 - 2, i % 4, i % 5 - 1) for i in range(11)]
 PARTS = [ROWS[:6], ROWS[5:]]  # image 5 is seen by both processes
 
 

@@ -1,0 +1,160 @@
+"""How large and how visible perturbations are."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+SSIM_WINDOW = 11
+
+
+@dataclass
+class PerturbationSizes:
+    """What an attack changed of images in [0, 1], each (B,).
+
+    Args:
+        linf: The largest change of any pixel.
+        l2: The Euclidean length of the change.
+        ssim: Structural similarity, 1 for equal images; NaN where a side is shorter than its window of 11 pixels.
+            In single precision, as usual, so that it is off by up to 0.003 where an image is one flat colour.
+        psnr: Peak signal-to-noise ratio in dB, infinite for equal images.
+        lpips: Perceptual distance, 0 for equal images; NaN where no network measured it.
+    """
+
+    linf: Tensor
+    l2: Tensor
+    ssim: Tensor
+    psnr: Tensor
+    lpips: Tensor
+
+
+def perturbation_sizes(clean: Tensor, adversarial: Tensor, lpips: nn.Module | None = None) -> PerturbationSizes:
+    """Compare adversarial images with clean ones.
+
+    Args:
+        clean: Images (B, 3, H, W) in [0, 1].
+        adversarial: Likewise.
+        lpips: Gives a distance (B,) of two such batches on their device, such as `lpips_network()`.
+
+    Raises:
+        ValueError: The two are not of one shape (B, 3, H, W).
+
+    Example:
+        >>> sizes = perturbation_sizes(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.1))
+        >>> round(float(sizes.linf), 3), round(float(sizes.l2), 3), round(float(sizes.psnr), 3)
+        (0.1, 0.346, 20.0)
+    """
+    if clean.shape != adversarial.shape or clean.ndim != 4 or clean.shape[1] != 3:
+        raise ValueError(
+            f"expected images of one shape (B, 3, H, W), got {tuple(clean.shape)} and {tuple(adversarial.shape)}"
+        )
+    change = (adversarial - clean).flatten(1)
+    unknown = torch.full_like(change[:, 0], torch.nan)
+    return PerturbationSizes(
+        linf=change.abs().amax(1),
+        l2=torch.linalg.vector_norm(change, dim=1),
+        ssim=unknown if min(clean.shape[2:]) < SSIM_WINDOW else _ssim(clean, adversarial),
+        psnr=-10 * change.square().mean(1).log10(),
+        lpips=unknown if lpips is None else lpips(clean, adversarial),
+    )
+
+
+def _ssim(clean: Tensor, adversarial: Tensor) -> Tensor:
+    """Image by image, because a whole batch takes fifteen times its memory and no less time."""
+    pairs = zip(clean.unsqueeze(1), adversarial.unsqueeze(1), strict=True)
+    return torch.cat([_ssim_of_one(*pair) for pair in pairs])
+
+
+def _ssim_of_one(clean: Tensor, adversarial: Tensor) -> Tensor:
+    found = structural_similarity_index_measure(adversarial, clean, reduction="none", data_range=1.0)
+    assert isinstance(found, Tensor)
+    return found
+
+
+@dataclass
+class MeanAndMax:
+    """Over images; NaN without any."""
+
+    mean: float
+    max: float
+
+
+@dataclass
+class MeanAndMin:
+    """Over images; NaN without any."""
+
+    mean: float
+    min: float
+
+
+@dataclass
+class PerturbationSummary:
+    """Mean and worst over the images for which a number is defined and finite; see `PerturbationSizes`.
+
+    Args:
+        linf: The largest change of any pixel.
+        l2: The Euclidean length of the change.
+        ssim: Structural similarity.
+        psnr: Peak signal-to-noise ratio, over images that differ.
+        lpips: Perceptual distance.
+    """
+
+    linf: MeanAndMax
+    l2: MeanAndMax
+    ssim: MeanAndMin
+    psnr: MeanAndMin
+    lpips: MeanAndMax
+
+
+class PerturbationMetric(Metric):
+    """`PerturbationSummary` over batches and processes.
+
+    Example:
+        >>> metric = PerturbationMetric()
+        >>> metric.update(perturbation_sizes(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)))
+        >>> metric.update(perturbation_sizes(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.25)))
+        >>> metric.compute().linf
+        MeanAndMax(mean=0.375, max=0.5)
+    """
+
+    full_state_update = False
+    sums: Tensor
+    images: Tensor
+    largest: Tensor
+    smallest: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, start, reduce in (
+            ("sums", 0, "sum"),
+            ("images", 0, "sum"),
+            ("largest", -torch.inf, "max"),
+            ("smallest", torch.inf, "min"),
+        ):
+            default = torch.full((len(fields(PerturbationSizes)),), start, dtype=torch.float64)
+            self.add_state(name, default=default, dist_reduce_fx=reduce)
+
+    def update(self, sizes: PerturbationSizes) -> None:
+        """Add a batch."""
+        values = torch.stack(list(vars(sizes).values())).double()
+        finite = values.isfinite()
+        self.sums += values.where(finite, 0).sum(1)
+        self.images += finite.sum(1)
+        self.largest = self.largest.maximum(values.where(finite, -torch.inf).amax(1))
+        self.smallest = self.smallest.minimum(values.where(finite, torch.inf).amin(1))
+
+    def compute(self) -> PerturbationSummary:
+        """Return means and extremes."""
+        seen = self.images > 0
+        means = (self.sums / self.images).tolist()
+        largest = self.largest.where(seen, torch.nan).tolist()
+        smallest = self.smallest.where(seen, torch.nan).tolist()
+        return PerturbationSummary(
+            linf=MeanAndMax(means[0], largest[0]),
+            l2=MeanAndMax(means[1], largest[1]),
+            ssim=MeanAndMin(means[2], smallest[2]),
+            psnr=MeanAndMin(means[3], smallest[3]),
+            lpips=MeanAndMax(means[4], largest[4]),
+        )
