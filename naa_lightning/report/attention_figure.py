@@ -122,7 +122,7 @@ def attention_figure(
 
 def _rank(column: AttentionColumn) -> tuple[bool, bool]:
     answer = column.prediction
-    return not column.surrogate, not answer.clean_prediction == answer.label != answer.adversarial_prediction
+    return not column.surrogate, not answer.success
 
 
 def _write_head(grid: Grid, prediction: Prediction, names: Sequence[str] | None, models: tuple[int, int]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,29 @@ from naa_lightning.report.results import RATES, read_results
 _KINDS = ("panel", "attention", "attribution")
 
 
+@contextmanager
+def logging_to(loggers: Sequence[Logger], config: Mapping[str, Any]) -> Iterator[Sequence[Logger]]:
+    """Tell loggers the configuration, and close them, also when the work fails."""
+    status = "failed"
+    try:
+        for logger in loggers:
+            logger.log_hyperparams(dict(config))
+        yield loggers
+        status = "success"
+    finally:
+        for logger in loggers:
+            logger.finalize(status)
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish(exit_code=int(status == "failed"))
+
+
 def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     """Log a run's results and figures, read from its folder.
 
-    Names: `target/<name>/<rate>`, `black_box_mean/<rate>`, `attribution/<statistic>`, `cost/<figure>`, and
-    `exact_attribution/<part>/<statistic>`. W&B also gets the table of targets, histograms of what exact attribution
-    says of each image, and, by kind, the figures.
+    Names: `target/<name>/<rate>`, with `_low`, `_high` and `_spread`, `black_box_mean/<rate>`, `defended_mean/<rate>`,
+    `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`, and
+    `exact_attribution/<part>/<statistic>`. W&B also gets the tables of targets and of classes, histograms of what exact
+    attribution says of each image, and, by kind, the figures.
     """
     results = read_results(folder)
     metrics = dict(_metrics(results))
@@ -32,43 +50,64 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
 
 
 def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    rates = {"": "value", "_low": "low", "_high": "high", "_spread": "spread"}
     for name, target in results["targets"].items():
         for rate in RATES:
-            if target[rate]["value"] is not None:
-                yield f"target/{name}/{rate}", target[rate]["value"]
-    for section in ("black_box_mean", "attribution", "cost"):
-        for name, value in (results[section] or {}).items():
-            if isinstance(value, int | float):
-                yield f"{section}/{name}", value
-    for part, summary in (results["exact_attribution"] or {}).items():
-        for name, value in summary.items() if isinstance(summary, dict) else ():
-            if value is not None:
-                yield f"exact_attribution/{part}/{name}", value
+            yield from _known({f"target/{name}/{rate}{suffix}": target[rate][key] for suffix, key in rates.items()})
+    yield "failed_targets", len(results["failed"])
+    for section in ("black_box_mean", "defended_mean", "attribution", "cost"):
+        yield from _known(_under(section, results[section]))
+    for section in ("perturbation", "exact_attribution"):
+        for part, summary in (results[section] or {}).items():
+            yield from _known(_under(f"{section}/{part}", summary))
+
+
+def _under(place: str, values: Any) -> dict[str, Any]:
+    return {f"{place}/{name}": value for name, value in values.items()} if isinstance(values, Mapping) else {}
+
+
+def _known(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    yield from ((name, value) for name, value in values.items() if isinstance(value, int | float))
 
 
 def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
-    """Return the columns of the W&B table and one row per target; a rate that no target has gets no column."""
+    """Return the columns of the W&B table of targets and its rows, which say what run they are of.
+
+    A rate that no target has gets no column.
+    """
     targets = results["targets"]
     rates = [rate for rate in RATES if any(target[rate]["value"] is not None for target in targets.values())]
+    run = {name: results[name] for name in ("surrogate", "attack", "data", "images")}
     columns: list[str | int] = [
+        *run,
         "target",
         "role",
-        "images",
-        *(f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high")),
+        "model",
+        "defences",
+        *(f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high", "_spread")),
     ]
     rows = [
-        [name, target["role"], results["images"]]
-        + [target[rate][bound] for rate in rates for bound in ("value", "low", "high")]
+        [*run.values(), name, target["role"], target["model"], ", ".join(target["defences"])]
+        + [target[rate][bound] for rate in rates for bound in ("value", "low", "high", "spread")]
         for name, target in targets.items()
     ]
     return columns, rows
+
+
+def _class_rows(results: Mapping[str, Any]) -> list[Any]:
+    return [
+        [entry["label"], entry["name"], entry["images"], entry["success_rate"]["value"]] for entry in results["classes"]
+    ]
 
 
 def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
     columns, rows = _rows(results)
-    media: dict[str, Any] = {"targets": wandb.Table(columns=columns, data=rows)}
+    media: dict[str, Any] = {
+        "targets": wandb.Table(columns=columns, data=rows),
+        "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=_class_rows(results)),
+    }
     for figure in figures:
         media.setdefault(media_key(figure), []).append(wandb.Image(str(figure), caption=figure.stem))
     logger.experiment.log(media)

@@ -26,21 +26,18 @@ def draw_panels(
     predictions: Sequence[Prediction],
     *,
     white_box: Sequence[str],
-    count: int,
     names: Sequence[str] | None = None,
 ) -> None:
-    """Draw the first `count` images' panels to `figures/panel-<id>.png` in a run's folder.
+    """Draw images' panels to `figures/panel-<id>.png` in a run's folder.
 
     Args:
         folder: Of the run.
         pairs: Clean and adversarial images.
         predictions: Every target's answers, a white-box target's first.
         white_box: Names of the targets that were attacked.
-        count: How many images.
         names: Of the classes.
     """
-    for index in range(min(count, len(pairs))):
-        pair = pairs[index]
+    for pair in (pairs[index] for index in range(len(pairs))):
         image = int(pair["id"])
         rows = [row for row in predictions if row.id == image]
         path = folder / "figures" / f"panel-{image:05d}.png"
@@ -78,7 +75,7 @@ def panel_figure(
         names: Of the classes.
     """
     quoted = predictions[0]
-    wrong = [row.adversarial_prediction != row.label for row in predictions if row.target not in white_box]
+    wrong = [row.wrong for row in predictions if row.target not in white_box]
     difference = adversarial - clean
     largest = float(difference.abs().max())
     amplification = 0.5 / largest if largest else 1.0
@@ -125,6 +122,8 @@ def predicted(
     """
     index = prediction.adversarial_prediction if adversarial else prediction.clean_prediction
     confidence = prediction.adversarial_confidence if adversarial else prediction.clean_confidence
+    if index < 0:
+        return "no answer", QUIET
     right = index == prediction.label
     text = short_class_name(names, index)
     line = fitted(text if right else f"\N{BALLOT X} {text}", inches, size, tail=f", {100 * confidence:.0f} %")

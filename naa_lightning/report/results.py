@@ -4,9 +4,9 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import torch
@@ -15,8 +15,21 @@ from torchmetrics import Metric
 
 from naa_lightning import __version__
 from naa_lightning.attribution import Agreement, AttackEffect, AttributionStatistics
-from naa_lightning.metrics import AgreementMetric, AttackEffectMetric, AttributionMetric, Rate, TransferMetric
-from naa_lightning.records import AttributionRow, Prediction, SavedImage
+from naa_lightning.data import short_class_name
+from naa_lightning.metrics import (
+    AgreementMetric,
+    AttackEffectMetric,
+    AttributionMetric,
+    PerturbationMetric,
+    PerturbationSizes,
+    Rate,
+    TransferMetric,
+    TransferRates,
+    pooled,
+    transfer_rates,
+)
+from naa_lightning.models.answer import ABSTAINED, INVALID
+from naa_lightning.records import AttributionRow, PerturbationRow, Prediction, SavedImage
 from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "results.json"
@@ -25,26 +38,56 @@ RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target
 
 
 @dataclass(frozen=True)
+class TargetFacts:
+    """What a target is.
+
+    Args:
+        model: Its name without defences.
+        defences: Names of what stands in front of it.
+        white_box: Whether the images were crafted on its model.
+        repeats: How many times it was asked about each image, its defences drawing anew.
+    """
+
+    model: str
+    defences: Sequence[str]
+    white_box: bool
+    repeats: int
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """What the numbers belong to.
 
     Args:
-        surrogate, attack, data: Their names.
-        white_box: Names of the targets that were attacked: the surrogate, or its members.
+        surrogate: Its name; None where the images come from elsewhere.
+        attack, data: Their names.
+        targets: By name, also those that failed.
+        failed: Why targets could not be asked, by name.
+        norm: In which the perturbation is bounded.
+        eps: Its bound.
+        targeted: Whether the attack aimed at classes.
+        class_names: By class, where the data set tells.
+        missing: Clean images of which there is no adversarial one.
         device: On which the images were crafted.
         seconds: From start to results, of this call.
-        crafted_now: Images crafted by this call; the others were there.
+        crafted_now: Images crafted by this call, the others were there; None where the run crafts nothing.
         peak_memory_bytes: See `Crafting`.
         config: The resolved configuration.
     """
 
-    surrogate: str
-    white_box: Sequence[str]
+    surrogate: str | None
     attack: str
     data: str
+    targets: Mapping[str, TargetFacts]
+    failed: Mapping[str, str]
+    norm: str
+    eps: float
+    targeted: bool
+    class_names: Sequence[str] | None
+    missing: Sequence[str]
     device: str
     seconds: float
-    crafted_now: int
+    crafted_now: int | None
     peak_memory_bytes: int | None
     config: Mapping[str, Any]
 
@@ -53,6 +96,7 @@ def summarise(
     facts: RunFacts,
     saved: Sequence[SavedImage],
     predictions: Sequence[Prediction],
+    perturbations: Sequence[PerturbationRow],
     attributions: Sequence[AttributionRow] = (),
 ) -> dict[str, Any]:
     """Return everything that `results.json` holds.
@@ -61,57 +105,145 @@ def summarise(
         facts: What the numbers belong to.
         saved: The adversarial images.
         predictions: Every target's answers for each of them.
+        perturbations: Their sizes.
         attributions: Exact attribution of some of them; see `explain`.
     """
-    names = list(dict.fromkeys(prediction.target for prediction in predictions))
-    targets = {name: _target(name, facts.white_box, predictions) for name in names}
-    black_box = [target for target in targets.values() if target["role"] == "black-box"]
+    answers: dict[str, list[Prediction]] = {}
+    for row in predictions:
+        answers.setdefault(row.target, []).append(row)
+    targets = {name: _target(facts.targets[name], rows) for name, rows in answers.items()}
+    black_box = {name: target for name, target in targets.items() if target["role"] == "black-box"}
+    undefended = {name: target for name, target in black_box.items() if not target["defences"]}
+    judges = undefended or black_box or targets
     return {
         "version": __version__,
         "surrogate": facts.surrogate,
         "attack": facts.attack,
         "data": facts.data,
         "images": len(saved),
+        "missing": list(facts.missing),
+        "budget": {"norm": facts.norm, "eps": facts.eps},
+        "targeted": facts.targeted,
         "targets": targets,
-        "black_box_mean": {rate: _mean(target[rate]["value"] for target in black_box) for rate in RATES},
+        "failed": dict(facts.failed),
+        "black_box_mean": _mean_rates(undefended.values()),
+        "defended_mean": _mean_rates(target for name, target in black_box.items() if name not in undefended),
+        "perturbation": _perturbation(perturbations),
+        "classes": _classes([row for name in judges for row in answers[name]], facts.class_names),
+        "class_names": _mentioned(predictions, facts.class_names),
         "attribution": _attribution(saved),
         "exact_attribution": _exact_attribution(attributions),
-        "cost": {
-            "gradient_evaluations_per_image": fmean(row.gradient_evaluations for row in saved),
-            "seconds_per_image": fmean(row.seconds for row in saved),
-            "images_crafted_now": facts.crafted_now,
-            "seconds": facts.seconds,
-            "peak_memory_bytes": facts.peak_memory_bytes,
-            "device": facts.device,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        },
+        "cost": _cost(facts, saved),
         "config": facts.config,
     }
 
 
-def _target(name: str, white_box: Sequence[str], predictions: Sequence[Prediction]) -> dict[str, Any]:
-    rows = [prediction for prediction in predictions if prediction.target == name]
-    metric = TransferMetric()
-    metric.update(
-        ids=torch.tensor([row.id for row in rows]),
-        clean=torch.tensor([row.clean_prediction for row in rows]),
-        adversarial=torch.tensor([row.adversarial_prediction for row in rows]),
-        labels=torch.tensor([row.label for row in rows]),
-        targets=torch.tensor([-1 if row.target_class is None else row.target_class for row in rows]),
-    )
-    rates = metric.compute()
+def _target(facts: TargetFacts, rows: Sequence[Prediction]) -> dict[str, Any]:
+    draws = [_rates_of([row for row in rows if row.repeat == repeat]) for repeat in range(facts.repeats)]
     return {
-        "role": "white-box" if name in white_box else "black-box",
-        **{rate: _rate(getattr(rates, rate)) for rate in RATES},
+        "role": "white-box" if facts.white_box else "black-box",
+        "model": facts.model,
+        "defences": list(facts.defences),
+        "repeats": facts.repeats,
+        **{rate: _rate([getattr(rates, rate) for rates in draws]) for rate in RATES},
+        "unanswered": {
+            "invalid": _counts(rows, INVALID),
+            "abstained": _counts(rows, ABSTAINED),
+        },
+        "invalid_files": sorted(
+            {row.file for row in rows if INVALID in (row.clean_prediction, row.adversarial_prediction)}
+        ),
     }
 
 
-def _rate(rate: Rate) -> dict[str, Any]:
+def _rates_of(rows: Sequence[Prediction]) -> TransferRates:
+    metric = TransferMetric()
+    metric.update(ids=torch.tensor([row.id for row in rows]), **_columns(rows))
+    return metric.compute()
+
+
+def _columns(rows: Sequence[Prediction]) -> dict[str, Tensor]:
+    return {
+        "clean": torch.tensor([row.clean_prediction for row in rows]),
+        "adversarial": torch.tensor([row.adversarial_prediction for row in rows]),
+        "labels": torch.tensor([row.label for row in rows]),
+        "targets": torch.tensor([-1 if row.target_class is None else row.target_class for row in rows]),
+    }
+
+
+def _counts(rows: Sequence[Prediction], answer: int) -> dict[str, int]:
+    return {
+        "clean": sum(row.clean_prediction == answer for row in rows),
+        "adversarial": sum(row.adversarial_prediction == answer for row in rows),
+    }
+
+
+def _rate(draws: Sequence[Rate]) -> dict[str, Any]:
+    """Describe a rate; its spread is the standard deviation over random draws."""
+    rate = draws[0] if len(draws) == 1 else pooled(draws)
     if not rate.total:
-        return {"value": None, "low": None, "high": None, "count": 0, "total": 0}
+        return {"value": None, "low": None, "high": None, "count": 0, "total": 0, "spread": None}
     low, high = rate.interval
-    return {"value": rate.value, "low": low, "high": high, "count": rate.count, "total": rate.total}
+    values = [draw.value for draw in draws if draw.total]
+    spread = stdev(values) if len(values) > 1 else None
+    return {"value": rate.value, "low": low, "high": high, "count": rate.count, "total": rate.total, "spread": spread}
+
+
+def _mean_rates(targets: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    known = list(targets)
+    return {rate: _mean(target[rate]["value"] for target in known) for rate in RATES}
+
+
+def _classes(rows: Sequence[Prediction], names: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return how often the images of each class fooled, pooled over all targets given."""
+    by_label: dict[int, list[Prediction]] = {}
+    for row in rows:
+        by_label.setdefault(row.label, []).append(row)
+    draws = len({(row.target, row.repeat) for row in rows})
+    return [
+        {
+            "label": label,
+            "name": short_class_name(names, label),
+            "images": len({row.id for row in of_class}),
+            "success_rate": _rate([replace(transfer_rates(**_columns(of_class)).success_rate, draws=draws)]),
+        }
+        for label, of_class in sorted(by_label.items())
+    ]
+
+
+def _mentioned(predictions: Sequence[Prediction], names: Sequence[str] | None) -> dict[str, str]:
+    classes = {
+        index for row in predictions for index in (row.label, row.clean_prediction, row.adversarial_prediction)
+    } | {row.target_class for row in predictions if row.target_class is not None}
+    return {str(index): names[index] for index in sorted(classes) if names is not None and 0 <= index < len(names)}
+
+
+def _cost(facts: RunFacts, saved: Sequence[SavedImage]) -> dict[str, Any]:
+    crafts = facts.crafted_now is not None
+    return {
+        "gradient_evaluations_per_image": fmean(row.gradient_evaluations for row in saved) if crafts else None,
+        "seconds_per_image": fmean(row.seconds for row in saved) if crafts else None,
+        "images_crafted_now": facts.crafted_now,
+        "seconds": facts.seconds,
+        "peak_memory_bytes": facts.peak_memory_bytes,
+        "device": facts.device,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _perturbation(rows: Sequence[PerturbationRow]) -> dict[str, dict[str, float | None]]:
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(PerturbationSizes)}
+    metric = PerturbationMetric()
+    metric.update(
+        PerturbationSizes(
+            **{
+                name: torch.tensor([math.nan if value is None else value for value in values])
+                for name, values in columns.items()
+            }
+        )
+    )
+    return {name: _finite(summary) for name, summary in vars(metric.compute()).items()}
 
 
 def _attribution(saved: Sequence[SavedImage]) -> dict[str, float | None] | None:

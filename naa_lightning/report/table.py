@@ -1,53 +1,91 @@
 """The result of a run in the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
 UNTARGETED = {
-    "clean acc.": "clean_accuracy",
+    "clean": "clean_accuracy",
     "fooling": "fooling_rate",
     "error": "error_rate",
     "success": "success_rate",
 }
 # The wide column takes the room of two others.
-TARGETED = {"clean acc.": "clean_accuracy", "success": "success_rate", "target hit": "target_rate"}
+TARGETED = {"clean": "clean_accuracy", "success": "success_rate", "target hit": "target_rate"}
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
-    """Lay out targets against rates in percent, within 80 columns; the black-box mean comes last, if there is one.
+    """Lay out targets against rates in percent, within 80 columns; means over black-box targets come last, if any.
 
     The last rate is the run's headline and comes with its interval: the target rate of a targeted run, else the success
-    rate.
+    rate. Where defences draw at random, its standard deviation over the draws follows.
     """
-    targeted = any(target["target_rate"]["total"] > 0 for target in results["targets"].values())
-    rates = TARGETED if targeted else UNTARGETED
+    rates = TARGETED if results["targeted"] else UNTARGETED
     headline = list(rates.values())[-1]
-    correct = "success: among images classified correctly when clean"
-    aimed = "; target hit: predicted as the class aimed at, over all images" if targeted else ""
+    random = any(target["repeats"] > 1 for target in results["targets"].values())
+    made = results["attack"] if results["surrogate"] is None else f"{results['attack']} on {results['surrogate']}"
     table = Table(
-        title=f"{'targeted ' if targeted else ''}{results['attack']} on {results['surrogate']}: "
-        f"{results['images']} images of {results['data']}",
-        caption=f"in %; {correct}{aimed}, with its 95 % Wilson interval",
+        title=f"{'targeted ' if results['targeted'] else ''}{made}: {results['images']} images of {results['data']}",
+        caption=_caption(targeted=results["targeted"], random=random),
     )
     table.add_column("target", overflow="fold")
-    for column in (*rates, "95 %"):
+    for column in (*rates, "95 %", *(["\N{PLUS-MINUS SIGN}"] if random else [])):
         table.add_column(column, justify="right", no_wrap=True)
     for name, target in results["targets"].items():
         white_box = target["role"] == "white-box"
         table.add_row(
-            f"{name} (white-box)" if white_box else name,
+            _shown_name(name, target, results["targets"]),
             *(_percent(target[rate]["value"]) for rate in rates.values()),
             _interval(target[headline]),
+            *([_spread(target[headline]["spread"])] if random else []),
             style="dim" if white_box else None,
         )
-    if all(target["role"] == "white-box" for target in results["targets"].values()):
-        return table
-    mean = results["black_box_mean"]
+    for name in results["failed"]:
+        table.add_row(f"{name} (failed)", *("-" for _ in rates), "-", style="red")
     table.add_section()
-    table.add_row("black-box mean", *(_percent(mean[rate]) for rate in rates.values()), "", style="bold")
+    for title, mean in (("black-box mean", results["black_box_mean"]), ("defended mean", results["defended_mean"])):
+        if mean["clean_accuracy"] is not None:
+            table.add_row(title, *(_percent(mean[rate]) for rate in rates.values()), "", style="bold")
     return table
+
+
+def _shown_name(name: str, target: Mapping[str, Any], targets: Mapping[str, Any]) -> str:
+    """Name a defended target by its defences alone, where it follows its undefended model."""
+    if target["defences"] and target["model"] in targets:
+        return f"+ {' + '.join(target['defences'])}"
+    return f"{name} (white-box)" if target["role"] == "white-box" else name
+
+
+def _caption(*, targeted: bool, random: bool) -> str:
+    aimed = "; target hit: predicted as the class aimed at, over all images" if targeted else ""
+    spread = "; \N{PLUS-MINUS SIGN}: standard deviation over a defence's random draws" if random else ""
+    correct = "success: among images classified correctly when clean"
+    return f"in %; {correct}{aimed}, with its 95 % Wilson interval{spread}"
+
+
+def perturbation_line(results: Mapping[str, Any]) -> str:
+    """Say how large and how visible the perturbations are."""
+    sizes = results["perturbation"]
+    parts = [f"largest change {_number(255 * sizes['linf']['max'])}/255", f"mean L2 {_number(sizes['l2']['mean'])}"]
+    for name, unit in (("ssim", ""), ("psnr", " dB"), ("lpips", "")):
+        if sizes[name]["mean"] is not None:
+            parts.append(f"{name.upper()} {_number(sizes[name]['mean'])}{unit}")
+    return f"perturbation: {', '.join(parts)}"
+
+
+def notices(results: Mapping[str, Any]) -> list[str]:
+    """Say what a reader of the rates must know: which images are missing, and which have no answer."""
+    lines = []
+    if results["missing"]:
+        lines.append(f"missing images: {len(results['missing'])}, which are left out: {_listed(results['missing'])}")
+    for name, target in results["targets"].items():
+        if target["invalid_files"]:
+            lines.append(
+                f"{name} gave logits that are no numbers, which count as no success, for "
+                f"{_listed(target['invalid_files'])}"
+            )
+    return lines
 
 
 def attribution_line(results: Mapping[str, Any]) -> str | None:
@@ -70,3 +108,16 @@ def _percent(share: float | None) -> str:
 def _interval(rate: Mapping[str, float | None]) -> str:
     low, high = rate["low"], rate["high"]
     return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _spread(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _listed(files: Sequence[str], most: int = 20) -> str:
+    more = f", and {len(files) - most} more (see results.json)" if len(files) > most else ""
+    return ", ".join(files[:most]) + more

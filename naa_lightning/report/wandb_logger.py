@@ -15,7 +15,14 @@ log = logging.getLogger(__name__)
 
 
 def wandb_logger(
-    *, project: str, name: str, group: str | None, tags: Sequence[str], save_dir: str, mode: str | None = None
+    *,
+    project: str,
+    name: str,
+    group: str | None,
+    tags: Sequence[str],
+    save_dir: str,
+    mode: str | None = None,
+    run_id: str | None = None,
 ) -> WandbLogger:
     """Make a logger that writes below `save_dir`.
 
@@ -26,6 +33,7 @@ def wandb_logger(
         tags: Of the run.
         save_dir: The run's folder.
         mode: "online" or "offline"; None: online where W&B has a key and answers, else offline.
+        run_id: Of the W&B run; None: a new one.
     """
     folder = Path(save_dir) / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,9 +46,23 @@ def wandb_logger(
         import_module("wandb")
     finally:
         tempfile.tempdir = before
+    _silence()
     return WandbLogger(
-        project=project, name=name, group=group, tags=list(tags), save_dir=save_dir, mode=mode or _mode(save_dir)
+        project=project,
+        name=name,
+        group=group,
+        tags=list(tags),
+        save_dir=save_dir,
+        mode=mode or _mode(save_dir),
+        id=run_id,
     )
+
+
+def _silence() -> None:
+    """Keep W&B's own lines off the terminal, also where it is not asked for a key first."""
+    import wandb  # noqa: PLC0415 - see `wandb_logger`
+
+    wandb.setup(settings=wandb.Settings(silent=True))
 
 
 def _mode(save_dir: str) -> str:

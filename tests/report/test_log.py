@@ -1,23 +1,55 @@
-"""What W&B gets."""
+"""What loggers get of a run; `test_relog` reads back what W&B makes of it."""
 
-import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wandb
 from PIL import Image
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 
-from naa_lightning.report.log import log_run
+from naa_lightning.records import write_attributions
+from naa_lightning.report.log import log_run, logging_to
+from naa_lightning.report.results import write_results
+from tests.report.cases import finished_run, prediction, run_facts
 
 
 class Recorder:
     def __init__(self) -> None:
         self.media: dict[str, Any] = {}
+        self.exit_codes: list[int] = []
 
     def log(self, media: dict[str, Any]) -> None:
-        self.media = media
+        self.media |= media
+
+    def finish(self, exit_code: int) -> None:
+        self.exit_codes.append(exit_code)
+
+
+class PlainLogger(Logger):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config: Any = None
+        self.metrics: dict[str, float] = {}
+        self.saved = 0
+        self.endings: list[str] = []
+
+    name = version = None
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        self.config = params
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        self.metrics = metrics
+
+    def save(self) -> None:
+        self.saved += 1
+
+    def finalize(self, status: str) -> None:
+        self.endings.append(status)
 
 
 class RecordingLogger(WandbLogger):
@@ -28,15 +60,18 @@ class RecordingLogger(WandbLogger):
     def experiment(self) -> Any:
         return self.recorder
 
+    def log_hyperparams(self, params: Any) -> None: ...
     def log_metrics(self, metrics: Any, step: int | None = None) -> None: ...
     def save(self) -> None: ...
+    def finalize(self, status: str) -> None: ...
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    results = {"targets": {}, "images": 2, "black_box_mean": None, "attribution": None, "cost": None}
-    results |= {"exact_attribution": None}
-    (tmp_path / "results.json").write_text(json.dumps(results))
+    results = {"targets": {}, "images": 2, "surrogate": None, "attack": "naa", "data": "digits", "failed": {}}
+    results |= {"black_box_mean": {}, "defended_mean": {}, "perturbation": {}, "classes": []}
+    results |= dict.fromkeys(("attribution", "cost", "exact_attribution"))
+    write_results(tmp_path, results)
     return tmp_path
 
 
@@ -47,7 +82,8 @@ def test_figures_are_grouped_by_kind(folder: Path) -> None:
         Image.new("RGB", (2, 2)).save(folder / "figures" / f"{name}.png")
     logger = RecordingLogger()
     log_run([logger], folder)
-    assert isinstance(logger.recorder.media.pop("targets"), wandb.Table)
+    for table in ("targets", "classes"):
+        assert isinstance(logger.recorder.media.pop(table), wandb.Table)
     captions = {key: [image._caption for image in images] for key, images in logger.recorder.media.items()}
     assert captions == {
         "panel": ["panel-00001", "panel-00012"],
@@ -59,7 +95,58 @@ def test_figures_are_grouped_by_kind(folder: Path) -> None:
     }
 
 
-def test_without_figures_there_is_the_table_alone(folder: Path) -> None:
+def test_without_figures_there_are_the_tables_alone(folder: Path) -> None:
     logger = RecordingLogger()
     log_run([logger], folder)
-    assert set(logger.recorder.media) == {"targets"}
+    assert set(logger.recorder.media) == {"targets", "classes"}
+    assert logger.recorder.media["targets"].data == []
+
+
+def test_histograms_leave_out_what_is_no_number(folder: Path) -> None:
+    write_attributions(
+        folder,
+        [
+            {"id": 0.0, "clean/gini": 0.25, "naa/cosine": math.nan, "naa/rank_correlation": math.nan},
+            {"id": 1.0, "clean/gini": 0.75, "naa/cosine": 0.5, "naa/rank_correlation": math.nan},
+        ],
+    )
+    logger = RecordingLogger()
+    log_run([logger], folder)
+    counts = {name: sum(made.histogram) for name, made in logger.recorder.media.items() if "/" in name}
+    assert counts == {"exact_attribution_of_images/clean/gini": 2, "exact_attribution_of_images/naa/cosine": 1}
+
+
+def test_any_logger_gets_the_numbers(tmp_path: Path) -> None:
+    rows = [prediction("plain"), prediction("plain", id=7, file="7.png", adversarial=3)]
+    results = finished_run(tmp_path / "run", run_facts(failed={"other": "gone"}), rows)
+    one, other = PlainLogger(), PlainLogger()
+    log_run([one, other], tmp_path / "run")
+    assert one.metrics == other.metrics
+    assert one.saved == other.saved == 1
+    assert {type(value) for value in one.metrics.values()} <= {int, float}
+    assert one.metrics["target/plain/success_rate"] == one.metrics["black_box_mean/success_rate"] == 0.5
+    assert one.metrics["target/plain/success_rate_low"] == results["targets"]["plain"]["success_rate"]["low"]
+    assert one.metrics["target/plain/success_rate_high"] == results["targets"]["plain"]["success_rate"]["high"]
+    assert one.metrics["perturbation/linf/max"] == 0.0625
+    assert one.metrics["cost/seconds"] == 12.5
+    assert one.metrics["failed_targets"] == 1
+    unknown = ("target_rate", "spread", "defended_mean", "lpips", "device", "exact_attribution")
+    assert not [name for name in one.metrics if any(part in name for part in unknown)]
+
+
+def test_loggers_are_told_the_configuration_and_closed() -> None:
+    plain, recording = PlainLogger(), RecordingLogger()
+    with logging_to([plain, recording], {"seed": 0}) as loggers:
+        assert list(loggers) == [plain, recording]
+        assert plain.config == {"seed": 0}
+        assert (plain.endings, recording.recorder.exit_codes) == ([], [])
+    assert plain.endings == ["success"]
+    assert recording.recorder.exit_codes == [0]
+
+
+def test_loggers_are_closed_where_the_work_fails() -> None:
+    plain, recording = PlainLogger(), RecordingLogger()
+    with pytest.raises(ZeroDivisionError), logging_to([plain, recording], {}):
+        raise ZeroDivisionError
+    assert plain.endings == ["failed"]
+    assert recording.recorder.exit_codes == [1]

@@ -1,16 +1,19 @@
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from naa_lightning.metrics import Rate
-from naa_lightning.report import results_table
+from naa_lightning.report import attribution_line, notices, perturbation_line, results_table
 
 NO_RATE = Rate(0, 0)
+NO_MEAN = dict.fromkeys(("clean_accuracy", "fooling_rate", "error_rate", "success_rate", "target_rate"))
+MEAN = NO_MEAN | {"clean_accuracy": 0.9, "fooling_rate": 0.5, "error_rate": 0.55, "success_rate": 0.5}
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
-def rate(measured: Rate) -> dict[str, float | None]:
+def rate(measured: Rate, spread: float | None = None) -> dict[str, float | None]:
     known = measured.total > 0
     low, high = measured.interval
     return {
@@ -19,18 +22,48 @@ def rate(measured: Rate) -> dict[str, float | None]:
         "high": high if known else None,
         "count": measured.count,
         "total": measured.total,
+        "spread": spread,
     }
 
 
-def target(role: str, success: Rate, target_rate: Rate = NO_RATE) -> dict[str, object]:
+def target(
+    role: str,
+    success: Rate,
+    target_rate: Rate = NO_RATE,
+    *,
+    model: str = "",
+    defences: Sequence[str] = (),
+    spread: float | None = None,
+    invalid_files: Sequence[str] = (),
+) -> dict[str, object]:
     return {
         "role": role,
+        "model": model,
+        "defences": list(defences),
+        "repeats": 1 if spread is None else 5,
         "clean_accuracy": rate(Rate(90, 100)),
         "fooling_rate": rate(Rate(50, 100)),
         "error_rate": rate(Rate(55, 100)),
-        "success_rate": rate(success),
+        "success_rate": rate(success, spread),
         "target_rate": rate(target_rate),
+        "invalid_files": list(invalid_files),
     }
+
+
+def run(targets: Mapping[str, Any], **others: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "attack": "naa",
+        "surrogate": "source",
+        "data": "photographs",
+        "images": 100,
+        "missing": [],
+        "targeted": False,
+        "targets": targets,
+        "failed": {},
+        "black_box_mean": NO_MEAN,
+        "defended_mean": NO_MEAN,
+    }
+    return values | others
 
 
 def printed(results: Mapping[str, Any]) -> list[str]:
@@ -39,69 +72,177 @@ def printed(results: Mapping[str, Any]) -> list[str]:
     return console.export_text().splitlines()
 
 
+def cells(lines: Sequence[str]) -> list[list[str]]:
+    """Return the rows of a table, first its header."""
+    return [[cell.strip() for cell in line[1:-1].replace("┃", "│").split("│")] for line in lines if line[:1] in "┃│"]
+
+
+def caption(lines: Sequence[str]) -> str:
+    end = next(index for index, line in enumerate(lines) if line.startswith("└"))
+    return " ".join(" ".join(lines[end + 1 :]).split())
+
+
 def test_the_table_shows_every_rate_within_80_columns() -> None:
-    results = {
-        "attack": "naa",
-        "surrogate": "source",
-        "data": "photographs",
-        "images": 100,
-        "targets": {
-            "source": target("white-box", Rate(90, 90)),
-            "a_target_with_a_very_long_name_of_its_own": target("black-box", Rate(45, 90)),
-            "hopeless": target("black-box", NO_RATE),
-        },
-        "black_box_mean": {
-            "clean_accuracy": 0.9,
-            "fooling_rate": 0.5,
-            "error_rate": 0.55,
-            "success_rate": 0.5,
-            "target_rate": None,
-        },
+    targets = {
+        "source": target("white-box", Rate(90, 90)),
+        "a_target_with_a_very_long_name_of_its_own": target("black-box", Rate(45, 90)),
+        "hopeless": target("black-box", NO_RATE),
     }
-    lines = printed(results)
+    lines = printed(run(targets, black_box_mean=MEAN))
     assert max(map(len, lines)) <= 80
     assert lines[0].strip() == "naa on source: 100 images of photographs"
-    assert any("90.0" in line and "55.0" in line and "39.9 to 60.1" in line for line in lines)
-    (hopeless,) = (line for line in lines if "hopeless" in line)
-    assert hopeless.split()[-2] == "-"
-    (mean,) = (line for line in lines if "black-box mean" in line)
-    assert mean.count("50.0") == 2
-    assert any("source" in line for line in lines)
-    assert not any("target hit" in line for line in lines)
+    header, *rows = cells(lines)
+    assert header == ["target", "clean", "fooling", "error", "success", "95 %"]
+    assert "".join(row[0] for row in rows[1:-2]).endswith("a_target_with_a_very_long_name_of_its_own")
+    assert rows[0][0] == "source (white-box)"
+    assert ["90.0", "50.0", "55.0", "50.0", "39.9 to 60.1"] in [row[1:] for row in rows]
+    assert rows[-2:] == [
+        ["hopeless", "90.0", "50.0", "55.0", "-", "-"],
+        ["black-box mean", "90.0", "50.0", "55.0", "50.0", ""],
+    ]
+    assert caption(lines) == (
+        "in %; success: among images classified correctly when clean, with its 95 % Wilson interval"
+    )
 
 
 def test_the_table_of_a_targeted_run_shows_how_often_the_target_class_is_hit() -> None:
-    results = {
-        "attack": "mim",
-        "surrogate": "digits_residual",
-        "data": "digits",
-        "images": 100,
-        "targets": {
-            "digits_residual": target("white-box", Rate(90, 90), Rate(100, 100)),
-            "inception_resnet_v2": target("black-box", Rate(45, 90), Rate(25, 100)),
-            "digits_plain": target("black-box", NO_RATE, Rate(1, 100)),
-        },
-        "black_box_mean": {
-            "clean_accuracy": 0.9,
-            "fooling_rate": 0.5,
-            "error_rate": 0.55,
-            "success_rate": 0.5,
-            "target_rate": 0.13,
-        },
+    targets = {
+        "digits_residual": target("white-box", Rate(90, 90), Rate(100, 100)),
+        "inception_resnet_v2": target("black-box", Rate(45, 90), Rate(25, 100)),
+        "digits_plain": target("black-box", NO_RATE, Rate(1, 100)),
     }
-    lines = printed(results)
+    mean = MEAN | {"target_rate": 0.13}
+    others = {"attack": "mim", "surrogate": "digits_residual", "data": "digits", "targeted": True}
+    lines = printed(run(targets, black_box_mean=mean, **others))
     assert max(map(len, lines)) <= 80
     assert lines[0].strip() == "targeted mim on digits_residual: 100 images of digits"
-    assert [cell.strip() for cell in lines[2].strip("┃").split("┃")] == [
-        "target",
-        "clean acc.",
-        "success",
-        "target hit",
-        "95 %",
+    header, *rows = cells(lines)
+    assert header == ["target", "clean", "success", "target hit", "95 %"]
+    assert rows == [
+        ["digits_residual (white-box)", "90.0", "100.0", "100.0", "96.3 to 100.0"],
+        ["inception_resnet_v2", "90.0", "50.0", "25.0", "17.5 to 34.3"],
+        ["digits_plain", "90.0", "-", "1.0", "0.2 to 5.4"],
+        ["black-box mean", "90.0", "50.0", "13.0", ""],
     ]
-    rows = {cells[0]: cells[1:] for cells in ([c.strip() for c in line.strip("│").split("│")] for line in lines[4:])}
-    assert rows["inception_resnet_v2"] == ["90.0", "50.0", "25.0", "17.5 to 34.3"]
-    assert rows["digits_plain"][1:3] == ["-", "1.0"]
-    assert rows["black-box mean"] == ["90.0", "50.0", "13.0", ""]
-    caption = " ".join(" ".join(lines[-3:]).split())
-    assert "target hit: predicted as the class aimed at, over all images, with its 95 % Wilson interval" in caption
+    assert "target hit: predicted as the class aimed at, over all images, with its 95 % Wilson interval" in caption(
+        lines
+    )
+
+
+def test_a_defended_target_is_named_by_its_defences_under_its_model() -> None:
+    targets = {
+        "source": target("white-box", Rate(90, 90), model="source"),
+        "source+jpeg": target("white-box", Rate(80, 90), model="source", defences=["jpeg"]),
+        "plain": target("black-box", Rate(45, 90), model="plain"),
+        "plain+jpeg": target("black-box", Rate(36, 90), model="plain", defences=["jpeg"]),
+        "plain+jpeg+median": target("black-box", Rate(27, 90), model="plain", defences=["jpeg", "median"]),
+        "alone+jpeg": target("black-box", Rate(18, 90), model="alone", defences=["jpeg"]),
+    }
+    defended = MEAN | {"success_rate": 0.3}
+    lines = printed(run(targets, black_box_mean=MEAN, defended_mean=defended))
+    _, *rows = cells(lines)
+    assert [(row[0], row[4]) for row in rows] == [
+        ("source (white-box)", "100.0"),
+        ("+ jpeg", "88.9"),
+        ("plain", "50.0"),
+        ("+ jpeg", "40.0"),
+        ("+ jpeg + median", "30.0"),
+        ("alone+jpeg", "20.0"),
+        ("black-box mean", "50.0"),
+        ("defended mean", "30.0"),
+    ]
+
+
+def test_a_random_defence_adds_a_column_of_its_spread() -> None:
+    targets = {
+        "inception_resnet_v2": target("black-box", Rate(45, 90), model="inception_resnet_v2"),
+        "inception_resnet_v2+noise": target(
+            "black-box", Rate(180, 450), model="inception_resnet_v2", defences=["noise"], spread=0.0349
+        ),
+    }
+    lines = printed(run(targets, black_box_mean=MEAN, defended_mean=MEAN))
+    assert max(map(len, lines)) <= 80
+    header, *rows = cells(lines)
+    assert header[-2:] == ["95 %", PLUS_MINUS]
+    assert [row[-1] for row in rows] == ["", "3.5", "", ""]
+    assert caption(lines).endswith(f"; {PLUS_MINUS}: standard deviation over a defence's random draws")
+
+
+def test_a_target_that_failed_stands_without_numbers() -> None:
+    targets = {"plain": target("black-box", Rate(45, 90), spread=0.5)}
+    for shown, columns in ((targets, 7), ({}, 6)):
+        _, *rows = cells(printed(run(shown, failed={"onnx": "out of memory"})))
+        assert rows[len(shown)] == ["onnx (failed)", *["-"] * 5, *[""] * (columns - 6)]
+        assert len(rows) == len(shown) + 1
+
+
+def test_a_mean_over_no_target_is_not_shown() -> None:
+    targets = {"source": target("white-box", Rate(90, 90))}
+    for means, shown in (
+        ({}, []),
+        ({"defended_mean": MEAN}, ["defended mean"]),
+        ({"black_box_mean": MEAN}, ["black-box mean"]),
+    ):
+        _, *rows = cells(printed(run(targets, **means)))
+        assert [row[0] for row in rows[1:]] == shown
+
+
+def test_a_run_of_unknown_origin_names_no_surrogate() -> None:
+    targets = {"plain": target("black-box", Rate(45, 90))}
+    lines = printed(run(targets, surrogate=None, attack="downloaded"))
+    assert lines[0].strip() == "downloaded: 100 images of photographs"
+
+
+def test_notices_tell_of_missing_images_and_of_logits_that_are_no_numbers() -> None:
+    quiet = target("black-box", Rate(45, 90))
+    noisy = target("black-box", Rate(45, 90), invalid_files=["c.png", "d.png"])
+    assert notices(run({"plain": quiet})) == []
+    assert notices(run({"plain": quiet, "half": noisy}, missing=["a.png", "b.png"])) == [
+        "missing images: 2, which are left out: a.png, b.png",
+        "half gave logits that are no numbers, which count as no success, for c.png, d.png",
+    ]
+
+
+def test_notices_list_at_most_20_files() -> None:
+    files = [f"{index}.png" for index in range(23)]
+    (twenty,), (more,) = (notices(run({}, missing=missing)) for missing in (files[:20], files))
+    assert twenty == f"missing images: 20, which are left out: {', '.join(files[:20])}"
+    assert more == f"missing images: 23, which are left out: {', '.join(files[:20])}, and 3 more (see results.json)"
+
+
+def sizes(ssim: float | None, psnr: float | None, lpips: float | None) -> dict[str, Any]:
+    return {
+        "perturbation": {
+            "linf": {"mean": 0.05, "max": 16 / 255},
+            "l2": {"mean": 12.3456, "max": 20.0},
+            "ssim": {"mean": ssim, "min": ssim},
+            "psnr": {"mean": psnr, "min": psnr},
+            "lpips": {"mean": lpips, "max": lpips},
+        }
+    }
+
+
+def test_the_perturbation_line_leaves_out_what_was_not_measured() -> None:
+    start = "perturbation: largest change 16/255, mean L2 12.3"
+    assert perturbation_line(sizes(None, None, None)) == start
+    assert perturbation_line(sizes(0.8765, 30.123, None)) == f"{start}, SSIM 0.876, PSNR 30.1 dB"
+    assert perturbation_line(sizes(None, 30.123, None)) == f"{start}, PSNR 30.1 dB"
+    assert perturbation_line(sizes(0.8765, 30.123, 0.05)) == f"{start}, SSIM 0.876, PSNR 30.1 dB, LPIPS 0.05"
+    assert perturbation_line(sizes(0.0, None, 0.0)) == f"{start}, SSIM 0, LPIPS 0"
+
+
+def test_the_attribution_line_tells_of_exact_attribution() -> None:
+    exact: dict[str, Any] = {
+        "images": 16,
+        "clean": {"positive_share": 0.612},
+        "effect": {"positive_destroyed": None},
+        "naa": {"cosine": 0.987},
+    }
+    assert attribution_line({"exact_attribution": exact}) == (
+        "exact attribution of 16 images: 61.2 % positive, of which the attack destroyed - %; NAA's approximation has a "
+        "cosine of 0.99 with it"
+    )
+    unknown = attribution_line({"exact_attribution": exact | {"naa": {"cosine": None}}})
+    assert unknown is not None
+    assert unknown.endswith("has a cosine of - with it")
+    assert attribution_line({"exact_attribution": None}) is None

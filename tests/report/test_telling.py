@@ -1,23 +1,32 @@
 """Which images are shown."""
 
 from naa_lightning.records import Prediction
-from naa_lightning.report.telling import telling_images
+from naa_lightning.report.telling import telling_images, withstanding_images
 
 LABEL = 7
 
 
 def answer(
-    target: str, image: int, clean: float, adversarial: float, *, right: bool = True, fooled: bool = True
+    target: str,
+    image: int,
+    clean: float,
+    adversarial: float,
+    *,
+    right: bool = True,
+    fooled: bool = True,
+    silent: bool = False,
+    repeat: int = 0,
 ) -> Prediction:
     return Prediction(
         target=target,
+        repeat=repeat,
         id=image,
         file=f"{image}.png",
         label=LABEL,
         target_class=None,
         clean_prediction=LABEL if right else 1,
         clean_confidence=clean,
-        adversarial_prediction=2 if fooled else LABEL,
+        adversarial_prediction=-2 if silent else 2 if fooled else LABEL,
         adversarial_confidence=adversarial,
     )
 
@@ -67,3 +76,27 @@ def test_without_a_black_box_target_the_surrogate_counts() -> None:
     alone = [row for row in PREDICTIONS if row.target == "source"]
     # fooled: 2 (2.0), then 1 and 4 (1.8), then 3 (1.0)
     assert telling_images(alone, 6, ["source"]) == [2, 1, 4, 3, 0, 6]
+
+
+def test_no_answer_is_not_fooled() -> None:
+    rows = [answer("a", 0, 0.9, 0.9, silent=True), answer("a", 1, 0.1, 0.1)]
+    assert telling_images(rows, 2, []) == [1, 0]
+
+
+def test_only_the_first_of_repeated_answers_counts() -> None:
+    again = [answer("a", 0, 0.9, 0.9, repeat=repeat) for repeat in (1, 2, 3)]
+    rows = [answer("a", 0, 0.9, 0.9, fooled=False), *again, answer("a", 1, 0.1, 0.1)]
+    assert telling_images(rows, 2, []) == [1, 0]
+    assert withstanding_images(rows, 2, []) == [0, 1]
+
+
+def test_images_that_withstand_come_first_then_those_whose_targets_stayed_surest_then_lower_ids() -> None:
+    # fooled nobody: 0 (4.0 of a and b), 2 (2.0 of a; b was wrong); by one: 3 (2.0 of b), 6 (2.0 of a), 1; by two: 4
+    assert withstanding_images(PREDICTIONS, 6, ["source"]) == [0, 2, 3, 6, 1, 4]
+    assert withstanding_images(PREDICTIONS[::-1], 6, ["source"]) == [0, 2, 3, 6, 1, 4]
+    assert withstanding_images(PREDICTIONS, 1, ["source"]) == [0]
+
+
+def test_an_image_that_nobody_had_right_does_not_withstand() -> None:
+    rows = [answer("a", 0, 0.9, 0.9, right=False, fooled=False), answer("a", 1, 0.9, 0.9)]
+    assert withstanding_images(rows, 2, []) == [1]

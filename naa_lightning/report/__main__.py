@@ -1,0 +1,62 @@
+"""Report finished runs again from their files: `python -m naa_lightning.report PATH...`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from naa_lightning.errors import UserError, in_one_line
+from naa_lightning.report.page import write_run_page, write_sweep_page
+from naa_lightning.report.relog import relog
+from naa_lightning.report.runs import find_runs, is_finished, is_run
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write `report.html` for runs and sweeps, and log the runs to W&B.
+
+    Args:
+        arguments: Of the command line; None: the program's own.
+
+    Raises:
+        SystemExit: A path holds no finished run.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m naa_lightning.report",
+        description="Write report.html for finished runs, and for sweeps of them, and log the runs to W&B, from their "
+        "files alone. W&B runs are made anew, or updated where this command made them before.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder of a run, or one that holds runs")
+    parser.add_argument("--no-log", action="store_true", help="write the pages only")
+    parser.add_argument("--project", help="W&B project; default: the run's own, or naa_lightning")
+    options = parser.parse_args(arguments)
+    try:
+        for path in options.paths:
+            report(path, log=not options.no_log, project=options.project)
+    except UserError as error:
+        sys.exit(f"error: {in_one_line(error)}")
+
+
+def report(path: Path, *, log: bool, project: str | None) -> None:
+    """Report the runs in a folder and, if it is not itself one, the folder as a sweep.
+
+    Raises:
+        UserError: There is no finished run.
+    """
+    runs = find_runs(path) if path.is_dir() else []
+    finished = [run for run in runs if is_finished(run)]
+    if not finished:
+        raise UserError(f"{path} holds no results.json: name the folder of a finished run, or of a sweep")
+    for run in finished:
+        _tell("report", write_run_page(run))
+        if log:
+            _tell("W&B", relog(run, project=project))
+    if not is_run(path):
+        _tell("report of the sweep", write_sweep_page(path, runs))
+
+
+def _tell(what: str, where: object) -> None:
+    sys.stdout.write(f"{what}: {where}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The figures of a run, image by image."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from naa_lightning.report.page.picture import Picture, embed
+
+_PER_IMAGE = re.compile(r"(attention|attribution)-(\d+)")
+_SHOWS = {
+    "attention": "where each model looks, on the clean and on the adversarial image",
+    "attribution": "what speaks for and against the class over the attacked layer, clean and adversarial",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its caption.
+
+    Args:
+        picture: The figure.
+        caption: What it shows.
+    """
+
+    picture: Picture
+    caption: str
+
+
+@dataclass(frozen=True)
+class ExplainedImage:
+    """The figures of an image.
+
+    Args:
+        title: The image.
+        figures: Its attention and its attribution, as far as they were drawn.
+    """
+
+    title: str
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a run, without its panels.
+
+    Args:
+        explained: Attention and attribution, image by image.
+        others: Whatever else the run drew.
+        unreadable: Names of files that are no pictures.
+    """
+
+    explained: Sequence[ExplainedImage]
+    others: Sequence[Figure]
+    unreadable: Sequence[str]
+
+
+def read_figures(folder: Path, titles: Mapping[int, str]) -> Figures:
+    """Embed a run's figures.
+
+    Args:
+        folder: Of the run.
+        titles: What images show, by id, where known.
+    """
+    explained: dict[int, list[Figure]] = {}
+    others: list[Figure] = []
+    unreadable: list[str] = []
+    for path in sorted((folder / "figures").glob("*.png")):
+        if path.stem.startswith("panel-"):
+            continue
+        match = _PER_IMAGE.fullmatch(path.stem)
+        image = int(match[2]) if match else None
+        caption = _SHOWS[match[1]] if match else path.stem.replace("_", " ")
+        picture = embed(path, caption if image is None else f"{_title(image, titles)}: {caption}")
+        if picture is None:
+            unreadable.append(path.name)
+        elif image is None:
+            others.append(Figure(picture, caption))
+        else:
+            explained.setdefault(image, []).append(Figure(picture, caption))
+    return Figures(
+        [ExplainedImage(_title(image, titles), explained[image]) for image in sorted(explained)], others, unreadable
+    )
+
+
+def _title(image: int, titles: Mapping[int, str]) -> str:
+    return f"Image {image}, {titles[image]}" if image in titles else f"Image {image}"

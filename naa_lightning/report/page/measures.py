@@ -1,0 +1,151 @@
+"""Numbers about the images and their making, each with a few words on what it says."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from naa_lightning.report.page.record import Record
+from naa_lightning.report.page.wording import NONE, duration, levels, memory, number, percent
+
+_SHARE = "share"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A row of a table of measures.
+
+    Args:
+        name: What is measured.
+        values: One per column.
+        says: What it means.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    says: str
+
+
+_STATISTICS = {
+    "positive_share": ("positive share", _SHARE, "of the attribution, what speaks for the class"),
+    "negative_share": ("negative share", _SHARE, "of the attribution, what speaks against it"),
+    "participation": ("participation", _SHARE, "of the neurons, how many effectively carry the attribution"),
+    "gini": ("Gini coefficient", "", "0: every neuron carries equally much; 1: a single one carries all"),
+    "completeness_gap": (
+        "completeness gap",
+        _SHARE,
+        "of the change in output, by how much the sum of attributions misses it; 0 is exact",
+    ),
+}
+_EFFECTS = {
+    "mass_kept": ("attribution kept", "all attribution after the attack, relative to before; can exceed 100 %"),
+    "positive_kept": ("positive attribution kept", "likewise, of what speaks for the class alone"),
+    "positive_destroyed": (
+        "positive attribution destroyed",
+        "share of what spoke for the class that its neurons lack after the attack",
+    ),
+}
+
+
+def perturbation(record: Record) -> list[Measure]:
+    """Describe how far images were moved: the mean over images and the worst of them."""
+    found = record.perturbation or {}
+    return [measure for name, values in found.items() if values and (measure := _moved(name, values))]
+
+
+def largest(record: Record) -> str | None:
+    """Return the largest perturbation in the norm of the budget."""
+    norm = record.budget.norm if record.budget else "linf"
+    value = ((record.perturbation or {}).get(norm) or {}).get("max")
+    if value is None:
+        return None
+    return levels(value) if norm == "linf" else number(value, 2)
+
+
+def attribution(record: Record) -> list[Measure]:
+    """Describe the attribution that guided the attack."""
+    return list(_statistics((record.attribution or {},)))
+
+
+def exact_statistics(record: Record) -> list[Measure]:
+    """Describe exact attribution on clean and on adversarial images."""
+    exact = record.exact_attribution or {}
+    return list(_statistics((exact.get("clean") or {}, exact.get("adversarial") or {})))
+
+
+def exact_effects(record: Record) -> list[Measure]:
+    """Describe what the attack did to exact attribution, and how well approximations agree with it."""
+    exact = record.exact_attribution or {}
+    effect = exact.get("effect") or {}
+    rows = [Measure(name, (_share(effect[key]),), says) for key, (name, says) in _EFFECTS.items() if key in effect]
+    for part, values in exact.items():
+        if not isinstance(values, Mapping) or "cosine" not in values:
+            continue
+        of = "NAA's approximation" if part == "naa" else part
+        rows.append(Measure(f"{of}: cosine", (number(values["cosine"]),), "with exact attribution; 1 is the same"))
+        rank = number(values.get("rank_correlation"))
+        rows.append(Measure(f"{of}: rank correlation", (rank,), "likewise, of the order of the neurons"))
+    return rows
+
+
+def cost(record: Record) -> list[Measure]:
+    """Describe what the run took; what is not known is left out."""
+    found: Mapping[str, Any] = record.cost
+    gradients, now = found.get("gradient_evaluations_per_image"), found.get("images_crafted_now")
+    rows = [
+        Measure("gradients", (NONE if gradients is None else f"{gradients:g}",), "evaluations per image"),
+        Measure("crafting", (duration(found.get("seconds_per_image")),), "per image"),
+        Measure("whole run", (duration(found.get("seconds")),), _made(now, record.images)),
+        Measure("peak memory", (memory(found.get("peak_memory_bytes")),), "of the device while crafting"),
+    ]
+    return [row for row in rows if row.values != (NONE,)]
+
+
+def environment(record: Record) -> list[tuple[str, str]]:
+    """Say what the run ran on; what is not known is left out."""
+    found = {"naa_lightning": record.version} | {key: record.cost.get(key) for key in ("device", "python", "torch")}
+    named = {"naa_lightning": "naa_lightning", "device": "device", "python": "Python", "torch": "PyTorch"}
+    return [(named[key], str(value)) for key, value in found.items() if value is not None]
+
+
+def _made(now: int | None, images: int) -> str:
+    if now is None:
+        return "no image was crafted, the images were there"
+    return "from start to results" if now == images else f"this call alone, which crafted {now:,} of {images:,} images"
+
+
+def _moved(name: str, values: Mapping[str, float | None]) -> Measure | None:
+    mean, worst = values.get("mean"), values.get("max", values.get("min"))
+    match name:
+        case "linf":
+            shown = (_in_levels(mean), _in_levels(worst))
+            return Measure("L\N{INFINITY}", shown, "largest change of any value, in steps of 1/255")
+        case "l2":
+            return Measure(
+                "L2", (number(mean, 2), number(worst, 2)), "Euclidean length of the change, values in [0, 1]"
+            )
+        case "ssim":
+            return Measure("SSIM", (number(mean), number(worst)), "structural similarity; 1 is the same image")
+        case "psnr":
+            return Measure("PSNR", (_decibels(mean), _decibels(worst)), "signal over change; more is closer")
+        case "lpips":
+            return Measure("LPIPS", (number(mean), number(worst)), "perceptual distance; 0 is the same image")
+    return None
+
+
+def _in_levels(value: float | None) -> str:
+    return NONE if value is None else f"{255 * value:.1f}"
+
+
+def _decibels(value: float | None) -> str:
+    return NONE if value is None else f"{number(value, 1)} dB"
+
+
+def _statistics(columns: tuple[Mapping[str, Any], ...]) -> Iterator[Measure]:
+    for key, (name, kind, says) in _STATISTICS.items():
+        if any(key in column for column in columns):
+            values = tuple(column.get(key) for column in columns)
+            yield Measure(name, tuple(_share(value) if kind == _SHARE else number(value) for value in values), says)
+
+
+def _share(value: float | None) -> str:
+    return NONE if value is None else f"{percent(value)} %"

@@ -1,0 +1,63 @@
+"""From a template to one file that needs nothing else."""
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from naa_lightning import __version__
+from naa_lightning.report.page import chart, wording
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Fill in a template; whatever comes from data is escaped.
+
+    A page may neither load anything nor run any script but its own, which browsers enforce by its policy.
+
+    Args:
+        template: Its name.
+        values: What it shows.
+    """
+    style, script = _text("style.css"), _text("sort.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template(template)
+        .render(style=Markup(style), script=Markup(script), script_digest=digest, made_with=__version__, **values)
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("naa_lightning.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": wording.percent,
+        "interval": wording.interval,
+        "number": wording.number,
+        "breakable": wording.breakable,
+        "sentence": wording.sentence,
+    }
+    environment.globals |= {
+        "dot_row": chart.dot_row,
+        "mean_row": chart.mean_row,
+        "legend_mark": chart.legend_mark,
+        "spread": wording.spread,
+        "counted": wording.counted,
+        "class_called": wording.class_called,
+        "no_number": wording.NONE,
+    }
+    return environment
+
+
+def _text(name: str) -> str:
+    return files("naa_lightning.report.page").joinpath("templates", name).read_text(encoding="utf-8").strip()

@@ -1,0 +1,57 @@
+"""Logging a finished run to W&B again, from its files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from naa_lightning.report.log import log_run, logging_to
+from naa_lightning.report.results import read_results
+from naa_lightning.report.wandb_logger import wandb_logger
+
+
+def relog(folder: Path, *, project: str | None = None) -> str:
+    """Log a finished run as the run itself would have, also where it had no logger.
+
+    The W&B run's id follows from the run's configuration, so that logging it again updates it.
+
+    Args:
+        folder: Of the run.
+        project: W&B project; None: the run's own, or naa_lightning.
+
+    Returns:
+        Where the W&B run is.
+    """
+    results = read_results(folder)
+    config = results["config"]
+    options = _options(results)
+    logger = wandb_logger(
+        project=project or options.get("project", "naa_lightning"),
+        name=options.get("name", run_name(results)),
+        group=options.get("group", results["attack"]),
+        tags=config["tags"],
+        save_dir=str(folder),
+        mode=options.get("mode"),
+        run_id=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
+    )
+    with logging_to([logger], config):
+        log_run([logger], folder)
+        run = logger.experiment
+        return str(run.url or run.dir)
+
+
+def run_name(results: Mapping[str, Any]) -> str:
+    """Return what a run is called: surrogate, attack, data.
+
+    Example:
+        >>> run_name({"surrogate": "vgg16", "attack": "naa", "data": "nips2017"})
+        'vgg16-naa-nips2017'
+    """
+    return f"{results['surrogate'] or 'unknown'}-{results['attack']}-{results['data']}"
+
+
+def _options(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the W&B options of the run, if it had any."""
+    loggers: Mapping[str, Any] = results["config"]["logger"] or {}
+    return next((node for node in loggers.values() if str(node.get("_target_")).endswith(".wandb_logger")), {})

@@ -1,0 +1,253 @@
+"""The pages in a real browser, opened from disk."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naa_lightning.report.page import write_run_page, write_sweep_page
+from tests.report.page.cases import LONG, NAUGHTY, means, rate, results, target, write_run
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+OPENED = [
+    *(("run", width, scheme) for width in (1280, 390) for scheme in ("light", "dark")),
+    *((name, width, scheme) for name in ("extreme", "sweep") for width, scheme in ((1280, "light"), (390, "dark"))),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    if not found:
+        pytest.skip("there is no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a plain run, one with everything that is long, many or naughty, and a sweep of both."""
+    folder = tmp_path_factory.mktemp("sweep")
+    plain = write_run(folder / "plain")
+    names = [f"{LONG}_{number}" for number in range(20)] + ["W" * 60, NAUGHTY]
+    lost = {"invalid": {"clean": 1, "adversarial": 3}, "abstained": {"clean": 0, "adversarial": 1200}}
+    targets = {
+        **{name: target(rate(number, 90), model=name) for number, name in enumerate(names)},
+        **{
+            f"{name}+{defence}": target(
+                rate(number, 90, 0.01),
+                model=name,
+                defences=[defence],
+                repeats=5,
+                unanswered=lost,
+                invalid_files=["x" * 60],
+            )
+            for number, name in enumerate(names[-10:])
+            for defence in ("jpeg", "m" * 60)
+        },
+    }
+    classes = [
+        {"label": label, "name": f"{NAUGHTY}{'M' * 60}", "images": 1, "success_rate": rate(label, 1000)}
+        for label in range(100)
+    ]
+    extreme = results(
+        attack="p" * 60,
+        surrogate="q" * 60,
+        data="r" * 60,
+        targets=targets,
+        failed={NAUGHTY * 3: "no weights " * 30, "s" * 60: "/" + "t" * 200},
+        missing=["u" * 100] * 40,
+        classes=classes,
+        class_names={"3": "M" * 60},
+        black_box_mean=means(0.3),
+        defended_mean=means(0.2),
+        budget={"norm": "l2", "eps": 3.0},
+    )
+    write_run(folder / "extreme", extreme)
+    sweep = [folder / "plain", folder / "extreme", folder / ("unfinished" * 10)]
+    return {
+        "run": write_run_page(plain),
+        "extreme": write_run_page(folder / "extreme"),
+        "sweep": write_sweep_page(folder, sweep),
+    }
+
+
+class Opened:
+    """A page with everything that it said or asked for."""
+
+    def __init__(self, browser: Any, path: Path, width: int = 1280, scheme: str = "light", **options: Any) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        self.context.set_default_timeout(10_000)
+        self.page = self.context.new_page()
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", self._dismiss)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(path.as_uri())
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.said.append(dialog.message)
+        dialog.dismiss()
+
+    def __enter__(self) -> "Opened":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+    def run(self, script: str) -> Any:
+        return self.page.evaluate(script)
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), OPENED)
+def test_a_page_opens_by_itself_and_fits(
+    browser: Any, pages: dict[str, Path], name: str, width: int, scheme: str
+) -> None:
+    with Opened(browser, pages[name], width, scheme) as opened:
+        unfold = "document.querySelectorAll('details').forEach(part => part.open = true)"
+        for script in ("0", unfold):
+            opened.run(script)
+            assert opened.run("document.documentElement.scrollWidth") <= width
+        for image in opened.page.locator("img").all():
+            image.scroll_into_view_if_needed()
+        opened.page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert opened.run("document.images.length") == {"run": 12, "extreme": 7, "sweep": 0}[name]
+        assert opened.said == []
+        assert {url for url in opened.asked if not url.startswith("data:")} == {pages[name].as_uri()}
+
+
+@pytest.mark.parametrize("name", ["extreme", "sweep"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_text_is_cut_off(browser: Any, pages: dict[str, Path], name: str, width: int) -> None:
+    with Opened(browser, pages[name], width) as opened:
+        cut = opened.run(
+            "[...document.querySelectorAll('table.targets th, table.targets td, .chart-row .name, .key-figures *, h1')]"
+            ".filter(cell => cell.scrollWidth > cell.clientWidth + 1 && getComputedStyle(cell).display != 'inline')"
+            ".map(cell => cell.outerHTML)"
+        )
+        assert cut == []
+        outside = opened.run(
+            "[...document.querySelectorAll('main *')]"
+            ".filter(part => !part.closest('.scroll, pre, svg, details:not([open])')"
+            " && part.getBoundingClientRect().right > innerWidth + 1).map(part => part.outerHTML.slice(0, 200))"
+        )
+        assert outside == []
+
+
+def test_on_a_narrow_screen_the_first_column_stays(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["extreme"], 390) as opened:
+        place = "document.querySelector('table.targets tbody tr:nth-child(2) th').getBoundingClientRect().left"
+        before = opened.run(place)
+        opened.run("document.querySelector('.scroll').scrollLeft = 200")
+        assert opened.run("document.querySelector('.scroll').scrollLeft") == 200
+        assert opened.run(place) == before
+
+
+def test_numbers_on_the_screen_are_those_of_the_results(browser: Any, pages: dict[str, Path]) -> None:
+    found = json.loads((pages["run"].parent / "results.json").read_text())
+    with Opened(browser, pages["run"]) as opened:
+        rows = opened.run(
+            "[...document.querySelectorAll('table.targets tbody tr')].filter(row => row.cells.length > 1)"
+            ".map(row => [...row.cells].map(cell => cell.innerText))"
+        )
+        shown = {row[0].replace(" + ", "+"): row[1:] for row in rows}
+        for name, measured in found["targets"].items():
+            order = ("success_rate", "clean_accuracy", "fooling_rate", "error_rate")
+            expected = [f"{100 * measured[part]['value']:.1f}" for part in order]
+            assert [shown[name][0], *shown[name][2:5]] == expected
+
+
+def test_dots_and_intervals_are_where_the_numbers_say(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["run"]) as opened:
+        dot, line, track = opened.run(
+            "(() => { const row = [...document.querySelectorAll('.chart-row')]"
+            ".find(row => row.querySelector('.name').innerText == 'vgg16');"
+            "return ['path.black-box', 'line.black-box', '.dots'].map(part => {"
+            "const box = row.querySelector(part).getBoundingClientRect(); return [box.left, box.right]; }); })()"
+        )
+        width = track[1] - track[0]
+        assert ((dot[0] + dot[1]) / 2 - track[0]) / width == pytest.approx(0.5, abs=0.005)
+        assert (line[0] - track[0]) / width == pytest.approx(0.399, abs=0.005)
+        assert (line[1] - track[0]) / width == pytest.approx(0.601, abs=0.005)
+
+
+def column(opened: Opened, table: str, number: int) -> list[str]:
+    found: list[str] = opened.run(
+        f"[...document.querySelectorAll('{table} tbody tr')].filter(row => row.cells.length > 1)"
+        f".map(row => row.cells[{number}].innerText)"
+    )
+    return found
+
+
+def test_tables_are_sorted_by_a_click_within_their_groups(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["run"]) as opened:
+        head = opened.page.locator("table.targets thead button", has_text="success")
+        assert column(opened, "table.targets", 1) == ["97.8", "50.0", "30.0", "40.0", "10.0"]
+        head.click()
+        head.click()
+        assert column(opened, "table.targets", 1) == ["97.8", "30.0", "50.0", "40.0", "10.0"]
+        assert (
+            opened.run("document.querySelector('table.targets [aria-sort]').getAttribute('aria-sort')") == "ascending"
+        )
+        classes = opened.page.locator("table.classes thead button", has_text="class")
+        assert column(opened, "table.classes", 0) == ["cock (7)", "great white shark (3)"]
+        classes.click()
+        assert column(opened, "table.classes", 0) == ["cock (7)", "great white shark (3)"]
+        classes.click()
+        assert column(opened, "table.classes", 0) == ["great white shark (3)", "cock (7)"]
+        assert opened.said == []
+
+
+def test_runs_of_a_sweep_are_sorted_by_a_click(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["sweep"]) as opened:
+        place = opened.run(
+            "[...document.querySelectorAll('table.sweep thead tr:first-child th')]"
+            ".findIndex(head => head.innerText.startsWith('black-box mean'))"
+        )
+        head = opened.page.locator("table.sweep thead button", has_text="black-box mean")
+        head.click()
+        assert [text.split()[0] for text in column(opened, "table.sweep", place)] == ["40.0", "30.0"]
+        head.click()
+        assert [text.split()[0] for text in column(opened, "table.sweep", place)] == ["30.0", "40.0"]
+
+
+def test_without_scripts_everything_is_there(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["run"], java_script_enabled=False) as opened:
+        assert "50.0" in opened.page.inner_text("table.targets")
+        assert opened.page.locator("table.targets button").count() == 0
+
+
+@pytest.mark.parametrize("name", ["extreme", "sweep"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_enough_to_be_read(browser: Any, pages: dict[str, Path], name: str, scheme: str) -> None:
+    with Opened(browser, pages[name], 1280, scheme) as opened:
+        pale = opened.run(
+            """(() => {
+              const numbers = text => text.match(/[\\d.]+/g).map(Number);
+              const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+                .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+              const behind = part => {
+                for (; part; part = part.parentElement) {
+                  const found = numbers(getComputedStyle(part).backgroundColor);
+                  if (found.length === 3 || found[3] > 0) return found;
+                }
+                return [255, 255, 255];
+              };
+              return [...document.querySelectorAll('body *')].filter(part => !part.closest('svg, script') &&
+                  [...part.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+                .map(part => {
+                  const [a, b] = [light(numbers(getComputedStyle(part).color)), light(behind(part))];
+                  return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), part.outerHTML.slice(0, 120)];
+                }).filter(([ratio]) => ratio < 4.5);
+            })()"""
+        )
+        assert pale == []

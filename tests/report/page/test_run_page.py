@@ -1,0 +1,308 @@
+"""What the page of a run says."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naa_lightning.errors import UserError
+from naa_lightning.records import write_predictions
+from naa_lightning.report import page as page_package
+from naa_lightning.report.page import write_run_page
+from tests.report.page.cases import LONG, NAUGHTY, Page, answer, means, picture, rate, results, target, write_run
+
+DASH = "\N{EN DASH}"
+
+
+def page_of(folder: Path, **changes: Any) -> Page:
+    return Page(write_run_page(write_run(folder, results(**changes))))
+
+
+def test_the_numbers_are_those_of_the_results(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    assert page.tables[0][0] == [
+        "target",
+        "success",
+        "95 %",
+        "clean acc.",
+        "fooling",
+        "error",
+        "spread",
+    ]
+    # Wilson intervals of 45 and 27 of 90, by hand
+    assert page.row("vgg16") == ["50.0", f"39.9{DASH}60.1", "90.0", "51.0", "62.0", ""]
+    assert page.row("resnet50") == ["30.0", f"21.5{DASH}40.1", "90.0", "51.0", "62.0", ""]
+    assert page.row("vgg16 + jpeg")[0] == "10.0"
+    assert page.row("vgg16 + jpeg")[-1] == "\N{PLUS-MINUS SIGN} 1.2 over 5 draws"
+    assert page.row("mean of 2") == ["40.0", "", "90.0", "40.0", "40.0", ""]
+    heads = [cells[0] for cells in page.tables[0]]
+    assert heads.index("White-box") < heads.index("mobilenetv2") < heads.index("Black-box") < heads.index("vgg16")
+    assert heads.index("resnet50") < heads.index("Black-box, behind a defence") < heads.index("vgg16 + jpeg")
+
+
+def test_the_head_says_what_was_done_and_what_came_out(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    assert "naa on mobilenetv2 100 images of photographs, budget L\N{INFINITY} 16/255, untargeted" in page.text
+    assert "black-box success 40.0 % mean of 2 undefended targets" in page.text
+    assert "success behind a defence 10.0 % mean of 1 target: 1 model, 1 defence" in page.text
+    assert "white-box success 97.8 % on mobilenetv2" in page.text
+    assert "largest perturbation 16/255 budget" in page.text
+    assert 'class="notice"' not in page.html
+
+
+def test_a_targeted_run_leads_with_how_often_the_class_is_hit(tmp_path: Path) -> None:
+    aimed = target(rate(45, 90), target_rate=rate(25, 100))
+    page = page_of(tmp_path, targeted=True, targets={"vgg16": aimed}, black_box_mean=means(None, target_rate=0.25))
+    assert page.tables[0][0] == ["target", "target hit", "95 %", "clean acc.", "success"]
+    assert page.row("vgg16") == ["25.0", f"17.5{DASH}34.3", "90.0", "50.0"]
+    assert "black-box target hit 25.0 % vgg16" in page.text
+
+
+def test_what_went_wrong_is_said_in_words_and_with_names(tmp_path: Path) -> None:
+    lost = {"invalid": {"clean": 1, "adversarial": 3}, "abstained": {"clean": 0, "adversarial": 12}}
+    page = page_of(
+        tmp_path,
+        failed={"inception_v3": "no weights"},
+        missing=[f"{number}.png" for number in range(12)],
+        targets={
+            "vgg16": target(rate(45, 90), unanswered=lost, invalid_files=["odd.png"]),
+            "other": target(rate(1, 9)),
+        },
+    )
+    assert "1 target could not be asked inception_v3 : no weights" in page.text
+    assert "12 clean images without an adversarial file 0.png, 1.png" in page.text
+    assert "and 2 more files 10.png, 11.png" in page.text
+    assert "vgg16 : odd.png" in page.text
+    assert page.tables[0][0][-2:] == ["abstained", "invalid"]
+    assert page.row("vgg16")[-2:] == ["0 / 12", "1 / 3"]
+    assert page.row("other")[-2:] == ["", ""]
+
+
+def test_measures_come_with_their_meaning(tmp_path: Path) -> None:
+    rows = {cells[0]: cells[1:] for table in page_of(tmp_path).tables for cells in table}
+    assert rows["L\N{INFINITY}"][:2] == ["15.0", "16.0"]
+    assert rows["L2"][:2] == ["12.30", "20.25"]
+    assert rows["SSIM"][:2] == ["0.750", "0.500"]
+    assert rows["PSNR"][:2] == ["26.5 dB", "24.2 dB"]
+    assert "LPIPS" not in rows
+    assert rows["gradients"][0] == "40"
+    assert rows["whole run"][0] == "15 min"
+    assert "peak memory" not in rows
+    assert rows["Gini coefficient"][:2] == ["0.750", DASH]
+    assert rows["positive attribution destroyed"][0] == "71.0 %"
+    assert rows["NAA's approximation: cosine"][0] == "0.327"
+    assert all(cells[-1] for name, cells in rows.items() if name in ("L2", "SSIM", "gradients", "Gini coefficient"))
+
+
+def test_rates_are_explained_and_the_papers_that_use_them_named(tmp_path: Path) -> None:
+    paper = "Improving Adversarial Transferability via Neuron Attribution-Based Attacks"
+    page = page_of(tmp_path, config={"attack": {"paper": paper}})
+    assert f"{paper} (2022), whose attack this is, reports fooling" in page.text
+    assert "whose attack this is" not in page_of(tmp_path / "other").text
+    before, _, after = page.text.partition("Fooling The answer to the adversarial image differs")
+    assert f"{paper} (2022)" in after.partition("Clean accuracy")[0]
+    assert before
+    (table,) = (table for table in page.tables if table[0] == ["paper", "year", "rate", "images", "source"])
+    assert [cells[2] for cells in table if cells[0] == paper] == ["fooling"]
+
+
+def test_most_and_least_transferable_images_are_shown_with_whom_they_fool(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    most, _, least = page.text.partition("Least transferable")
+    assert most.index("Image 1, great white shark (3). Fooled 2 of 2.") < most.index("Image 0, great white shark (3).")
+    assert "fooled vgg16, resnet50" in most
+    assert "Image 2, great white shark (3). Fooled 0 of 2. stayed right vgg16, resnet50" in least
+    assert "Image 2," not in most.partition("Most transferable")[2]
+    assert "Image 0, great white shark (3). Fooled" not in least
+    assert "2.png; changed by at most 8/255, SSIM 0.50" in least
+    alts = [attributes["alt"] or "" for attributes in page.of("img")]
+    assert "Image 4, great white shark (3): clean, adversarial and their difference" in alts
+    assert "Image 1, great white shark (3): adversarial" in alts
+
+
+def test_as_many_extreme_images_as_the_run_drew(tmp_path: Path) -> None:
+    page = page_of(tmp_path, config={"report": {"extreme_images": 1}})
+    assert page.text.count("Fooled ") == 2
+    assert "Most transferable" not in page_of(tmp_path / "none", config={"report": {"extreme_images": 0}}).text
+
+
+def test_without_a_black_box_target_the_attacked_model_judges(tmp_path: Path) -> None:
+    page = page_of(tmp_path, targets={"mobilenetv2": target(rate(88, 90), white_box=True)})
+    assert "Judged by the attacked models" in page.text
+    assert "Fooled 1 of 1" in page.text
+    assert "black-box success" not in page.text
+
+
+def test_an_image_that_was_wrong_or_unanswered_is_not_fooled(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, results())
+    write_predictions(
+        folder,
+        [
+            answer("vgg16", 0),
+            answer("resnet50", 0, clean=8),
+            answer("vgg16", 1, adversarial=-2),
+            answer("resnet50", 1, adversarial=3),
+        ],
+    )
+    text = Page(write_run_page(folder)).text
+    assert "Fooled 1 of 1. fooled vgg16 wrong when clean resnet50" in text
+    assert "Fooled 0 of 2. stayed right resnet50 no answer vgg16" in text
+
+
+def test_figures_are_inside_with_size_and_words(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    images = page.of("img")
+    assert len(images) == 5 + 6 + 1
+    for attributes in images:
+        assert (attributes["src"] or "").startswith("data:image/webp;base64,")
+        assert attributes["alt"]
+        assert attributes["loading"] == "lazy"
+        assert int(attributes["width"] or 0) > 0
+        assert int(attributes["height"] or 0) > 0
+    assert "Image 1, great white shark (3)" in page.text
+    assert "Figures of 1 more image" in page.text
+    assert "A curve" in page.text or "a curve" in page.text
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    (folder / "figures" / "attention-00009.png").write_bytes(b"\x89PNG")
+    assert "Not readable as pictures: attention-00009.png" in Page(write_run_page(folder)).text
+
+
+def test_few_classes_in_one_table_many_by_their_ends(tmp_path: Path) -> None:
+    few = page_of(tmp_path)
+    assert [cells[0] for cells in few.tables[-1][1:]] == ["cock (7)", "great white shark (3)"]
+    assert few.row("cock (7)", table=-1) == ["40", "75.0", f"59.8{DASH}85.8", "40"]
+    many = page_of(
+        tmp_path / "many",
+        classes=[
+            {"label": label, "name": None, "images": 1, "success_rate": rate(label, 999) if label < 999 else rate(0, 0)}
+            for label in range(1000)
+            if label != 3
+        ],
+    )
+    easiest, hardest, every = many.tables[-3:]
+    assert [cells[0] for cells in easiest[1:]] == [f"class {label}" for label in (998, 997, 996, 995, 994)]
+    assert [cells[0] for cells in hardest[1:]] == [f"class {label}" for label in (0, 1, 2, 4, 5)]
+    assert len(every) == 1000
+    assert every[-1][:3] == ["class 999", "1", DASH]
+    assert "All 999 classes" in many.text
+
+
+def test_no_class_is_both_among_the_easiest_and_the_hardest(tmp_path: Path) -> None:
+    classes = [
+        {"label": label, "name": None, "images": 1, "success_rate": rate(label, 9) if label < 7 else rate(0, 0)}
+        for label in range(13)
+    ]
+    easiest, hardest, every = page_of(tmp_path, classes=classes, class_names={}).tables[-3:]
+    assert [cells[0] for cells in easiest[1:]] == [f"class {label}" for label in (6, 5, 4, 3, 2)]
+    assert [cells[0] for cells in hardest[1:]] == ["class 0", "class 1"]
+    assert len(every) == 14
+
+
+def test_whatever_comes_from_data_is_escaped(tmp_path: Path) -> None:
+    page = page_of(
+        tmp_path,
+        surrogate=NAUGHTY,
+        attack=NAUGHTY,
+        data=NAUGHTY,
+        targets={NAUGHTY: target(rate(45, 90), invalid_files=[NAUGHTY])},
+        failed={NAUGHTY: NAUGHTY},
+        missing=[NAUGHTY],
+        class_names={"3": NAUGHTY},
+        classes=[{"label": 3, "name": NAUGHTY, "images": 1, "success_rate": rate(1, 1)}],
+        version=NAUGHTY,
+    )
+    assert NAUGHTY not in page.html
+    assert len(page.of("script")) == 1
+    assert page.html.count("&lt;script&gt;alert(1)") > 9
+    assert "note: <script>alert(1)" in page.text
+
+
+EMPTY = {"value": None, "low": None, "high": None, "count": 0, "total": 0, "spread": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"targets": {}, "failed": {"vgg16": "no weights"}}, "No target was asked."),
+        ({"black_box_mean": None, "defended_mean": None}, "black-box success \N{EN DASH}"),
+        ({"perturbation": None}, "white-box success"),
+        ({"surrogate": None}, "naa, surrogate unknown"),
+        ({"cost": dict.fromkeys(results()["cost"])}, "white-box success"),
+        ({"attribution": None, "exact_attribution": None}, "white-box success"),
+        ({"classes": [], "class_names": {}, "config": {}}, "Image 1, class 3"),
+        ({"targets": {"vgg16": target(EMPTY, clean_accuracy=EMPTY, error_rate=EMPTY)}}, "vgg16"),
+        ({"budget": {"norm": "l2", "eps": 3.0}}, "budget L2 3"),
+        ({"targets": {f"{LONG}_{number}": target(rate(number, 90)) for number in range(40)}}, "mean of 40 undefended"),
+        ({"perturbation": {"linf": {"mean": None, "max": None}, "l2": None}}, "white-box success"),
+        ({"images": 0, "targets": {}}, "0 images of photographs"),
+    ],
+)
+def test_a_page_without_this_or_that(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    page = page_of(tmp_path, **changes)
+    assert said in page.text
+    assert "None" not in page.text
+    assert "nan" not in page.text.split()
+
+
+def test_results_alone_make_a_page(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(results()))
+    path = write_run_page(tmp_path)
+    assert path == tmp_path / "report.html"
+    page = Page(path)
+    assert page.row("vgg16")[0] == "50.0"
+    assert not page.of("img")
+    assert "Most transferable" not in page.text
+
+
+def test_an_image_without_any_picture_says_so(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    (folder / "adversarial" / "1.png").unlink()
+    assert "there is no picture of this image" in Page(write_run_page(folder)).text
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"images": 3}', '{"images": "many", "targets": {}}', '{"images": 1, "targets": {"a": 1}}'],
+)
+def test_damaged_results_are_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(UserError, match=r"results\.json is damaged") as raised:
+        write_run_page(tmp_path)
+    assert str(tmp_path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_missing_results_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"results\.json: there is no such file"):
+        write_run_page(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["predictions.parquet", "perturbations.parquet"])
+def test_damaged_tables_are_named(tmp_path: Path, name: str) -> None:
+    folder = write_run(tmp_path)
+    (folder / name).write_bytes(b"PAR1 not")
+    with pytest.raises(UserError, match=name):
+        write_run_page(folder)
+
+
+def test_the_page_is_written_anew(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    first = write_run_page(folder).read_bytes()
+    assert write_run_page(folder).read_bytes() == first
+    picture(folder / "figures" / "b.png")
+    assert write_run_page(folder).read_bytes() != first
+
+
+def test_nothing_heavy_is_imported_by_the_pages() -> None:
+    trees = [ast.parse(path.read_text()) for path in Path(page_package.__file__).parent.glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert "jinja2" in names
+    assert not {name.split(".")[0] for name in names} & {"pandas", "wandb", "pytorch_lightning", "torch"}

@@ -1,0 +1,182 @@
+"""What the page of a sweep says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naa_lightning.errors import UserError
+from naa_lightning.report.page import write_run_page, write_sweep_page
+from tests.report.page.cases import NAUGHTY, Page, means, rate, results, target, write_run
+
+DASH = "\N{EN DASH}"
+
+
+def run(folder: Path, **changes: Any) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps(results(**changes)))
+    return folder
+
+
+def three_runs(folder: Path) -> list[Path]:
+    other = {
+        "resnet50": target(rate(45, 90), model="resnet50", white_box=True),
+        "vgg16": target(rate(60, 90), clean_accuracy=rate(80, 100)),
+        "mobilenetv2": target(rate(9, 90), model="mobilenetv2"),
+    }
+    weaker = {"vgg16": target(rate(9, 90)), "resnet50": target(rate(45, 90), model="resnet50")}
+    return [
+        run(folder / "a"),
+        run(folder / "b", surrogate="resnet50", targets=other, black_box_mean=means(0.35), defended_mean=None),
+        run(folder / "c", attack="mim", targets=weaker, black_box_mean=means(0.3), defended_mean=None),
+    ]
+
+
+def test_runs_against_targets_with_the_best_of_each_column_marked(tmp_path: Path) -> None:
+    page = Page(write_sweep_page(tmp_path, three_runs(tmp_path)))
+    heads, clean, *rows = page.tables[0]
+    assert heads == [
+        "attack",
+        "surrogate",
+        "black-box mean",
+        "defended mean",
+        "mobilenetv2",
+        "vgg16",
+        "resnet50",
+        "vgg16+jpeg",
+        "gradients per image",
+        "time per image",
+    ]
+    assert clean == ["clean accuracy", "", "", "", "90.0", f"80.0{DASH}90.0", "90.0", "90.0", "", ""]
+    assert rows[0] == [
+        "naaon mobilenetv2",
+        "mobilenetv2",
+        "40.0 (best)",
+        "10.0",
+        "\N{DAGGER}97.8",
+        "50.0",
+        "30.0",
+        "10.0",
+        "40",
+        "1.7 s",
+    ]
+    # the attacked resnet50 of the second run is no rival of the third's
+    assert rows[1][2:8] == ["35.0", DASH, "10.0", "66.7 (best)", "\N{DAGGER}50.0", DASH]
+    assert rows[2][2:8] == ["30.0", DASH, DASH, "10.0", "50.0 (best)", DASH]
+
+
+def test_a_hit_class_does_not_compete_with_a_success(tmp_path: Path) -> None:
+    aimed = {"vgg16": target(rate(90, 90), target_rate=rate(5, 100))}
+    runs = [
+        run(tmp_path / "a"),
+        run(tmp_path / "b", attack="mim", targeted=True, targets=aimed, black_box_mean=means(0.9, target_rate=0.05)),
+    ]
+    page = Page(write_sweep_page(tmp_path, runs))
+    assert "(best)" not in page.text
+    head, _, first, second = page.tables[0]
+    assert [row[head.index("rate")] for row in (first, second)] == ["success", "target hit"]
+    assert second[head.index("vgg16")] == "5.0"
+
+
+def test_runs_that_are_not_like_with_like_are_named(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path / "a"),
+        run(tmp_path / "b", attack="mim"),
+        run(tmp_path / "c", attack="fia", images=50, data="others", budget={"norm": "l2", "eps": 3.0}, version="0.2.0"),
+        run(tmp_path / "d", attack="nim", targeted=True),
+    ]
+    text = Page(write_sweep_page(tmp_path, runs)).text
+    most = "naa on mobilenetv2, mim on mobilenetv2 and nim on mobilenetv2"
+    assert f"images photographs : {most} others : fia on mobilenetv2" in text
+    assert f"number of images 100 images : {most} 50 images : fia on mobilenetv2" in text
+    assert f"budget L\N{INFINITY} 16/255 : {most} L2 3 : fia on mobilenetv2" in text
+    assert "untargeted : naa on mobilenetv2, mim on mobilenetv2 and fia on mobilenetv2 targeted : nim" in text
+    assert f"version naa_lightning 0.1.0 : {most} naa_lightning 0.2.0 : fia" in text
+    assert "targets of the" not in text
+
+
+def test_means_over_different_targets_are_named(tmp_path: Path) -> None:
+    text = Page(write_sweep_page(tmp_path, three_runs(tmp_path))).text
+    assert (
+        "targets of the black-box mean 2 targets, with resnet50 : naa on mobilenetv2 and mim on mobilenetv2 "
+        "2 targets, with mobilenetv2 : naa on resnet50" in text
+    )
+    assert "targets of the defended mean none : naa on resnet50 and mim on mobilenetv2 1 target : naa on mobile" in text
+
+
+def test_like_runs_need_no_notice(tmp_path: Path) -> None:
+    page = Page(write_sweep_page(tmp_path, [run(tmp_path / "a"), run(tmp_path / "b", attack="mim")]))
+    assert 'class="notice"' not in page.html
+    assert "2 runs, 100 images, photographs, L\N{INFINITY} 16/255, untargeted" in page.text
+
+
+def test_failures_and_unfinished_runs_are_named(tmp_path: Path) -> None:
+    runs = [run(tmp_path / "a", failed={"inception_v3": "no weights"}), tmp_path / "b"]
+    page = Page(write_sweep_page(tmp_path, runs))
+    assert "naa on mobilenetv2: inception_v3 : no weights" in page.text
+    assert "1 unfinished run b" in page.text
+    head, _, row = page.tables[0]
+    assert row[head.index("inception_v3")] == "failed"
+
+
+def test_a_sweep_without_a_finished_run(tmp_path: Path) -> None:
+    assert "No run is finished." in Page(write_sweep_page(tmp_path, [])).text
+    assert "1 unfinished run c" in Page(write_sweep_page(tmp_path, [tmp_path / "c"])).text
+
+
+def test_runs_link_to_their_own_pages_by_relative_paths(tmp_path: Path) -> None:
+    inside = write_run(tmp_path / "sweep" / "a b#1")
+    outside = write_run(tmp_path / "elsewhere", results(attack="mim"))
+    without = run(tmp_path / "sweep" / "c", attack="fia")
+    for folder in (inside, outside):
+        write_run_page(folder)
+    page = Page(write_sweep_page(tmp_path / "sweep", [inside, outside, without]))
+    links = {attributes["href"] for attributes in page.of("a")}
+    assert links == {"a%20b%231/report.html", "../elsewhere/report.html"}
+    assert "It has no report of its own." in page.text
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    text = Page(write_sweep_page(tmp_path, [run(tmp_path / "0"), run(tmp_path / "1", images=50)])).text
+    assert "100 images : naa on mobilenetv2 (0) 50 images : naa on mobilenetv2 (1)" in text
+
+
+def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
+    unknown = {"value": None, "low": None, "high": None, "count": 0, "total": 0, "spread": None}
+    runs = [
+        run(tmp_path / "a", surrogate=None, cost={}, black_box_mean=None, targets={}),
+        run(tmp_path / "b", cost=dict.fromkeys(results()["cost"]), targets={"vgg16": target(unknown)}, budget=None),
+    ]
+    text = Page(write_sweep_page(tmp_path, runs)).text
+    assert "naa, surrogate unknown" in text
+    assert "None" not in text
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    page = Page(
+        write_sweep_page(
+            tmp_path,
+            [
+                run(
+                    tmp_path / "a",
+                    attack=NAUGHTY,
+                    surrogate=NAUGHTY,
+                    data=NAUGHTY,
+                    targets={NAUGHTY: target(rate(1, 2))},
+                    failed={NAUGHTY: NAUGHTY},
+                ),
+                tmp_path / NAUGHTY.replace("/", "_"),
+            ],
+        )
+    )
+    assert len(page.of("script")) == 1
+    assert "<script>alert" not in page.html
+
+
+def test_damaged_results_of_a_run_are_named(tmp_path: Path) -> None:
+    broken = tmp_path / "b"
+    broken.mkdir()
+    (broken / "results.json").write_text("{")
+    with pytest.raises(UserError, match=r"b/results\.json is damaged"):
+        write_sweep_page(tmp_path, [run(tmp_path / "a"), broken])

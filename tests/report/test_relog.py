@@ -1,0 +1,231 @@
+"""What W&B gets of a finished run whose files are all there is, read back from its offline files."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naa_lightning.records import Prediction
+from naa_lightning.report import read_results
+from naa_lightning.report.relog import relog, run_name
+from tests.report.cases import TARGETS, WANDB, finished_run, prediction, run_facts
+from tests.report.wandb_files import Logged, go_offline, logged
+
+CONFIG = {"seed": 0, "tags": ["a", "b"], "attack": {"name": "naa", "budget": {"eps": "16/255"}}}
+RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy")
+EXACT = {
+    "clean": {"positive_share": 0.75, "participation": 0.5, "gini": 0.25, "attributed": 1.0, "explained": 1.0},
+    "adversarial": {"positive_share": 0.5, "participation": 0.5, "gini": 0.25, "attributed": 1.0, "explained": 1.0},
+    "effect": {
+        "mass_before": 4.0,
+        "mass_after": 2.0,
+        "positive_before": 4.0,
+        "positive_after": 3.0,
+        "positive_destroyed": 1.0,
+    },
+    "naa": {"cosine": 0.5, "rank_correlation": float("nan")},
+}
+
+
+def answers() -> list[Prediction]:
+    """Tell of two images of two classes, and of all targets but one; the random ones change their mind."""
+    return [
+        prediction(name, repeat=repeat, id=id, file=f"{id}.png", label=label, clean=label, adversarial=repeat % 2)
+        for name, facts in TARGETS.items()
+        if name != "other"
+        for repeat in range(facts.repeats)
+        for id, label in ((1, 0), (12, 3))
+    ]
+
+
+def make_run(folder: Path, *, config: dict[str, Any], **facts: Any) -> Path:
+    attributions = {f"{part}/{name}": value for part, values in EXACT.items() for name, value in values.items()}
+    run = run_facts(config=config, failed={"other": "out of memory"}, **facts)
+    finished_run(folder, run, answers(), [{"id": 12.0, **attributions}])
+    return folder
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    go_offline(monkeypatch, home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that had a W&B logger."""
+    return make_run(tmp_path_factory.mktemp("runs") / "run", config=CONFIG | {"logger": {"wandb": WANDB}})
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Logged:
+    """The same, logged again."""
+    with pytest.MonkeyPatch.context() as patch:
+        go_offline(patch, tmp_path_factory.mktemp("home"))
+        where = relog(folder)
+    assert Path(where).is_relative_to(folder)
+    (found,) = logged(folder)
+    return found
+
+
+def test_it_is_called_as_the_run_called_it(run: Logged) -> None:
+    assert (run.run["project"], run.run["display_name"], run.run["run_group"]) == ("mine", "my run", "my runs")
+    assert run.run["tags"] == ["a", "b"]
+    assert run.config == CONFIG | {"logger": {"wandb": WANDB}}
+    assert run.exit_code == 0
+
+
+def test_every_rate_of_every_target_is_logged(folder: Path, run: Logged) -> None:
+    targets = read_results(folder)["targets"]
+    assert list(targets) == [name for name in TARGETS if name != "other"]
+    expected: dict[str, float] = {}
+    for name, target in targets.items():
+        for rate in RATES:
+            expected |= {
+                f"target/{name}/{rate}": target[rate]["value"],
+                f"target/{name}/{rate}_low": target[rate]["low"],
+                f"target/{name}/{rate}_high": target[rate]["high"],
+            }
+            if TARGETS[name].repeats > 1:
+                expected[f"target/{name}/{rate}_spread"] = target[rate]["spread"]
+    assert {name: value for name, value in run.values.items() if name.startswith("target/")} == pytest.approx(expected)
+    # Image 1 of class 0 fools in one of three draws, image 12 of class 3 in all.
+    assert run.values["target/plain+noise+jpeg/success_rate"] == pytest.approx(4 / 6)
+    assert run.values["target/plain+noise+jpeg/success_rate_spread"] == pytest.approx(1 / 12**0.5)
+
+
+def test_means_sizes_and_costs_are_logged_where_there_is_a_number(run: Logged) -> None:
+    sections = ("black_box_mean", "defended_mean", "perturbation", "attribution", "cost", "failed_targets")
+    found = {name: value for name, value in run.values.items() if name.split("/")[0].split(".")[0] in sections}
+    numbers = {name: value for name, value in found.items() if not name.startswith("attribution.")}
+    assert numbers == pytest.approx(
+        {
+            "black_box_mean/fooling_rate": 0.5,
+            "black_box_mean/error_rate": 0.5,
+            "black_box_mean/success_rate": 0.5,
+            "black_box_mean/clean_accuracy": 1.0,
+            "defended_mean/fooling_rate": (1 / 2 + 2 / 3 + 3 / 4) / 3,
+            "defended_mean/error_rate": (1 / 2 + 2 / 3 + 3 / 4) / 3,
+            "defended_mean/success_rate": (1 / 2 + 2 / 3 + 3 / 4) / 3,
+            "defended_mean/clean_accuracy": 1.0,
+            "perturbation/linf/mean": 0.0625,
+            "perturbation/linf/max": 0.0625,
+            "perturbation/l2/mean": 3.0,
+            "perturbation/l2/max": 3.0,
+            "perturbation/ssim/mean": 0.75,
+            "perturbation/ssim/min": 0.75,
+            "perturbation/psnr/mean": 32.5,
+            "perturbation/psnr/min": 32.5,
+            "attribution/positive_share": 0.75,
+            "attribution/negative_share": 0.25,
+            "attribution/participation": 0.5,
+            "attribution/gini": 0.25,
+            "attribution/completeness_gap": 1.0,
+            "attribution/images": 2,
+            "cost/gradient_evaluations_per_image": 40,
+            "cost/seconds_per_image": 0.5,
+            "cost/images_crafted_now": 2,
+            "cost/seconds": 12.5,
+            "failed_targets": 1,
+        }
+    )
+
+
+def test_exact_attribution_is_logged_with_histograms_over_images(run: Logged) -> None:
+    assert run.values["exact_attribution/clean/positive_share"] == 0.75
+    assert run.values["exact_attribution/effect/positive_destroyed"] == 0.25
+    assert run.values["exact_attribution/naa/cosine"] == 0.5
+    assert "exact_attribution/naa/rank_correlation" not in run.values
+    histograms = {name.split(".")[0] for name in run.values if name.startswith("exact_attribution_of_images/")}
+    assert histograms == {
+        f"exact_attribution_of_images/{part}/{name}" for part, values in EXACT.items() for name in values
+    } - {"exact_attribution_of_images/naa/rank_correlation"}
+
+
+def test_the_table_of_targets_has_a_row_for_each(folder: Path, run: Logged) -> None:
+    columns, rows = run.tables["targets"]
+    bounds = ("", "_low", "_high", "_spread")
+    assert columns == [
+        *("surrogate", "attack", "data", "images", "target", "role", "model", "defences"),
+        *(f"{rate}{bound}" for rate in RATES for bound in bounds),
+    ]
+    found = [dict(zip(columns, row, strict=True)) for row in rows]
+    targets = read_results(folder)["targets"]
+    assert [row["target"] for row in found] == list(targets)
+    for row in found:
+        target = targets[row["target"]]
+        assert [row[name] for name in columns[:4]] == ["source", "naa", "photographs", 2]
+        assert (row["role"], row["model"]) == (target["role"], target["model"])
+        for rate in RATES:
+            for bound, key in zip(bounds, ("value", "low", "high", "spread"), strict=True):
+                assert row[f"{rate}{bound}"] == pytest.approx(target[rate][key])
+    assert [row["defences"] for row in found] == ["", "jpeg", "", "jpeg", "noise, jpeg", "noise"]
+
+
+def test_the_table_of_classes_has_a_row_for_each(run: Logged) -> None:
+    assert run.tables["classes"] == (
+        ["label", "name", "images", "success_rate"],
+        [[0, "tench", 1, 0], [3, "tabby", 1, 1]],
+    )
+    assert set(run.tables) == {"targets", "classes"}
+
+
+def test_figures_are_logged_by_kind(run: Logged) -> None:
+    captions = {name.split(".")[0]: value for name, value in run.values.items() if name.endswith(".captions")}
+    assert captions == {
+        "panel": ["panel-00001", "panel-00012"],
+        "attention": ["attention-00012"],
+        "attribution": ["attribution-00012"],
+    }
+
+
+def test_a_run_without_a_logger_is_called_after_what_it_is(home: Path, tmp_path: Path) -> None:
+    csv = {"csv": {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "csv"}}
+    for name, logger, surrogate, called in (
+        ("none", None, "source", "source-naa-photographs"),
+        ("csv", csv, None, "unknown-naa-photographs"),
+    ):
+        folder = make_run(tmp_path / name, config=CONFIG | {"logger": logger}, surrogate=surrogate)
+        relog(folder)
+        (found,) = logged(folder)
+        assert (found.run["project"], found.run["run_group"]) == ("naa_lightning", "naa")
+        assert found.run["display_name"] == called == run_name(read_results(folder))
+
+
+def test_another_project_can_be_asked_for(home: Path, folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("wandb"))
+    relog(copy, project="theirs")
+    (found,) = logged(copy)
+    assert (found.run["project"], found.run["display_name"]) == ("theirs", "my run")
+
+
+def test_the_id_follows_from_the_configuration(home: Path, run: Logged, tmp_path: Path) -> None:
+    ids = []
+    for name, seed in (("again", 0), ("other", 1)):
+        folder = make_run(tmp_path / name, config=CONFIG | {"logger": {"wandb": WANDB}, "seed": seed})
+        relog(folder)
+        (found,) = logged(folder)
+        ids.append(found.run["run_id"])
+    assert re.fullmatch("[0-9a-f]{16}", run.run["run_id"])
+    assert ids[0] == run.run["run_id"] != ids[1]
+
+
+def test_a_run_that_crafted_nothing_and_explained_nothing_is_logged(home: Path, tmp_path: Path) -> None:
+    run = run_facts(config=CONFIG | {"logger": {}}, crafted_now=None, class_names=None, missing=["b.png"])
+    finished_run(tmp_path / "run", run, answers())
+    relog(tmp_path / "run")
+    (found,) = logged(tmp_path / "run")
+    assert {name for name in found.values if name.startswith("cost/")} == {"cost/seconds"}
+    assert not [name for name in found.values if name.startswith("exact_attribution")]
+    assert found.tables["classes"][1] == [[0, "class 0", 1, 0], [3, "class 3", 1, 1]]
+
+
+def test_a_folder_without_results_cannot_be_logged(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"results\.json"):
+        relog(tmp_path)
+    assert not (tmp_path / "wandb").exists()

@@ -1,0 +1,69 @@
+"""Which folders are runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from naa_lightning.records import claim_folder
+from naa_lightning.report import write_results
+from naa_lightning.report.runs import find_runs, is_finished, is_run
+
+
+def finished(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    write_results(folder, {})
+    return folder
+
+
+def begun(folder: Path) -> Path:
+    """Make a run that crafts and has no results yet."""
+    folder.mkdir(parents=True)
+    claim_folder(folder, {"seed": 0}, empty=True)
+    return folder
+
+
+def test_runs_below_a_folder_come_in_natural_order(tmp_path: Path) -> None:
+    made = [finished(tmp_path / name) for name in ("10", "2", "0", "1")]
+    assert find_runs(tmp_path) == sorted(made, key=lambda run: int(run.name))
+
+
+def test_names_with_numbers_come_in_natural_order_too(tmp_path: Path) -> None:
+    names = ["10", "\N{SUPERSCRIPT TWO}", "job-2", "job-10", "naa"]
+    for name in reversed(names):
+        finished(tmp_path / name)
+    assert [run.name for run in find_runs(tmp_path)] == ["10", "job-2", "job-10", "naa", "\N{SUPERSCRIPT TWO}"]
+
+
+def test_the_layers_of_a_study_are_no_runs(tmp_path: Path) -> None:
+    begun(tmp_path / "study" / "layers" / "conv1")
+    (tmp_path / "study" / ".hydra").mkdir()
+    assert find_runs(tmp_path) == []
+
+
+def test_runs_lie_at_any_depth(tmp_path: Path) -> None:
+    below = [finished(tmp_path / "a" / "1" / "x"), begun(tmp_path / "a" / "2"), finished(tmp_path / "b")]
+    (tmp_path / "c" / "empty").mkdir(parents=True)
+    (tmp_path / "multirun.yaml").write_text("")
+    assert find_runs(tmp_path) == below
+    assert find_runs(tmp_path / "c") == []
+
+
+@pytest.mark.parametrize("make", [finished, begun])
+def test_a_run_is_itself_the_only_one(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    run = make(tmp_path / "run")
+    finished(run / "layers" / "inner")
+    assert find_runs(run) == find_runs(tmp_path) == [run]
+
+
+def test_a_run_is_finished_once_it_has_results(tmp_path: Path) -> None:
+    folders = {"finished": finished(tmp_path / "finished"), "begun": begun(tmp_path / "begun")}
+    folders |= {"other": tmp_path, "missing": tmp_path / "missing"}
+    assert {name for name, folder in folders.items() if is_run(folder)} == {"finished", "begun"}
+    assert {name for name, folder in folders.items() if is_finished(folder)} == {"finished"}
+
+
+def test_a_folder_of_the_name_of_a_file_makes_no_run(tmp_path: Path) -> None:
+    (tmp_path / "results.json").mkdir()
+    (tmp_path / "crafting.json").mkdir()
+    assert find_runs(tmp_path) == []
