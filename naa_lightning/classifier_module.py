@@ -1,4 +1,4 @@
-"""Training and asking a classifier as a LightningModule."""
+"""Training a classifier as a LightningModule."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,6 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from naa_lightning.data import Batch
 from naa_lightning.models import Classifier
-from naa_lightning.records import PairBatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,30 +45,17 @@ class Training:
             raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
 
 
-@dataclass
-class Answers:
-    """Predicted classes (B,) and their softmax probabilities (B,)."""
-
-    ids: Tensor
-    clean: Tensor
-    clean_confidence: Tensor
-    adversarial: Tensor
-    adversarial_confidence: Tensor
-
-
 class ClassifierModule(LightningModule):
-    """Trains a classifier, and asks it for its predictions on clean and adversarial images.
+    """Trains a classifier.
 
     Args:
         classifier: Images in [0, 1] in, logits out.
         num_classes: How many it tells apart.
-        training: Needed for training only.
+        training: How.
         title: What progress bars call the work.
     """
 
-    def __init__(
-        self, classifier: Classifier, *, num_classes: int, title: str, training: Training | None = None
-    ) -> None:
+    def __init__(self, classifier: Classifier, *, num_classes: int, title: str, training: Training) -> None:
         super().__init__()
         self.classifier = classifier
         self.settings = training
@@ -78,7 +64,7 @@ class ClassifierModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the cross-entropy of a batch."""
-        smoothing = self._training().label_smoothing
+        smoothing = self.settings.label_smoothing
         loss = F.cross_entropy(self.classifier(batch["image"]), batch["label"], label_smoothing=smoothing)
         self.log("train/loss", loss)
         return loss
@@ -90,7 +76,7 @@ class ClassifierModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW, its learning rate following one cycle over all steps."""
-        training = self._training()
+        training = self.settings
         optimizer = torch.optim.AdamW(
             self.classifier.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
         )
@@ -98,14 +84,3 @@ class ClassifierModule(LightningModule):
             optimizer, max_lr=training.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> Answers:
-        """Predict a batch of clean and adversarial images."""
-        clean_confidence, clean = self.classifier(batch["clean"]).softmax(1).max(1)
-        adversarial_confidence, adversarial = self.classifier(batch["adversarial"]).softmax(1).max(1)
-        return Answers(batch["id"], clean, clean_confidence, adversarial, adversarial_confidence)
-
-    def _training(self) -> Training:
-        if self.settings is None:
-            raise ValueError("this module was made for predictions only; give `training`")
-        return self.settings

@@ -3,9 +3,11 @@
 Nothing here loads a model, or Lightning and the other libraries that take seconds to load themselves.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -26,7 +28,9 @@ from naa_lightning.config import (
     validated,
 )
 from naa_lightning.errors import UserError
-from naa_lightning.models import EnsembleSource, ModelSource, TrainedModel
+from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, TrainedModel
+from naa_lightning.models.defences import Defence
+from naa_lightning.models.target import Target
 from naa_lightning.studies import LayerStudy, Study
 
 T = TypeVar("T")
@@ -38,9 +42,9 @@ class AttackExperiment:
 
     Args:
         run: Its configuration.
-        surrogate: What is attacked.
-        white_box: The surrogate as a target, or each of its members.
-        black_box: The other targets.
+        surrogate: What is attacked; None in a run that rates images of unknown origin.
+        targets: What the images are tried on: first the surrogate, or each of its members. Those with one model follow
+            each other.
         attack: As its parts say.
         exact: The method that attributes exactly.
         attribute: `naa_lightning.attribution.attribute` with the run's output, baseline and bound on memory.
@@ -48,18 +52,27 @@ class AttackExperiment:
     """
 
     run: AttackRun
-    surrogate: ModelSource | EnsembleSource
-    white_box: Sequence[ModelSource]
-    black_box: Sequence[ModelSource]
+    surrogate: ClassifierSource | EnsembleSource | None
+    targets: Sequence[Target]
     attack: Attack
     exact: Conductance
     attribute: Attribute
     study: Study | None
 
     @property
+    def white_box(self) -> Sequence[ClassifierSource]:
+        """The surrogate, or its members."""
+        return _members(self.surrogate)
+
+    @property
+    def black_box(self) -> list[Target]:
+        """The targets whose models are not attacked."""
+        return [target for target in self.targets if target.source not in self.white_box]
+
+    @property
     def sources(self) -> list[ModelSource]:
-        """All targets, white-box first."""
-        return [*self.white_box, *self.black_box]
+        """The targets' models, each once."""
+        return [source for source, _ in groupby(self.targets, key=lambda target: target.source)]
 
 
 @dataclass(frozen=True)
@@ -73,29 +86,24 @@ class TrainingExperiment:
 def compose_attack_run(config: DictConfig) -> AttackExperiment:
     """Check `attack.yaml`, composed, and build what needs no heavy library.
 
-    A target that has a surrogate's name is that surrogate, with its weights.
+    A target that has a surrogate's name is that surrogate, with its weights. Where nothing is crafted, the attack is
+    called as the folder of images.
 
     Raises:
         UserError: A key or value is refused, or a model's weights cannot be had.
     """
+    if not config.craft and config.adversarial_dir is not None:
+        config.attack.name = _origin(FilePath(config.adversarial_dir))
     run = validated(AttackRun, plain_values(config))
     attack = compose_attack(run.attack)
-    surrogate = _surrogate(run.surrogate)
-    white_box = [surrogate] if isinstance(surrogate, ModelSource) else surrogate.members
-    by_name = {source.name: source for source in white_box}
-    black_box = []
-    for key, node in run.targets.items():
-        target = _part(ModelSource, node, f"targets.{key}")
-        same = by_name.get(target.name)
-        if same is None:
-            black_box.append(target)
-        elif replace(target, layer=same.layer) not in (same, replace(same, weights=None)):
-            raise UserError(
-                f"the target {target.name} differs from the surrogate of that name: rename it or give ~targets.{key}"
-            )
+    surrogate = None if run.surrogate is None else _surrogate(run.surrogate)
     study = None if run.study is None else _part(Study, run.study, "study")
-    for source in white_box:
-        if attack.objective.feature_level and not source.layer and not isinstance(study, LayerStudy):
+    targets = _targets(run, _members(surrogate))
+    exact, attribution = _attribution(run.attribution)
+    experiment = AttackExperiment(run, surrogate, targets, attack, exact, attribution, study)
+    _check_work(experiment)
+    for source in experiment.white_box:
+        if run.craft and attack.objective.feature_level and not source.layer and not isinstance(study, LayerStudy):
             raise UserError(
                 f"attack={run.attack.name} attacks a layer, and surrogate {source.name} names none: give its `layer`"
             )
@@ -104,14 +112,36 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
                 f"attribution.exact_images={run.attribution.exact_images} attributes over the attacked layer, and "
                 f"surrogate {source.name} names none: give its `layer`"
             )
-    exact, attribution = _attribution(run.attribution)
-    experiment = AttackExperiment(run, surrogate, white_box, black_box, attack, exact, attribution, study)
-    names = [source.name for source in experiment.sources]
-    for source in experiment.sources:
-        if names.count(source.name) > 1:
-            raise UserError(f"two models are called {source.name}: give each surrogate and target its own name")
-        source.check()
+    for model in experiment.sources:
+        model.check()
     return experiment
+
+
+def _origin(folder: FilePath) -> str:
+    """Name adversarial images of unknown origin by their folder, or where they are those of a run, by the run's."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "adversarial" else folder.name
+
+
+def _check_work(experiment: AttackExperiment) -> None:
+    """Check that there is something to craft or to rate, and something to try it on."""
+    run = experiment.run
+    if run.craft:
+        if experiment.surrogate is None:
+            raise UserError("there is no surrogate to craft on: give surrogate=, or rate images with craft=false")
+        if run.adversarial_dir is not None:
+            raise UserError(f"adversarial_dir={run.adversarial_dir} is what craft=false rates: give both or neither")
+        return
+    if run.adversarial_dir is None:
+        raise UserError("craft=false rates images that are there: give adversarial_dir=FOLDER")
+    if not FilePath(run.adversarial_dir).is_dir():
+        raise UserError(f"adversarial_dir={run.adversarial_dir} is not a folder; name the one that holds the images")
+    if experiment.study is not None:
+        raise UserError("a study crafts its own images: leave out craft=false or the study")
+    if experiment.surrogate is None and run.attribution.exact_images:
+        raise UserError("attribution.exact_images needs the surrogate that the images were crafted on: give surrogate=")
+    if not experiment.targets:
+        raise UserError("there is no model to try the images on: give targets= or surrogate=")
 
 
 def compose_training_run(config: DictConfig) -> TrainingExperiment:
@@ -121,7 +151,7 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
         UserError: A key or value is refused, or the model is none that this project trains.
     """
     run = validated(TrainRun, plain_values(config))
-    source = _part(ModelSource, run.surrogate, "surrogate")
+    source = _part(ClassifierSource, run.surrogate, "surrogate")
     if not isinstance(source, TrainedModel):
         raise UserError(
             f"surrogate={source.name} has published weights; train.py trains surrogate=digits_plain and such"
@@ -141,15 +171,83 @@ def plain_values(config: DictConfig) -> Node:
     return values
 
 
-def _surrogate(node: Node) -> ModelSource | EnsembleSource:
+def _surrogate(node: Node) -> ClassifierSource | EnsembleSource:
     if "members" not in node:
-        return _part(ModelSource, node, "surrogate")
+        return _classifier(node, "surrogate")
     ensemble = validated(EnsembleNode, node, "surrogate")
-    members = [_part(ModelSource, member, f"surrogate.members.{key}") for key, member in ensemble.members.items()]
+    members = [_classifier(member, f"surrogate.members.{key}") for key, member in ensemble.members.items()]
     try:
         return EnsembleSource(ensemble.name, members, ensemble.combine)
     except ValueError as error:
         raise UserError(f"surrogate: {error}") from error
+
+
+def _classifier(node: Node, key: str) -> ClassifierSource:
+    source = _part(ModelSource, node, key)
+    if not isinstance(source, ClassifierSource):
+        raise UserError(
+            f"{key}: {source.name} is a {type(source).__name__}, which gives no gradients: it can be a target, and a "
+            "surrogate is a network of timm, torchvision or this project"
+        )
+    return source
+
+
+def _members(surrogate: ClassifierSource | EnsembleSource | None) -> Sequence[ClassifierSource]:
+    match surrogate:
+        case None:
+            return []
+        case EnsembleSource():
+            return surrogate.members
+        case _:
+            return [surrogate]
+
+
+def _targets(run: AttackRun, white_box: Sequence[ClassifierSource]) -> list[Target]:
+    """Return the surrogates and the targets; those without a defence of their own also behind each of `defences`."""
+    targets = [Target(source=source) for source in white_box]
+    for key, node in run.targets.items():
+        target = _target(node, f"targets.{key}", white_box)
+        if target not in targets[: len(white_box)]:
+            targets.append(target)
+    shared = _defences(run.defences, "defences")
+    behind = [
+        Target(source=target.source, defences={name: defence})
+        for target in targets
+        if not target.defences
+        for name, defence in shared.items()
+    ]
+    everything = [*targets, *behind]
+    for name, count in Counter(target.name for target in everything).items():
+        if count > 1:
+            raise UserError(f"two models are called {name}: give each surrogate and target its own name")
+    sources: dict[str, ModelSource] = {}
+    for target in everything:
+        if sources.setdefault(target.source.name, target.source) != target.source:
+            raise UserError(f"two different models are called {target.source.name}: give each its own name")
+    order = list(sources)
+    return sorted(everything, key=lambda target: order.index(target.source.name))
+
+
+def _target(node: Node, key: str, white_box: Sequence[ClassifierSource]) -> Target:
+    options = dict(node)
+    defences = _defences(options.pop("defences", None) or {}, f"{key}.defences")
+    source = _part(ModelSource, options, key)
+    for surrogate in white_box:
+        if source.name != surrogate.name:
+            continue
+        same = replace(source, layer=surrogate.layer) if isinstance(source, ClassifierSource) else source
+        if same not in (surrogate, replace(surrogate, weights=None)):
+            raise UserError(
+                f"the target {source.name} differs from the surrogate of that name: rename it or give ~{key}"
+            )
+        source = surrogate
+    return Target(source=source, defences=defences)
+
+
+def _defences(nodes: Mapping[str, Node], key: str) -> dict[str, Defence]:
+    if not isinstance(nodes, Mapping):
+        raise UserError(f"{key} must give each defence under a name, got {nodes!r}")
+    return {name: _part(Defence, node, f"{key}.{name}") for name, node in nodes.items()}
 
 
 def compose_attack(node: AttackNode) -> Attack:

@@ -80,11 +80,13 @@ class ReportNode:
     __pydantic_config__ = _STRICT_KEYS
 
     panel_images: int
+    extreme_images: int
     attention_images: int
     attention_ids: list[int] | None
 
     def __post_init__(self) -> None:
         check_at_least("report.panel_images", self.panel_images, 0)
+        check_at_least("report.extreme_images", self.extreme_images, 0)
         check_at_least("report.attention_images", self.attention_images, 0)
 
 
@@ -117,7 +119,6 @@ class AttackRun:
     task_name: str
     seed: int
     tags: list[str]
-    surrogate: Node
     attack: AttackNode
     data: Node
     trainer: Node
@@ -125,8 +126,12 @@ class AttackRun:
     extras: ExtrasNode
     report: ReportNode
     attribution: AttributionNode
+    craft: bool = True
+    adversarial_dir: str | None = None
+    surrogate: Node | None = None
     study: Node | None = None
     targets: dict[str, Node] = field(default_factory=dict)
+    defences: dict[str, Node] = field(default_factory=dict)
     logger: dict[str, Node] | None = None
     callbacks: dict[str, Node] | None = None
 

@@ -14,11 +14,11 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
-from naa_lightning.errors import UserError
+from naa_lightning.errors import UserError, in_one_line
 
 # Hydra then passes errors on instead of printing them in its own way.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-OPTIONAL_GROUPS = ("targets", "logger", "callbacks", "study", "experiment", "debug")
+OPTIONAL_GROUPS = ("surrogate", "targets", "logger", "callbacks", "study", "experiment", "debug")
 # What the system says of folders and disks that the user can mend.
 _ENVIRONMENT = {
     errno.EACCES,
@@ -44,8 +44,7 @@ def one_line_errors() -> Iterator[None]:
         yield
     except UserError as error:
         traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
-        # A data loader's worker process wraps the message in a traceback; the message itself comes last.
-        _end(str(error).rpartition("UserError: ")[2])
+        _end(in_one_line(error))
     except (HydraException, OmegaConfBaseException) as error:
         _end(str(error))
     except (OSError, ValueError) as error:
@@ -57,14 +56,20 @@ def one_line_errors() -> Iterator[None]:
 
 
 def launch(main: Callable[[], None]) -> None:
-    """Run a Hydra program with one-line errors and two short forms that Hydra lacks; see `in_hydras_words`."""
+    """Run a Hydra program with one-line errors and short forms that Hydra lacks; see `in_hydras_words`.
+
+    Where `craft=false` is given, and no surrogate, there is none.
+    """
     with one_line_errors():
-        sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)]
+        words = [word for argument in sys.argv for word in in_hydras_words(argument)]
+        if "craft=false" in words and not any("surrogate=" in word for word in words):
+            words.append("~surrogate")  # nothing is known of where the images come from
+        sys.argv = words
         main()
 
 
 def in_hydras_words(argument: str) -> list[str]:
-    """Translate an argument of the command line: `GROUP=null`, and several surrogates at once.
+    """Translate an argument of the command line: `GROUP=null`, several surrogates at once, and defences.
 
     Raises:
         UserError: A sweep is asked for over several surrogates at once, which Hydra would merge into one.
@@ -75,7 +80,12 @@ def in_hydras_words(argument: str) -> list[str]:
         >>> in_hydras_words("surrogate=[a,b]")  # doctest: +NORMALIZE_WHITESPACE
         ['surrogate=ensemble', 'surrogate.name=a+b',
          '+surrogate@surrogate.members.a=a', '+surrogate@surrogate.members.b=b']
+        >>> in_hydras_words("defences=[jpeg,median]")
+        ['+defence@defences.jpeg=jpeg', '+defence@defences.median=median']
     """
+    if chosen := re.fullmatch(r"defences=(?:\[([^\[\]]*)\]|(\w+))", argument):
+        names = [name.strip() for name in (chosen[1] or chosen[2] or "").split(",")]
+        return [f"+defence@defences.{name}={name}" for name in names if name]
     if several := re.fullmatch(r"surrogate=\[([^\[\]]+)\]", argument):
         members = [name.strip() for name in several[1].split(",")]
         choices = [f"+surrogate@surrogate.members.{name}={name}" for name in members]

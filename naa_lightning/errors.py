@@ -6,3 +6,18 @@ class UserError(Exception):
 
     Entry points print it without a traceback and exit with 1.
     """
+
+
+def in_one_line(error: BaseException) -> str:
+    r"""Return what an error says; a UserError in its own words, also where a data loader's worker wrapped it.
+
+    Example:
+        >>> in_one_line(UserError("Caught UserError in worker\nnaa_lightning.errors.UserError: a.png is bad"))
+        'a.png is bad'
+        >>> in_one_line(ZeroDivisionError("division by zero"))
+        'ZeroDivisionError: division by zero'
+    """
+    text = " ".join(part.strip() for part in str(error).strip().splitlines())
+    if isinstance(error, UserError):
+        return text.rpartition("UserError: ")[2]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

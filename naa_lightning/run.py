@@ -2,17 +2,15 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 
-from pytorch_lightning.loggers import Logger, WandbLogger
 from rich.console import Console
 
 from naa_lightning.composition import AttackExperiment, TrainingExperiment
 from naa_lightning.config import AttackRun, TrainRun
 from naa_lightning.data import check_ids, check_labels, check_targets
 from naa_lightning.models import TrainedModel
+from naa_lightning.report.log import logging_to
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.pipeline import attack_and_report
 from naa_lightning.stages.training import train
@@ -23,7 +21,7 @@ from naa_lightning.trainer import make_all, make_data, make_trainer
 
 
 def run_attack(experiment: AttackExperiment) -> float | None:
-    """Carry out an attack and report, or a study instead.
+    """Carry out an attack and report, or rate images that are there, or make a study instead.
 
     Returns:
         What a sweep optimises; see `attack_and_report`. Of a study of layers, that of the layer it recommends; None of
@@ -48,7 +46,7 @@ def run_attack(experiment: AttackExperiment) -> float | None:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
             train(source, run.trainer, callbacks)
 
-    with _loggers(run) as loggers:
+    with logging_to(make_all(run.logger, "logger"), asdict(run)) as loggers:
         bench = Bench(experiment, data, callbacks, loggers)
         mean: float | None
         match experiment.study:
@@ -74,27 +72,10 @@ def run_training(experiment: TrainingExperiment) -> float:
     """
     run = experiment.run
     _set_up_terminal(run)
-    with _loggers(run) as loggers:
+    with logging_to(make_all(run.logger, "logger"), asdict(run)) as loggers:
         accuracy = train(experiment.model, run.trainer, make_all(run.callbacks, "callbacks"), loggers)
     Console().print(f"results: {experiment.model.weights_path.resolve()}", soft_wrap=True, highlight=False)
     return accuracy
-
-
-@contextmanager
-def _loggers(run: AttackRun | TrainRun) -> Iterator[list[Logger]]:
-    """Build loggers, tell them the configuration, and close them, also when the run fails."""
-    loggers: list[Logger] = make_all(run.logger, "logger")
-    status = "failed"
-    try:
-        for logger in loggers:
-            logger.log_hyperparams(asdict(run))
-        yield loggers
-        status = "success"
-    finally:
-        for logger in loggers:
-            logger.finalize(status)
-            if isinstance(logger, WandbLogger):
-                logger.experiment.finish(exit_code=int(status == "failed"))
 
 
 def _set_up_terminal(run: AttackRun | TrainRun) -> None:

@@ -72,6 +72,43 @@ def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -
     assert (tmp_path / "sweep" / "1" / "results.json").exists()
 
 
+def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None:
+    sweep = ["-m", "attack=mim,fgsm", "attack.budget.eps=64/255", f"hydra.sweep.dir={tmp_path}/sweep"]
+    arguments = [*DIGITS, "data.limit=4", "logger=null", "report.attention_images=0", models_dir]
+    code, out, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
+    assert (code, err) == (0, "")
+    assert f"report of the sweep: {tmp_path}/sweep/report.html" in out
+    page = (tmp_path / "sweep" / "report.html").read_text().replace("<wbr>", "")
+    assert all(name in page for name in ("mim", "fgsm", "digits_inception", "0/report.html", "1/report.html"))
+
+
+def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tmp_path: Path) -> None:
+    arguments = [*DIGITS, "data.limit=4", "logger=null", "report.attention_images=0", models_dir]
+    made, rated = tmp_path / "made", tmp_path / "rated"
+    code, _, err = finish(start("attack.py", *arguments, "attack=mim", f"hydra.run.dir={made}", home=tmp_path))
+    assert (code, err) == (0, "")
+    rating = ["craft=false", f"adversarial_dir={made}", "defences=[jpeg,bit_depth]", f"hydra.run.dir={rated}"]
+    code, out, err = finish(start("attack.py", *arguments, *rating, home=tmp_path))
+    assert (code, err) == (0, "")
+    assert "made: 4 images of digits" in out
+    targets = json.loads((rated / "results.json").read_text())["targets"]
+    assert {target["role"] for target in targets.values()} == {"black-box"}
+    assert len(targets) == 9
+
+
+def test_a_failed_target_is_told_by_the_exit_code(models_dir: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def predict(images):\n    return [[0.0] * 3 for _ in images]\n")
+    mine = ["+black_box@targets.mine=callable", "targets.mine.name=mine", "targets.mine.num_classes=10"]
+    function = f"targets.mine.function={tmp_path}/mine.py:predict"
+    arguments = [*DIGITS, "data.limit=4", "attack=mim", "logger=csv", models_dir, f"hydra.run.dir={tmp_path}/run"]
+    code, out, err = finish(start("attack.py", *arguments, *mine, function, home=tmp_path))
+    assert code == 1
+    assert err.startswith("error: 1 of 4 targets failed (mine: mine gives 3 classes, but num_classes is 10")
+    assert err.count("\n") == 1
+    assert "black-box mean" in out
+    assert "target/digits_inception/success_rate" in (tmp_path / "run" / "csv" / "metrics.csv").read_text()
+
+
 def test_training_from_the_command_line(tmp_path: Path) -> None:
     arguments = ["training.epochs=1", f"paths.models_dir={tmp_path}/models", f"hydra.run.dir={tmp_path}/run"]
     code, out, _ = finish(start("train.py", "surrogate=digits_inception", *arguments, home=tmp_path))

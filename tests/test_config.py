@@ -182,6 +182,7 @@ def test_a_file_of_several_surrogates(tmp_path: Path) -> None:
     (tmp_path / "surrogate" / "both.yaml").write_text(text)
     search = f"hydra.searchpath=[file://{tmp_path}]"
     experiment = compose_attack_run(composed("experiment=digits", search, "surrogate=both"))
+    assert experiment.surrogate is not None
     assert experiment.surrogate.name == "both"
     assert [source.name for source in experiment.white_box] == ["digits_plain", "digits_residual"]
 

@@ -84,7 +84,7 @@ def test_the_parquet_file_names_the_class_aimed_at(targeted: Run, untargeted: Ru
 
 def test_an_untargeted_run_has_no_target_rate(untargeted: Run) -> None:
     folder, returned = untargeted
-    nothing = {"value": None, "low": None, "high": None, "count": 0, "total": 0}
+    nothing = {"value": None, "low": None, "high": None, "count": 0, "total": 0, "spread": None}
     assert all(target["target_rate"] == nothing for target in results(folder)["targets"].values())
     mean = results(folder)["black_box_mean"]
     assert mean["target_rate"] is None
@@ -100,7 +100,7 @@ def test_loggers_get_the_target_rate_of_a_targeted_run_only(targeted: Run, untar
     assert float(logged[0]["target/digits_residual/target_rate"]) == rate
     assert not [name for name in logged[1] if "target_rate" in name]
     added = [column for column in tabulated(targeted[0]) if column not in tabulated(untargeted[0])]
-    assert added == ["target_rate", "target_rate_low", "target_rate_high"]
+    assert added == ["target_rate", "target_rate_low", "target_rate_high", "target_rate_spread"]
     assert "success_rate_high" in tabulated(untargeted[0])
 
 

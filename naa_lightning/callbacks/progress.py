@@ -4,6 +4,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 
@@ -63,7 +64,11 @@ class ProgressBar(Callback):
         if not trainer.is_global_zero:
             return
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(),
         )
         self._bar.start()
         self._bar.add_task(str(module.title), total=total, unit=unit)

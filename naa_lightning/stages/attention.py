@@ -8,7 +8,7 @@ from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
 
 from naa_lightning.attention_module import Attention, AttentionBatch, AttentionModule
-from naa_lightning.models import ModelSource
+from naa_lightning.models import ClassifierSource
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records import SavedPairs
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def attention_of(
-    source: ModelSource, pairs: SavedPairs, make_trainer: Callable[[], Trainer], *, batch_size: int
+    source: ClassifierSource, pairs: SavedPairs, make_trainer: Callable[[], Trainer], *, batch_size: int
 ) -> dict[int, Attention]:
     """Ask a target where it looks.
 

@@ -3,25 +3,25 @@
 import hashlib
 import logging
 import resource
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback
-from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from naa_lightning.attack_module import AttackModule
 from naa_lightning.attacks import Attack
 from naa_lightning.callbacks import AdversarialWriter
 from naa_lightning.composition import AttackExperiment
-from naa_lightning.data import ImageDataModule, LabelledImages
+from naa_lightning.data import LabelledImages
 from naa_lightning.errors import UserError
-from naa_lightning.models import ModelSource, TrainedModel
+from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
-from naa_lightning.records import Manifest, SavedImage, claim_folder
+from naa_lightning.records import Manifest, claim_folder
+from naa_lightning.stages.adversarial_set import AdversarialSet
+from naa_lightning.stages.bench import Bench
 from naa_lightning.trainer import make_trainer
 
 log = logging.getLogger(__name__)
@@ -34,41 +34,21 @@ _DESCRIPTION = {"name", "paper", "year", "gradient_evaluations"}
 POOL_SIZE = 32
 
 
-@dataclass(frozen=True)
-class Crafting:
-    """What the stage leaves.
-
-    Args:
-        folder: Holds the images.
-        saved: The adversarial images by id.
-        crafted_now: How many of them this call crafted.
-        device: On which.
-        peak_memory_bytes: Of that device while crafting, or of this process so far where it is the CPU; None where
-            nothing was crafted.
-    """
-
-    folder: Path
-    saved: Mapping[int, SavedImage]
-    crafted_now: int
-    device: str
-    peak_memory_bytes: int | None
-
-
-def craft(
-    experiment: AttackExperiment, data: ImageDataModule, callbacks: Sequence[Callback], loggers: Sequence[Logger]
-) -> Crafting:
+def craft(bench: Bench) -> AdversarialSet:
     """Craft the images of the data set that the run's folder lacks.
 
     Raises:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
-    run_dir = Path(experiment.run.paths.run_dir)
+    experiment, data = bench.experiment, bench.data
+    assert experiment.surrogate is not None, "composition asks for it"
+    run_dir = bench.folder
     manifest = Manifest(run_dir / "adversarial")
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target=None) for record in records]
     writer = AdversarialWriter(manifest, records)
-    trainer = make_trainer(experiment.run.trainer, callbacks=[writer, *callbacks], loggers=loggers)
+    trainer = make_trainer(experiment.run.trainer, callbacks=[writer, *bench.callbacks], loggers=bench.loggers)
     device = trainer.strategy.root_device
     pool = _pool(experiment.attack, data.images)
     claim_folder(run_dir, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
@@ -94,7 +74,7 @@ def craft(
             raise UserError(f"surrogate.layer ({layers}): {error}") from error
         data.trainer = None  # would keep the surrogate in memory
     saved = manifest.read()
-    return Crafting(
+    return AdversarialSet(
         folder=manifest.folder,
         saved={record.id: saved[record.id] for record in records},
         crafted_now=len(missing),
@@ -115,7 +95,7 @@ def identity(experiment: AttackExperiment, device: torch.device, pool_size: int 
     run = experiment.run
     return {
         "seed": run.seed,
-        "surrogate": _without(run.surrogate, {"weights", "models_dir"}),
+        "surrogate": _without(run.surrogate or {}, {"weights", "models_dir"}),
         "weights": {source.name: _weights_digest(source) for source in experiment.white_box},
         "attack": _without(asdict(run.attack), _DESCRIPTION),
         "transform_order": ", ".join(run.attack.transforms),
@@ -131,7 +111,7 @@ def _without(node: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {k: _without(v, keys) if isinstance(v, Mapping) else v for k, v in node.items() if k not in keys}
 
 
-def _weights_digest(source: ModelSource) -> str | None:
+def _weights_digest(source: ClassifierSource) -> str | None:
     path = source.weights_path if isinstance(source, TrainedModel) else source.weights
     return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
 

@@ -1,56 +1,125 @@
-"""Trying saved adversarial images on a target."""
+"""Trying saved adversarial images on targets."""
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
 
 from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
 
-from naa_lightning.classifier_module import Answers, ClassifierModule
+from naa_lightning.errors import UserError, in_one_line
 from naa_lightning.models import ModelSource
+from naa_lightning.models.answer import INVALID
+from naa_lightning.models.target import Target
 from naa_lightning.records import Prediction, SavedImage, SavedPairs
+from naa_lightning.target_module import Answers, TargetModule
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the stage leaves.
+
+    Args:
+        predictions: One row per target, random draw and image, in the order of the targets and the data set.
+        failed: Why targets could not be asked, by name.
+    """
+
+    predictions: Sequence[Prediction]
+    failed: Mapping[str, str]
 
 
 def evaluate(
-    source: ModelSource, pairs: SavedPairs, make_trainer: Callable[[], Trainer], *, batch_size: int, num_workers: int
-) -> list[Prediction]:
-    """Ask a target for its predictions on clean and adversarial images.
+    targets: Sequence[Target],
+    pairs: SavedPairs,
+    make_trainer: Callable[[], Trainer],
+    *,
+    seed: int,
+    batch_size: int,
+    num_workers: int,
+) -> Evaluation:
+    """Ask targets about clean and adversarial images, one model in memory at a time.
 
-    The target is built here and gone before the next one is built, so that one is in memory at a time.
+    A target that cannot be loaded or asked is passed over.
 
     Args:
-        source: Builds the target.
+        targets: Those with one model follow each other.
         pairs: The images.
         make_trainer: Makes a trainer that predicts.
+        seed: Of what defences draw at random.
         batch_size: Pairs per batch.
         num_workers: Processes that read images; 0 reads in the main process.
 
-    Returns:
-        One row per image, in the data set's order.
+    Raises:
+        UserError: No target is left.
+    """
+    predictions: list[Prediction] = []
+    failed: dict[str, str] = {}
+    loader = DataLoader(pairs, batch_size=batch_size, num_workers=num_workers, collate_fn=pairs.collate)
+
+    def ask_all(source: ModelSource, of_source: Sequence[Target]) -> None:
+        with _noted(of_source, failed):
+            model = source.build()
+            for target in of_source:
+                with _noted([target], failed):
+                    module = TargetModule(target, model, seed=seed)
+                    batches: Sequence[Answers] = make_trainer().predict(module, loader)  # type: ignore[assignment]
+                    predictions.extend(_rows(target, batches, pairs.saved))
+
+    for source, of_source in groupby(targets, key=lambda target: target.source):
+        gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
+        ask_all(source, list(of_source))
+    if len(failed) == len(targets):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise UserError(f"no target could be asked ({reasons})")
+    return Evaluation(predictions, failed)
+
+
+@contextmanager
+def _noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterator[None]:
+    """Note what goes wrong with targets, whatever a model or the user's own code does, and go on."""
+    try:
+        yield
+    except Exception as error:
+        reason = in_one_line(error)
+        for target in targets:
+            failed[target.name] = reason
+            log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(error, UserError))
+
+
+def _rows(target: Target, batches: Sequence[Answers], saved: Mapping[int, SavedImage]) -> list[Prediction]:
+    """Return one row per random draw and image.
 
     Raises:
-        UserError: The target cannot be built, or a file cannot be read.
+        UserError: The model's logits are numbers for no image.
     """
-    gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
-    module = ClassifierModule(source.build(), num_classes=source.num_classes, title=f"evaluating {source.name}")
-    loader = DataLoader(pairs, batch_size=batch_size, num_workers=num_workers)
-    batches: Sequence[Answers] = make_trainer().predict(module, loader)  # type: ignore[assignment]
-    return [row for answers in batches for row in _rows(source.name, answers, pairs.saved)]
-
-
-def _rows(target: str, answers: Answers, saved: Mapping[int, SavedImage]) -> list[Prediction]:
-    columns = {name: values.tolist() for name, values in vars(answers).items()}
-    return [
-        Prediction(
-            target=target,
-            id=image,
-            file=saved[image].file,
-            label=saved[image].label,
-            target_class=None if saved[image].target_class == -1 else saved[image].target_class,
-            clean_prediction=columns["clean"][row],
-            clean_confidence=columns["clean_confidence"][row],
-            adversarial_prediction=columns["adversarial"][row],
-            adversarial_confidence=columns["adversarial_confidence"][row],
-        )
-        for row, image in enumerate(columns["ids"])
+    rows = [
+        row for repeat in range(target.repeats) for batch in batches for row in _of_batch(target, repeat, batch, saved)
     ]
+    if all(row.clean_prediction == row.adversarial_prediction == INVALID for row in rows):
+        raise UserError("its logits are numbers for no image")
+    return rows
+
+
+def _of_batch(target: Target, repeat: int, batch: Answers, saved: Mapping[int, SavedImage]) -> Iterator[Prediction]:
+    clean, adversarial = batch.clean[repeat], batch.adversarial[repeat]
+    columns = (batch.ids, clean.classes, clean.confidence, adversarial.classes, adversarial.confidence)
+    for image, *answers in zip(*(column.tolist() for column in columns), strict=True):
+        clean_prediction, clean_confidence, adversarial_prediction, adversarial_confidence = answers
+        record = saved[image]
+        yield Prediction(
+            target=target.name,
+            repeat=repeat,
+            id=image,
+            file=record.file,
+            label=record.label,
+            target_class=None if record.target_class == -1 else record.target_class,
+            clean_prediction=clean_prediction,
+            clean_confidence=clean_confidence,
+            adversarial_prediction=adversarial_prediction,
+            adversarial_confidence=adversarial_confidence,
+        )

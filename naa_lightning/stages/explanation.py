@@ -11,20 +11,20 @@ from naa_lightning.attribution import FeatureDifference, Method
 from naa_lightning.attribution_module import AttributionModule, ExplanationModule
 from naa_lightning.errors import UserError
 from naa_lightning.models.layer import LayerError
-from naa_lightning.records import AttributionRow, SavedPairs
+from naa_lightning.records import AttributionRow
+from naa_lightning.stages.adversarial_set import AdversarialSet
 from naa_lightning.stages.bench import Bench
-from naa_lightning.stages.crafting import Crafting
 
 Attributions = Mapping[int, tuple[Tensor, Tensor]]
 """Of the clean and of the adversarial image, each (1, ...) as the attacked layer's output, by image id."""
 
 
-def explain(bench: Bench, crafting: Crafting, ids: Collection[int]) -> list[AttributionRow]:
+def explain(bench: Bench, made: AdversarialSet, ids: Collection[int]) -> list[AttributionRow]:
     """Describe the exact attribution of clean and adversarial images, over the first attacked layer.
 
     Args:
         bench: Whose experiment says how; its surrogate has an attacked layer.
-        crafting: The adversarial images.
+        made: The adversarial images.
         ids: Of the images.
 
     Returns:
@@ -42,17 +42,17 @@ def explain(bench: Bench, crafting: Crafting, ids: Collection[int]) -> list[Attr
         method=bench.experiment.exact,
         approximation=approximation(bench),
         layers=attacked_layers(bench),
-        **_options(bench, crafting),
+        **_options(bench, made),
     )
-    return [row for rows in _predicted(module, bench, crafting, ids) for row in rows]
+    return [row for rows in _predicted(module, bench, made, ids) for row in rows]
 
 
-def attributions(bench: Bench, crafting: Crafting, ids: Collection[int], method: Method) -> Attributions:
+def attributions(bench: Bench, made: AdversarialSet, ids: Collection[int], method: Method) -> Attributions:
     """Attribute clean and adversarial images over the first attacked layer.
 
     Args:
         bench: As of `explain`.
-        crafting: As of `explain`.
+        made: As of `explain`.
         ids: Of the images.
         method: How.
 
@@ -61,8 +61,8 @@ def attributions(bench: Bench, crafting: Crafting, ids: Collection[int], method:
     """
     if not ids:
         return {}
-    module = AttributionModule(method=method, **_options(bench, crafting))
-    return {image: pair for found in _predicted(module, bench, crafting, ids) for image, pair in found.items()}
+    module = AttributionModule(method=method, **_options(bench, made))
+    return {image: pair for found in _predicted(module, bench, made, ids) for image, pair in found.items()}
 
 
 def approximation(bench: Bench) -> FeatureDifference:
@@ -81,9 +81,10 @@ def attacked_layers(bench: Bench) -> list[str]:
     ]
 
 
-def _options(bench: Bench, crafting: Crafting) -> dict[str, Any]:
+def _options(bench: Bench, made: AdversarialSet) -> dict[str, Any]:
     experiment = bench.experiment
-    rows = crafting.saved.values()
+    assert experiment.surrogate is not None, "composition asks for it"
+    rows = made.saved.values()
     return {
         "surrogate": experiment.surrogate.build(),
         "attribute": experiment.attribute,
@@ -93,8 +94,8 @@ def _options(bench: Bench, crafting: Crafting) -> dict[str, Any]:
     }
 
 
-def _predicted(module: AttributionModule, bench: Bench, crafting: Crafting, ids: Collection[int]) -> Sequence[Any]:
-    pairs = SavedPairs(bench.data.images.only(ids), crafting.saved, crafting.folder)
+def _predicted(module: AttributionModule, bench: Bench, made: AdversarialSet, ids: Collection[int]) -> Sequence[Any]:
+    pairs = made.pairs(bench.data.images, ids)
     # image by image: a pass holds points of its path
     loader = DataLoader(pairs, batch_size=1, num_workers=bench.data.num_workers)
     try:

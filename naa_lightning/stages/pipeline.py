@@ -1,68 +1,138 @@
 """An attack from its images to its report."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
 
-from naa_lightning.records import Prediction, SavedPairs, write_attributions, write_predictions
-from naa_lightning.report import RunFacts, attribution_line, log_run, results_table, summarise, write_results
+from naa_lightning.errors import UserError
+from naa_lightning.models.target import Target
+from naa_lightning.records import PerturbationRow, write_attributions, write_perturbations, write_predictions
+from naa_lightning.report import (
+    RunFacts,
+    TargetFacts,
+    attribution_line,
+    log_run,
+    notices,
+    perturbation_line,
+    results_table,
+    summarise,
+    write_results,
+    write_run_page,
+)
+from naa_lightning.stages.adversarial_set import AdversarialSet
 from naa_lightning.stages.bench import Bench
-from naa_lightning.stages.crafting import Crafting, craft
-from naa_lightning.stages.evaluation import evaluate
+from naa_lightning.stages.collecting import collect
+from naa_lightning.stages.crafting import craft
+from naa_lightning.stages.evaluation import Evaluation, evaluate
 from naa_lightning.stages.explanation import explain
+from naa_lightning.stages.measuring import check_budget, measure
 from naa_lightning.stages.pictures import draw_pictures
 
 
 def attack_and_report(bench: Bench) -> float | None:
-    """Craft adversarial images on the surrogate, try them on the targets, report.
+    """Craft adversarial images on the surrogate, or find them, try them on the targets, report.
 
     Returns:
-        The mean over black-box targets of the success rate, of a targeted attack the target rate; None where there is
-        none.
+        The mean of the success rate, of a targeted attack the target rate, over black-box targets: undefended ones, or
+        where there are none defended ones. None where there are none.
 
     Raises:
-        UserError: Something in the data or the models is not as it must be.
+        UserError: Something in the data or the models is not as it must be, or a target could not be asked; then
+            everything else is done.
     """
     start = time.perf_counter()
-    experiment, run = bench.experiment, bench.experiment.run
-    crafting, predictions = craft_and_try(bench)
-    facts = RunFacts(
-        surrogate=experiment.surrogate.name,
-        white_box=[source.name for source in experiment.white_box],
-        attack=run.attack.name,
-        data=bench.data.name,
-        seconds=time.perf_counter() - start,
-        crafted_now=crafting.crafted_now,
-        device=crafting.device,
-        peak_memory_bytes=crafting.peak_memory_bytes,
-        config=asdict(run),
-    )
-    exact = [record.id for record in bench.data.images.records[: run.attribution.exact_images]]
-    rows = explain(bench, crafting, exact)
-    results = summarise(facts, list(crafting.saved.values()), predictions, rows)
-    write_predictions(bench.folder, predictions)
+    made, perturbations = _images(bench)
+    tried = try_on_targets(bench, made)
+    rows = explain(bench, made, list(made.saved)[: bench.experiment.run.attribution.exact_images])
+    facts = _facts(bench, made, tried, time.perf_counter() - start)
+    results = summarise(facts, list(made.saved.values()), tried.predictions, perturbations, rows)
+    write_predictions(bench.folder, tried.predictions)
+    write_perturbations(bench.folder, perturbations)
     write_attributions(bench.folder, rows)
     write_results(bench.folder, results)
-    draw_pictures(bench, crafting, predictions)
+    draw_pictures(bench, made, tried.predictions)
+    page = write_run_page(bench.folder)
     console = Console()
     console.print(results_table(results))
-    if line := attribution_line(results):
-        console.print(line, highlight=False)
+    for line in (perturbation_line(results), attribution_line(results), *notices(results)):
+        if line:
+            console.print(line, highlight=False)
+    console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
     log_run(bench.loggers, bench.folder)
-    mean: float | None = results["black_box_mean"]["target_rate" if run.attack.targeted else "success_rate"]
-    return mean
+    if tried.failed:
+        raise _incomplete(bench, tried)
+    rate = "target_rate" if bench.experiment.run.attack.targeted else "success_rate"
+    mean: float | None = results["black_box_mean"][rate]
+    return results["defended_mean"][rate] if mean is None else mean
 
 
-def craft_and_try(bench: Bench) -> tuple[Crafting, Sequence[Prediction]]:
-    """Craft what the run's folder lacks and ask every target for its predictions."""
+def craft_and_try(bench: Bench) -> tuple[AdversarialSet, Evaluation]:
+    """Craft what the run's folder lacks and ask every target.
+
+    Raises:
+        UserError: A target could not be asked.
+    """
+    made = craft(bench)
+    tried = try_on_targets(bench, made)
+    if tried.failed:
+        raise _incomplete(bench, tried)
+    return made, tried
+
+
+def try_on_targets(bench: Bench, made: AdversarialSet) -> Evaluation:
+    """Ask every target about the images."""
     data = bench.data
-    crafting = craft(bench.experiment, data, bench.callbacks, bench.loggers)
-    pairs = SavedPairs(data.images, crafting.saved, crafting.folder)
-    predictions = [
-        row
-        for source in bench.experiment.sources
-        for row in evaluate(source, pairs, bench.asking, batch_size=data.batch_size, num_workers=data.num_workers)
-    ]
-    return crafting, predictions
+    return evaluate(
+        bench.experiment.targets,
+        made.pairs(data.images),
+        bench.asking,
+        seed=bench.experiment.run.seed,
+        batch_size=data.batch_size,
+        num_workers=data.num_workers,
+    )
+
+
+def _images(bench: Bench) -> tuple[AdversarialSet, list[PerturbationRow]]:
+    """Craft images, or find them and see whether they keep to the budget."""
+    crafts = bench.experiment.run.craft
+    made = craft(bench) if crafts else collect(bench)
+    perturbations = measure(bench, made.pairs(bench.data.images))
+    if not crafts:
+        check_budget(perturbations, bench.experiment.attack.budget)
+    return made, perturbations
+
+
+def _facts(bench: Bench, made: AdversarialSet, tried: Evaluation, seconds: float) -> RunFacts:
+    experiment, run = bench.experiment, bench.experiment.run
+    white_box = [source.name for source in experiment.white_box]
+
+    def described(target: Target) -> TargetFacts:
+        model = target.source.name
+        return TargetFacts(model, list(target.defences), white_box=model in white_box, repeats=target.repeats)
+
+    return RunFacts(
+        surrogate=None if experiment.surrogate is None else experiment.surrogate.name,
+        attack=run.attack.name,
+        data=bench.data.name,
+        targets={target.name: described(target) for target in experiment.targets},
+        failed=tried.failed,
+        norm=experiment.attack.budget.norm,
+        eps=experiment.attack.budget.eps,
+        targeted=run.attack.targeted,
+        class_names=bench.data.class_names,
+        missing=made.missing,
+        seconds=seconds,
+        crafted_now=made.crafted_now,
+        device=made.device,
+        peak_memory_bytes=made.peak_memory_bytes,
+        config=asdict(run),
+    )
+
+
+def _incomplete(bench: Bench, tried: Evaluation) -> UserError:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in tried.failed.items())
+    return UserError(
+        f"{len(tried.failed)} of {len(bench.experiment.targets)} targets failed ({reasons}); what the others say is in "
+        f"{bench.folder}: to try again, run the same command with hydra.run.dir={bench.folder}"
+    )

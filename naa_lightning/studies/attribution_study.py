@@ -22,7 +22,7 @@ from naa_lightning.data import Batch, LabelledImages, check_ids
 from naa_lightning.draws import SeededDraws
 from naa_lightning.errors import UserError
 from naa_lightning.metrics import AgreementMetric, AttributionMetric
-from naa_lightning.models import Classifier, ModelSource
+from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.layer import LayerError
 from naa_lightning.report.attribution_study import draw_attribution_study, study_table
 from naa_lightning.report.study_files import log_study, write_study
@@ -117,7 +117,7 @@ def _metrics() -> dict[str, Metric]:
     return {"statistics": AttributionMetric(), "agreement": AgreementMetric(), "seconds": MeanMetric()}
 
 
-def _layers(study: AttributionStudy, bench: Bench) -> Iterator[tuple[str, ModelSource]]:
+def _layers(study: AttributionStudy, bench: Bench) -> Iterator[tuple[str, ClassifierSource]]:
     """Yield a source for each layer, and its name."""
     sources = bench.experiment.white_box
     for source in sources:
@@ -136,7 +136,7 @@ def _images(study: AttributionStudy, bench: Bench) -> LabelledImages:
     return images.only(study.ids)
 
 
-def _compared(name: str, source: ModelSource, study: AttributionStudy, bench: Bench) -> Iterator[Comparison]:
+def _compared(name: str, source: ClassifierSource, study: AttributionStudy, bench: Bench) -> Iterator[Comparison]:
     experiment, images = bench.experiment, _images(study, bench)
     reference = Candidate("reference", None, study.reference_method() or experiment.exact)
     candidates = [reference, *study.candidates()]

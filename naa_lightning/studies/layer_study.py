@@ -17,7 +17,7 @@ from naa_lightning.composition import AttackExperiment
 from naa_lightning.errors import UserError
 from naa_lightning.metrics import Rate
 from naa_lightning.metrics.wilson import Z_95
-from naa_lightning.models import ModelSource
+from naa_lightning.models import ClassifierSource
 from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
 from naa_lightning.records import Prediction, write_predictions
 from naa_lightning.report.layer_figure import draw_layers
@@ -80,7 +80,7 @@ def study_layers(study: LayerStudy, bench: Bench) -> float | None:
     return best
 
 
-def _surrogate(experiment: AttackExperiment) -> ModelSource:
+def _surrogate(experiment: AttackExperiment) -> ClassifierSource:
     """Return the surrogate, if the study can be made.
 
     Raises:
@@ -92,7 +92,7 @@ def _surrogate(experiment: AttackExperiment) -> ModelSource:
             f"attack={name} attacks no layer: study=layers takes an attack on features, such as attack=naa, fia, rpa, "
             "nrdm or fda"
         )
-    if not isinstance(experiment.surrogate, ModelSource):
+    if not isinstance(experiment.surrogate, ClassifierSource):
         members = ", ".join(source.name for source in experiment.white_box)
         raise UserError(f"study=layers takes one surrogate, got several ({members}): study each alone")
     if not experiment.black_box:
@@ -103,7 +103,7 @@ def _surrogate(experiment: AttackExperiment) -> ModelSource:
     return experiment.surrogate
 
 
-def _candidates(study: LayerStudy, surrogate: ModelSource, bench: Bench) -> list[CandidateLayer]:
+def _candidates(study: LayerStudy, surrogate: ClassifierSource, bench: Bench) -> list[CandidateLayer]:
     model = replace(surrogate, layer=None).build()
     image = bench.data.images[0]["image"][None]
     if study.layers is not None:
@@ -120,21 +120,25 @@ def _candidates(study: LayerStudy, surrogate: ModelSource, bench: Bench) -> list
     return found
 
 
-def _try(layer: CandidateLayer, surrogate: ModelSource, bench: Bench) -> LayerTrial:
+def _try(layer: CandidateLayer, surrogate: ClassifierSource, bench: Bench) -> LayerTrial:
     """Craft what the layer's folder lacks and ask every target."""
     source = replace(surrogate, layer=layer.name)
     run = bench.experiment.run
     run = replace(
         run,
-        surrogate={**run.surrogate, "layer": layer.name},
+        surrogate={**(run.surrogate or {}), "layer": layer.name},
         paths=replace(run.paths, run_dir=str(bench.folder / "layers" / layer.name)),
     )
-    experiment = replace(bench.experiment, run=run, surrogate=source, white_box=[source], study=None)
+    targets = [
+        replace(target, source=source) if target.source.name == source.name else target
+        for target in bench.experiment.targets
+    ]
+    experiment = replace(bench.experiment, run=run, surrogate=source, targets=targets, study=None)
     gc.collect()  # the last model lingers, see `evaluate`
     inner = replace(bench, experiment=experiment, loggers=[])
-    crafting, predictions = craft_and_try(inner)
-    write_predictions(inner.folder, predictions)
-    return LayerTrial(layer, predictions, fmean(image.seconds for image in crafting.saved.values()))
+    made, tried = craft_and_try(inner)
+    write_predictions(inner.folder, tried.predictions)
+    return LayerTrial(layer, tried.predictions, fmean(image.seconds for image in made.saved.values()))
 
 
 def summarise_layers(trials: Sequence[LayerTrial], bench: Bench) -> dict[str, Any]:
@@ -145,8 +149,9 @@ def summarise_layers(trials: Sequence[LayerTrial], bench: Bench) -> dict[str, An
         bench: Of the run.
     """
     experiment, run = bench.experiment, bench.experiment.run
+    assert experiment.surrogate is not None, "_surrogate has asked for it"
     hits = [_hits(trial.predictions, targeted=run.attack.targeted) for trial in trials]
-    names = [source.name for source in experiment.black_box]
+    names = [target.name for target in experiment.black_box]
     black_box = [torch.stack([of_layer[name] for name in names]) for of_layer in hits]
     means = [estimate(of_layer, imagined=(0.0, 0.0, 1.0, 1.0)) for of_layer in black_box]
     # rounded, so that the order of a sum does not decide between equals
@@ -183,14 +188,19 @@ def summarise_layers(trials: Sequence[LayerTrial], bench: Bench) -> dict[str, An
 def _hits(predictions: Sequence[Prediction], *, targeted: bool) -> dict[str, Tensor]:
     """Return for each target what became of every image (N,): 1 for a success, else 0; NaN where it does not count.
 
+    Where the target's defences draw at random, it is the mean over the draws.
+
     As the success rate counts, or the target rate of a targeted attack; see `TransferRates`.
     """
-    hits: dict[str, list[float]] = {}
+    hits: dict[str, dict[int, list[float]]] = {}
     for row in predictions:
         counts = row.target_class is not None if targeted else row.clean_prediction == row.label
-        hit = row.adversarial_prediction == row.target_class if targeted else row.adversarial_prediction != row.label
-        hits.setdefault(row.target, []).append(float(hit) if counts else math.nan)
-    return {target: torch.tensor(values, dtype=torch.float64) for target, values in hits.items()}
+        hit = row.adversarial_prediction == row.target_class if targeted else row.wrong
+        of_draw = hits.setdefault(row.target, {}).setdefault(row.repeat, [])
+        of_draw.append(float(hit) if counts else math.nan)
+    return {
+        target: torch.tensor(list(draws.values()), dtype=torch.float64).nanmean(0) for target, draws in hits.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -249,7 +259,6 @@ def _plain(estimated: Estimate | None) -> dict[str, float | None]:
 
 
 def _rate(outcomes: Tensor) -> dict[str, float | None]:
-    rate = Rate(int(outcomes.nansum()), int(outcomes.isfinite().sum()))
-    low, high = rate.interval
-    plain = Estimate(rate.value, low, high) if rate.total else None
+    rate = Rate(round(outcomes.nansum().item()), int(outcomes.isfinite().sum()))
+    plain = Estimate(outcomes.nanmean().item(), *rate.interval) if rate.total else None
     return {**_plain(plain), "count": rate.count, "total": rate.total}

@@ -15,7 +15,7 @@ from naa_lightning.attention_module import AttentionModule
 from naa_lightning.attribution.attention import attention
 from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
-from naa_lightning.models import Classifier, ModelSource
+from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.small import residual
 from naa_lightning.records import SavedImage, SavedPairs
 from naa_lightning.stages.attention import attention_of
@@ -34,7 +34,7 @@ def without_places() -> nn.Module:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(ModelSource):
+class Source(ClassifierSource):
     make: Callable[[], nn.Module] = small
     built: list["weakref.ref[Classifier]"] = field(default_factory=list)
 

@@ -126,7 +126,9 @@ def test_a_surrogate_without_layer_gets_no_picture_of_attribution(tmp_path: Path
 
 
 def test_chosen_images_are_pictured(tmp_path: Path, models_dir: str) -> None:
-    attack(tmp_path, models_dir, *FAST, "report.attention_ids=[15,5]", "report.panel_images=0")
+    attack(
+        tmp_path, models_dir, *FAST, "report.attention_ids=[15,5]", "report.panel_images=0", "report.extreme_images=0"
+    )
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{kind}-{image:05d}.png" for kind in ("attention", "attribution") for image in (5, 15)
     }

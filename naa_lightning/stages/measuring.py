@@ -1,0 +1,62 @@
+"""Measuring the perturbations of saved adversarial images."""
+
+import math
+from collections.abc import Sequence
+
+from torch.utils.data import DataLoader
+
+from naa_lightning.attacks import Budget
+from naa_lightning.errors import UserError
+from naa_lightning.metrics.lpips import lpips_network
+from naa_lightning.perturbation_module import MeasuredBatch, PerturbationModule
+from naa_lightning.records import PerturbationRow, SavedPairs
+from naa_lightning.stages.bench import Bench
+
+# Of 8-bit levels read as floating-point numbers.
+ROUNDING = 1e-6
+
+
+def measure(bench: Bench, pairs: SavedPairs) -> list[PerturbationRow]:
+    """Measure every perturbation.
+
+    Raises:
+        UserError: A file cannot be read or is of another size than its clean image.
+    """
+    module = PerturbationModule(lpips_network(), title="measuring perturbations")
+    loader = DataLoader(
+        pairs, batch_size=bench.data.batch_size, num_workers=bench.data.num_workers, collate_fn=pairs.collate
+    )
+    batches: Sequence[MeasuredBatch] = bench.asking().predict(module, loader)  # type: ignore[assignment]
+    return [
+        PerturbationRow(
+            id=image,
+            file=pairs.saved[image].file,
+            **{name: float(values[row]) for name, values in vars(batch.sizes).items()},
+        )
+        for batch in batches
+        for row, image in enumerate(batch.ids.tolist())
+    ]
+
+
+def check_budget(rows: Sequence[PerturbationRow], budget: Budget) -> None:
+    """Check that no perturbation is larger than the budget.
+
+    Raises:
+        UserError: One is.
+    """
+    sizes = {row.file: row.linf if budget.norm == "linf" else row.l2 for row in rows}
+    over = [file for file, size in sizes.items() if size > budget.eps * (1 + ROUNDING) + ROUNDING]
+    if over:
+        largest = max(over, key=sizes.__getitem__)
+        raise UserError(
+            f"{len(over)} of {len(rows)} images are over the budget of {_written(budget.eps, budget.norm)}, {largest} "
+            f"furthest with {_written(sizes[largest], budget.norm)}: give the budget that they were made for, such as "
+            f"attack.budget.eps={_written(sizes[largest], budget.norm)}"
+        )
+
+
+def _written(size: float, norm: str) -> str:
+    """Write a size as a budget that it keeps to."""
+    if norm == "linf":
+        return f"{math.ceil((size - ROUNDING) * 255)}/255"
+    return f"{math.ceil((size - ROUNDING) * 1000) / 1000:g}"
