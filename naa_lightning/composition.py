@@ -93,7 +93,7 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
         UserError: A key or value is refused, or a model's weights cannot be had.
     """
     if not config.craft and config.adversarial_dir is not None:
-        config.attack.name = _origin(FilePath(config.adversarial_dir))
+        config.attack.name, config.attack.paper = _origin(FilePath(config.adversarial_dir)), "unknown"
     run = validated(AttackRun, plain_values(config))
     attack = compose_attack(run.attack)
     surrogate = None if run.surrogate is None else _surrogate(run.surrogate)

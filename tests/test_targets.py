@@ -180,7 +180,7 @@ def test_images_to_rate_are_called_as_their_folder_or_run(tmp_path: Path) -> Non
     (tmp_path / "ours" / "adversarial").mkdir(parents=True)
     for folder, name in (("theirs", "theirs"), ("ours", "ours"), ("ours/adversarial", "ours")):
         found = experiment("surrogate=null", "craft=false", f"adversarial_dir={tmp_path / folder}", "logger=wandb")
-        assert found.run.attack.name == name
+        assert (found.run.attack.name, found.run.attack.paper) == (name, "unknown")
         assert found.surrogate is None
         assert found.run.logger is not None
         assert found.run.logger["wandb"]["name"] == f"unknown-{name}-digits"

@@ -60,7 +60,7 @@ def _shown_name(name: str, target: Mapping[str, Any], targets: Mapping[str, Any]
 def _caption(*, targeted: bool, random: bool) -> str:
     aimed = "; target hit: predicted as the class aimed at, over all images" if targeted else ""
     spread = "; \N{PLUS-MINUS SIGN}: standard deviation over a defence's random draws" if random else ""
-    correct = "success: among images classified correctly when clean"
+    correct = "clean: accuracy on clean images; success: among images classified correctly when clean"
     return f"in %; {correct}{aimed}, with its 95 % Wilson interval{spread}"
 
 

@@ -24,7 +24,9 @@ class Group:
     means: Mapping[str, float | None] | None
 
     def starts_defence(self, name: str) -> bool:
-        """Tell whether the target before this one stands behind another defence."""
+        """Tell whether the target before this one stands behind another defence, and several share one."""
+        if len({target.defences for target in self.targets.values()}) == len(self.targets):
+            return False
         names = list(self.targets)
         place = names.index(name)
         return place > 0 and self.targets[names[place - 1]].defences != self.targets[name].defences

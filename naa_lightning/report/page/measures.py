@@ -49,7 +49,8 @@ _EFFECTS = {
 def perturbation(record: Record) -> list[Measure]:
     """Describe how far images were moved: the mean over images and the worst of them."""
     found = record.perturbation or {}
-    return [measure for name, values in found.items() if values and (measure := _moved(name, values))]
+    known = {name: values for name, values in found.items() if values and values.get("mean") is not None}
+    return [measure for name, values in known.items() if (measure := _moved(name, values))]
 
 
 def largest(record: Record) -> str | None:

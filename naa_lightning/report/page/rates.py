@@ -73,8 +73,8 @@ def own_convention(config: Mapping[str, Any]) -> Convention | None:
         config: The run's configuration.
     """
     attack = config.get("attack")
-    paper = attack.get("paper") if isinstance(attack, Mapping) else None
-    return next((convention for convention in conventions() if convention.paper == paper), None)
+    citation = str(attack.get("paper")) if isinstance(attack, Mapping) else ""
+    return next((convention for convention in conventions() if convention.paper in citation), None)
 
 
 def _papers(rate: str, known: Sequence[Convention]) -> tuple[str, ...]:

@@ -52,7 +52,6 @@ def write_run_page(folder: Path) -> Path:
     """
     record = read_record(folder)
     images = transferable(folder, record)
-    titles = {image.id: image.shows for image in (*images.most, *images.least)}
     page = rendered(
         "run.html.j2",
         title=title(record),
@@ -74,7 +73,7 @@ def write_run_page(folder: Path) -> Path:
         exact=measures.exact_statistics(record),
         effects=measures.exact_effects(record),
         images=images,
-        figures=read_figures(folder, titles),
+        figures=read_figures(folder, images.shows),
         shown_images=SHOWN_IMAGES,
         classes=by_success(record),
         config=yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True) if record.config else "",

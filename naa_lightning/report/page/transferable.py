@@ -57,10 +57,12 @@ class Transferable:
     Args:
         most: Fool most.
         least: Fool fewest; none of the above.
+        shows: True classes of all images, by id.
     """
 
     most: Sequence[ShownImage]
     least: Sequence[ShownImage]
+    shows: Mapping[int, str]
 
 
 def transferable(folder: Path, record: Record) -> Transferable:
@@ -86,7 +88,8 @@ def transferable(folder: Path, record: Record) -> Transferable:
 
     most = [image for image in telling_images(rows, count, []) if any(row.success for row in answers[image])]
     least = [image for image in withstanding_images(rows, 2 * count, []) if image not in most][:count]
-    return Transferable(list(shown(most)), list(shown(least)))
+    classes = {image: class_called(record.class_names, of_image[0].label) for image, of_image in answers.items()}
+    return Transferable(list(shown(most)), list(shown(least)), classes)
 
 
 def _shown(folder: Path, record: Record, rows: Sequence[Prediction], changed: Mapping[str, float | None]) -> ShownImage:

@@ -11,6 +11,7 @@ from naa_lightning.errors import UserError
 from naa_lightning.records import write_predictions
 from naa_lightning.report import page as page_package
 from naa_lightning.report.page import write_run_page
+from tests.experiments import composed
 from tests.report.page.cases import LONG, NAUGHTY, Page, answer, means, picture, rate, results, target, write_run
 
 DASH = "\N{EN DASH}"
@@ -98,7 +99,8 @@ def test_measures_come_with_their_meaning(tmp_path: Path) -> None:
 
 def test_rates_are_explained_and_the_papers_that_use_them_named(tmp_path: Path) -> None:
     paper = "Improving Adversarial Transferability via Neuron Attribution-Based Attacks"
-    page = page_of(tmp_path, config={"attack": {"paper": paper}})
+    citation = composed("attack=naa").attack.paper
+    page = page_of(tmp_path, config={"attack": {"paper": citation}})
     assert f"{paper} (2022), whose attack this is, reports fooling" in page.text
     assert "whose attack this is" not in page_of(tmp_path / "other").text
     before, _, after = page.text.partition("Fooling The answer to the adversarial image differs")
