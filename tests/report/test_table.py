@@ -101,7 +101,8 @@ def test_the_table_shows_every_rate_within_80_columns() -> None:
         ["black-box mean", "90.0", "50.0", "55.0", "50.0", ""],
     ]
     assert caption(lines) == (
-        "in %; clean: accuracy on clean images; success: among images classified correctly when clean, with its 95 % Wilson interval"
+        "in %; clean: accuracy on clean images; success: among images classified correctly when clean, with its 95 % "
+        "Wilson interval"
     )
 
 
