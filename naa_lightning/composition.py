@@ -3,6 +3,8 @@
 Nothing here loads a model, or Lightning and the other libraries that take seconds to load themselves.
 """
 
+import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from itertools import groupby
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from naa_lightning.attacks import Attack, Budget, Objective, Smoothing, Transform, Update
@@ -86,14 +89,14 @@ class TrainingExperiment:
 def compose_attack_run(config: DictConfig) -> AttackExperiment:
     """Check `attack.yaml`, composed, and build what needs no heavy library.
 
-    A target that has a surrogate's name is that surrogate, with its weights. Where nothing is crafted, the attack is
-    called as the folder of images.
+    A target that has a surrogate's name is that surrogate, with its weights. Where nothing is crafted, surrogate and
+    attack are unknown unless the command line names them.
 
     Raises:
         UserError: A key or value is refused, or a model's weights cannot be had.
     """
-    if not config.craft and config.adversarial_dir is not None:
-        config.attack.name, config.attack.paper = _origin(FilePath(config.adversarial_dir)), "unknown"
+    if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
+        _forget_the_usual_origin(config)
     run = validated(AttackRun, plain_values(config))
     attack = compose_attack(run.attack)
     surrogate = None if run.surrogate is None else _surrogate(run.surrogate)
@@ -117,10 +120,23 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
     return experiment
 
 
+def _forget_the_usual_origin(config: DictConfig) -> None:
+    """Do not take images of another origin for those of the configuration's usual surrogate and attack."""
+    said = HydraConfig.get().overrides.task
+    if "surrogate" in config and not any(re.match(r"\+{0,2}surrogate[=.@]", word) for word in said):
+        config.surrogate = None
+    if not any(re.match(r"\+{0,2}attack(=|\.name=)", word) for word in said):
+        config.attack.name, config.attack.paper = _origin(FilePath(config.adversarial_dir)), "unknown"
+
+
 def _origin(folder: FilePath) -> str:
-    """Name adversarial images of unknown origin by their folder, or where they are those of a run, by the run's."""
-    folder = folder.resolve()
-    return folder.parent.name if folder.name == "adversarial" else folder.name
+    """Name adversarial images by their folder, or where they are those of a run, by its attack."""
+    folder = folder.expanduser().resolve()
+    run = folder.parent if folder.name == "adversarial" else folder
+    try:
+        return str(json.loads((run / "results.json").read_text(encoding="utf-8"))["attack"])
+    except (OSError, ValueError, KeyError):
+        return run.name
 
 
 def _check_work(experiment: AttackExperiment) -> None:
@@ -134,7 +150,7 @@ def _check_work(experiment: AttackExperiment) -> None:
         return
     if run.adversarial_dir is None:
         raise UserError("craft=false rates images that are there: give adversarial_dir=FOLDER")
-    if not FilePath(run.adversarial_dir).is_dir():
+    if not FilePath(run.adversarial_dir).expanduser().is_dir():
         raise UserError(f"adversarial_dir={run.adversarial_dir} is not a folder; name the one that holds the images")
     if experiment.study is not None:
         raise UserError("a study crafts its own images: leave out craft=false or the study")

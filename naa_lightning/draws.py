@@ -88,6 +88,31 @@ class SeededDraws:
         return torch.Generator(device).manual_seed(int.from_bytes(digest, "big", signed=True))
 
 
+@dataclass(frozen=True)
+class Scoped:
+    """The draws of one of several parts, so that parts of one kind get different numbers.
+
+    Args:
+        draws: Of all parts.
+        scope: Which part.
+    """
+
+    draws: Draws
+    scope: str
+
+    def normal(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return the part's own numbers."""
+        return self.draws.normal(f"{self.scope}/{purpose}", index, like)
+
+    def uniform(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return the part's own numbers."""
+        return self.draws.uniform(f"{self.scope}/{purpose}", index, like)
+
+    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+        """Return the part's own images."""
+        return self.draws.donors(f"{self.scope}/{purpose}", index, like)
+
+
 def _fitted(image: Tensor, size: torch.Size) -> Tensor:
     if image.shape[-2:] == size:
         return image

@@ -56,15 +56,9 @@ def one_line_errors() -> Iterator[None]:
 
 
 def launch(main: Callable[[], None]) -> None:
-    """Run a Hydra program with one-line errors and short forms that Hydra lacks; see `in_hydras_words`.
-
-    Where `craft=false` is given, and no surrogate, there is none.
-    """
+    """Run a Hydra program with one-line errors and short forms that Hydra lacks; see `in_hydras_words`."""
     with one_line_errors():
-        words = [word for argument in sys.argv for word in in_hydras_words(argument)]
-        if "craft=false" in words and not any("surrogate=" in word for word in words):
-            words.append("~surrogate")  # nothing is known of where the images come from
-        sys.argv = words
+        sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)]
         main()
 
 
@@ -72,7 +66,8 @@ def in_hydras_words(argument: str) -> list[str]:
     """Translate an argument of the command line: `GROUP=null`, several surrogates at once, and defences.
 
     Raises:
-        UserError: A sweep is asked for over several surrogates at once, which Hydra would merge into one.
+        UserError: A sweep is asked for over several surrogates at once, which Hydra would merge into one, or defences
+            are written otherwise.
 
     Example:
         >>> in_hydras_words("logger=null")
@@ -83,9 +78,14 @@ def in_hydras_words(argument: str) -> list[str]:
         >>> in_hydras_words("defences=[jpeg,median]")
         ['+defence@defences.jpeg=jpeg', '+defence@defences.median=median']
     """
-    if chosen := re.fullmatch(r"defences=(?:\[([^\[\]]*)\]|(\w+))", argument):
+    if argument.startswith("defences="):
+        chosen = re.fullmatch(r"defences=(?:\[([\w\s,]*)\]|(\w+))", argument)
+        if chosen is None:
+            raise UserError(
+                f"{argument}: give defences by name, in brackets where there are several: defences=[jpeg,median]"
+            )
         names = [name.strip() for name in (chosen[1] or chosen[2] or "").split(",")]
-        return [f"+defence@defences.{name}={name}" for name in names if name]
+        return [f"+defence@defences.{name}={name}" for name in names if name not in {"", "null"}]
     if several := re.fullmatch(r"surrogate=\[([^\[\]]+)\]", argument):
         members = [name.strip() for name in several[1].split(",")]
         choices = [f"+surrogate@surrogate.members.{name}={name}" for name in members]

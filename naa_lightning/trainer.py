@@ -29,12 +29,17 @@ def make_trainer(
         **options: Further arguments, which win over the node's.
 
     Raises:
-        UserError: The configuration asks for a device that is not there, for several processes, or for part of the
-            work only.
+        UserError: The configuration asks for a device that is not there, for several processes, for part of the work
+            only, or for a precision that images do not have.
     """
     for key in node:
         if key.startswith("limit_") or key in {"fast_dev_run", "max_steps", "max_time", "overfit_batches"}:
             raise UserError(f"trainer.{key} would leave the work half done: use data.limit or debug=default instead")
+    if str(node.get("precision")) in {"16-true", "bf16-true"}:
+        raise UserError(
+            f"trainer.precision={node['precision']} would round the images themselves: use "
+            f"{str(node['precision']).removesuffix('-true')}-mixed"
+        )
     options = {
         "callbacks": list(callbacks),
         "logger": list(loggers),

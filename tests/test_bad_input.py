@@ -114,6 +114,12 @@ def test_trainer_options_that_leave_work_half_done(images: Path, models_dir: str
     assert message.startswith("trainer.limit_predict_batches would leave the work half done")
 
 
+@pytest.mark.parametrize("precision", ["16", "bf16"])
+def test_a_precision_that_images_do_not_have(images: Path, models_dir: str, precision: str) -> None:
+    message = refusal(images, models_dir, f"++trainer.precision={precision}-true")
+    assert message == (f"trainer.precision={precision}-true would round the images themselves: use {precision}-mixed")
+
+
 def test_a_target_that_only_shares_the_surrogates_name(images: Path, models_dir: str) -> None:
     message = refusal(images, models_dir, "targets.digits_plain.weights=other.pth")
     assert message.startswith("the target digits_plain differs from the surrogate of that name")

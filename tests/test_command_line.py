@@ -70,6 +70,7 @@ def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -
     assert code == 1
     assert "error: attack.budget: eps must be between 0 and 1" in err
     assert (tmp_path / "sweep" / "1" / "results.json").exists()
+    assert "unfinished" in (tmp_path / "sweep" / "report.html").read_text().lower()
 
 
 def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from naa_lightning.errors import UserError
 from tests.experiments import adversarial_files, attack
@@ -66,6 +68,16 @@ def test_the_others_are_finished_and_the_run_says_so(
     assert "mine (failed)" in capsys.readouterr().out
     assert "mine" in (run / "report.html").read_text()
     assert len(adversarial_files(run)) == 4
+
+
+def test_weights_that_do_not_fit_are_not_asked_for_pictures_either(models_dir: str, tmp_path: Path) -> None:
+    save_file({"stem.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    weights = f"targets.digits_residual.weights={tmp_path}/other.safetensors"
+    pictures = "report.attention_images=1"
+    with pytest.raises(UserError, match=r"1 of 3 targets failed \(digits_residual: the weights in .* do not fit"):
+        attack(tmp_path / "run", models_dir, "data.limit=4", weights, pictures)
+    assert list(results(tmp_path / "run")["targets"]) == ["digits_plain", "digits_inception"]
+    assert len(list((tmp_path / "run" / "figures").glob("attention-*.png"))) == 1
 
 
 def test_a_damaged_onnx_file(models_dir: str, tmp_path: Path) -> None:

@@ -175,13 +175,40 @@ def test_a_black_box_is_no_surrogate(tmp_path: Path) -> None:
     assert message.startswith("surrogate: mine is a CallableModel, which gives no gradients: it can be a target")
 
 
-def test_images_to_rate_are_called_as_their_folder_or_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("craft", ["craft=false", "craft=False", "++craft=false"])
+def test_images_to_rate_are_called_as_their_folder_or_run(tmp_path: Path, craft: str) -> None:
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours" / "adversarial").mkdir(parents=True)
-    for folder, name in (("theirs", "theirs"), ("ours", "ours"), ("ours/adversarial", "ours")):
-        found = experiment("surrogate=null", "craft=false", f"adversarial_dir={tmp_path / folder}", "logger=wandb")
+    (tmp_path / "done" / "adversarial").mkdir(parents=True)
+    (tmp_path / "done" / "results.json").write_text('{"attack": "fia"}')
+    names = {"theirs": "theirs", "ours": "ours", "ours/adversarial": "ours", "done": "fia", "done/adversarial": "fia"}
+    for folder, name in names.items():
+        found = experiment(craft, f"adversarial_dir={tmp_path / folder}", "logger=wandb")
         assert (found.run.attack.name, found.run.attack.paper) == (name, "unknown")
         assert found.surrogate is None
         assert found.run.logger is not None
         assert found.run.logger["wandb"]["name"] == f"unknown-{name}-digits"
         assert [target.name for target in found.black_box] == ["digits_plain", "digits_residual", "digits_inception"]
+
+
+def test_what_the_command_line_says_of_the_images_to_rate_holds(tmp_path: Path) -> None:
+    rating = ["craft=false", f"adversarial_dir={tmp_path}"]
+    found = experiment(*rating, "surrogate=digits_residual", "attack.name=theirs")
+    assert [source.name for source in found.white_box] == ["digits_residual"]
+    assert found.run.attack.name == "theirs"
+    assert experiment(*rating, "attack=fia").run.attack.name == "fia"
+    assert experiment(*rating, "attack.budget.eps=8/255").run.attack.name == tmp_path.name
+
+
+@pytest.mark.parametrize(
+    "words", ["defences=jpeg,median", "defences=[jpeg],[median]", "defences=['jpeg']", "defences={}"]
+)
+def test_defences_are_given_by_name(words: str) -> None:
+    with pytest.raises(UserError, match=r"give defences by name, in brackets where there are several"):
+        in_hydras_words(f"defences={words}")
+
+
+def test_no_defences() -> None:
+    assert in_hydras_words("defences=null") == in_hydras_words("defences=[]") == []
+    assert in_hydras_words("defences=[ jpeg, median ]") == in_hydras_words("defences=[jpeg,median]")
+    assert in_hydras_words("defences=jpeg") == ["+defence@defences.jpeg=jpeg"]

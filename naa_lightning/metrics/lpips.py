@@ -1,12 +1,14 @@
 """The perceptual distance LPIPS (Zhang et al., CVPR 2018), where its network is already on this machine."""
 
+import logging
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-from naa_lightning.errors import UserError
+log = logging.getLogger(__name__)
 
 # the smallest side of which AlexNet's last pooling leaves a pixel
 SHORTEST_SIDE = 31
@@ -34,10 +36,8 @@ class Lpips(nn.Module):
 def lpips_network() -> nn.Module | None:
     """Return LPIPS over AlexNet if torch's cache holds AlexNet's published weights, else None.
 
-    It never downloads anything: a number that is only reported shall not hold up a run.
-
-    Raises:
-        UserError: The file in the cache is damaged.
+    It never downloads anything, and says so where the file is damaged: a number that is only reported shall not hold up
+    a run.
     """
     import torchvision  # noqa: PLC0415 - slow to import, and only needed here
 
@@ -47,5 +47,8 @@ def lpips_network() -> nn.Module | None:
         return None
     try:
         return Lpips(LearnedPerceptualImagePatchSimilarity(net_type="alex").net)
-    except Exception as error:  # a damaged file can fail in any way
-        raise UserError(f"{weights} does not hold AlexNet's weights: delete it") from error
+    except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:  # of a damaged file
+        log.warning(
+            "LPIPS is left out: %s does not hold AlexNet's weights (%s); delete it", weights, type(error).__name__
+        )
+        return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from naa_lightning.errors import UserError
 from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "perturbations.parquet"
@@ -27,7 +28,7 @@ class PerturbationRow:
 
     Args:
         id: The image's row in the data set's own order.
-        file: Of the adversarial image, relative to `adversarial/`.
+        file: Of the adversarial image, relative to the folder of the images.
         linf: The largest change of any pixel, in units of [0, 1] images.
         l2: The Euclidean length of the change, likewise.
         ssim: Structural similarity; None where the image is too small for it.
@@ -56,9 +57,18 @@ def write_perturbations(folder: Path, rows: Sequence[PerturbationRow]) -> Path:
 
 
 def read_perturbations(folder: Path) -> list[PerturbationRow]:
-    """Read what `write_perturbations` wrote; no rows where it wrote nothing."""
+    """Read what `write_perturbations` wrote; no rows where it wrote nothing.
+
+    Raises:
+        UserError: The file is damaged, or was written by another version.
+    """
     path = folder / FILE_NAME
-    return [PerturbationRow(**row) for row in pq.read_table(path).to_pylist()] if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        return [PerturbationRow(**row) for row in pq.read_table(path).to_pylist()]
+    except (OSError, TypeError, pa.ArrowException) as error:
+        raise UserError(f"{path} is damaged or of another version ({error}): run again to have it rewritten") from error
 
 
 def _finite(value: int | str | float | None) -> int | str | float | None:

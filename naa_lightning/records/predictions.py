@@ -1,12 +1,13 @@
 """What each target predicted for each image."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from naa_lightning.errors import UserError
 from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "predictions.parquet"
@@ -30,7 +31,7 @@ class Prediction:
         target: The target's name.
         repeat: Which of the random draws of the target's defences, from 0; always 0 where nothing is drawn.
         id: The image's row in the data set's own order.
-        file: Of the adversarial image, relative to `adversarial/`.
+        file: Of the adversarial image, relative to the folder of the images.
         label: The true class.
         target_class: The class that a targeted attack aimed at; None in an untargeted run.
         clean_prediction: Class predicted for the clean image.
@@ -71,6 +72,21 @@ def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
     return path
 
 
-def read_predictions(folder: Path) -> list[Prediction]:
-    """Read what `write_predictions` wrote."""
-    return [Prediction(**row) for row in pq.read_table(folder / FILE_NAME).to_pylist()]
+def read_predictions(folder: Path, *, targets: Collection[str] | None = None) -> list[Prediction]:
+    """Read what `write_predictions` wrote; no rows where it wrote nothing.
+
+    Args:
+        folder: Of the run.
+        targets: Read what these targets said at the first random draw; None: everything.
+
+    Raises:
+        UserError: The file is damaged, or was written by another version.
+    """
+    path = folder / FILE_NAME
+    filters = None if targets is None else [("target", "in", list(targets)), ("repeat", "=", 0)]
+    if not path.is_file() or targets == ():
+        return []
+    try:
+        return [Prediction(**row) for row in pq.read_table(path, filters=filters).to_pylist()]
+    except (OSError, TypeError, pa.ArrowException) as error:
+        raise UserError(f"{path} is damaged or of another version ({error}): run again to have it rewritten") from error

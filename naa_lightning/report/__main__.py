@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: Of the command line; None: the program's own.
 
     Raises:
-        SystemExit: A path holds no finished run.
+        SystemExit: Something could not be reported; the other paths are.
     """
     parser = argparse.ArgumentParser(
         prog="python -m naa_lightning.report",
@@ -29,11 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--no-log", action="store_true", help="write the pages only")
     parser.add_argument("--project", help="W&B project; default: the run's own, or naa_lightning")
     options = parser.parse_args(arguments)
-    try:
-        for path in options.paths:
+    mistakes = []
+    for path in options.paths:
+        try:
             report(path, log=not options.no_log, project=options.project)
-    except UserError as error:
-        sys.exit(f"error: {in_one_line(error)}")
+        except (UserError, OSError) as error:
+            mistakes.append(f"error: {in_one_line(error)}")
+    if mistakes:
+        sys.exit("\n".join(mistakes))
 
 
 def report(path: Path, *, log: bool, project: str | None) -> None:

@@ -35,8 +35,9 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     """Log a run's results and figures, read from its folder.
 
     Names: `target/<name>/<rate>`, with `_low`, `_high` and `_spread`, `black_box_mean/<rate>`, `defended_mean/<rate>`,
-    `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`, and
-    `exact_attribution/<part>/<statistic>`. W&B also gets the tables of targets and of classes, histograms of what exact
+    `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
+    `budget/eps`, `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are
+    any), and `exact_attribution/<part>/<statistic>`. W&B also gets the tables of targets and of classes, histograms of what exact
     attribution says of each image, and, by kind, the figures.
     """
     results = read_results(folder)
@@ -54,7 +55,11 @@ def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, target in results["targets"].items():
         for rate in RATES:
             yield from _known({f"target/{name}/{rate}{suffix}": target[rate][key] for suffix, key in rates.items()})
+        for why, counts in target["unanswered"].items():
+            asked = results["images"] * target["repeats"]
+            yield from ((f"target/{name}/{why}/{which}", count / asked) for which, count in counts.items() if count)
     yield "failed_targets", len(results["failed"])
+    yield "budget/eps", results["budget"]["eps"]
     for section in ("black_box_mean", "defended_mean", "attribution", "cost"):
         yield from _known(_under(section, results[section]))
     for section in ("perturbation", "exact_attribution"):

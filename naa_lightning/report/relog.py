@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from naa_lightning import __version__
+from naa_lightning.errors import UserError
 from naa_lightning.report.log import log_run, logging_to
 from naa_lightning.report.results import read_results
 from naa_lightning.report.wandb_logger import wandb_logger
@@ -22,8 +24,13 @@ def relog(folder: Path, *, project: str | None = None) -> str:
 
     Returns:
         Where the W&B run is.
+
+    Raises:
+        UserError: Another version has reported the run.
     """
     results = read_results(folder)
+    if results["version"] != __version__:
+        raise UserError(f"{folder} was reported by version {results['version']}, this is {__version__}: run it again")
     config = results["config"]
     options = _options(results)
     logger = wandb_logger(

@@ -30,6 +30,7 @@ from naa_lightning.metrics import (
 )
 from naa_lightning.models.answer import ABSTAINED, INVALID
 from naa_lightning.records import AttributionRow, PerturbationRow, Prediction, SavedImage
+from naa_lightning.report.telling import judges
 from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "results.json"
@@ -68,10 +69,10 @@ class RunFacts:
         targeted: Whether the attack aimed at classes.
         class_names: By class, where the data set tells.
         missing: Clean images of which there is no adversarial one.
-        device: On which the images were crafted.
+        device: On which the images were crafted, or are rated.
         seconds: From start to results, of this call.
         crafted_now: Images crafted by this call, the others were there; None where the run crafts nothing.
-        peak_memory_bytes: See `Crafting`.
+        peak_memory_bytes: See `naa_lightning.stages.adversarial_set.AdversarialSet`.
         config: The resolved configuration.
     """
 
@@ -114,7 +115,9 @@ def summarise(
     targets = {name: _target(facts.targets[name], rows) for name, rows in answers.items()}
     black_box = {name: target for name, target in targets.items() if target["role"] == "black-box"}
     undefended = {name: target for name, target in black_box.items() if not target["defences"]}
-    judges = undefended or black_box or targets
+    judging = judges(
+        {name: (target["role"] == "white-box", bool(target["defences"])) for name, target in targets.items()}
+    )
     return {
         "version": __version__,
         "surrogate": facts.surrogate,
@@ -128,8 +131,9 @@ def summarise(
         "failed": dict(facts.failed),
         "black_box_mean": _mean_rates(undefended.values()),
         "defended_mean": _mean_rates(target for name, target in black_box.items() if name not in undefended),
+        "judges": judging,
         "perturbation": _perturbation(perturbations),
-        "classes": _classes([row for name in judges for row in answers[name]], facts.class_names),
+        "classes": _classes([row for name in judging for row in answers[name]], facts.class_names),
         "class_names": _mentioned(predictions, facts.class_names),
         "attribution": _attribution(saved),
         "exact_attribution": _exact_attribution(attributions),

@@ -1,7 +1,11 @@
 """Which folders are runs."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from naa_lightning.records import identity
 from naa_lightning.report import results
@@ -14,7 +18,7 @@ def find_runs(folder: Path) -> list[Path]:
     """
     if is_run(folder):
         return [folder]
-    if (folder / ".hydra").is_dir():
+    if _job(folder) is not None:
         return []
     below = sorted((path for path in folder.iterdir() if path.is_dir()), key=_natural)
     return [run for path in below for run in find_runs(path)]
@@ -22,12 +26,20 @@ def find_runs(folder: Path) -> list[Path]:
 
 def is_run(folder: Path) -> bool:
     """Tell whether a folder is that of an attack run, finished or not."""
-    return is_finished(folder) or (folder / identity.FILE_NAME).is_file()
+    job = _job(folder) or {}
+    begun = job.get("task_name") == "attack" and job.get("study") is None
+    return is_finished(folder) or (folder / identity.FILE_NAME).is_file() or begun
 
 
 def is_finished(folder: Path) -> bool:
     """Tell whether a folder holds a run's results."""
     return (folder / results.FILE_NAME).is_file()
+
+
+def _job(folder: Path) -> Mapping[str, Any] | None:
+    """Return the configuration of a folder's job, if it has one."""
+    path = folder / ".hydra" / "config.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else None
 
 
 def _natural(path: Path) -> list[tuple[str, int]]:

@@ -80,6 +80,13 @@ def notices(results: Mapping[str, Any]) -> list[str]:
     if results["missing"]:
         lines.append(f"missing images: {len(results['missing'])}, which are left out: {_listed(results['missing'])}")
     for name, target in results["targets"].items():
+        asked = results["images"] * target["repeats"]
+        abstained = target["unanswered"]["abstained"]
+        if any(abstained.values()):
+            lines.append(
+                f"{name} abstained, which counts as no success, on {_percent(abstained['clean'] / asked)} % of the "
+                f"clean and {_percent(abstained['adversarial'] / asked)} % of the adversarial images"
+            )
         if target["invalid_files"]:
             lines.append(
                 f"{name} gave logits that are no numbers, which count as no success, for "

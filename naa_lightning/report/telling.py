@@ -1,12 +1,27 @@
 """Which images show best what an attack does, and which what it does not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from naa_lightning.records import Prediction
 
 
-def telling_images(predictions: Sequence[Prediction], count: int, white_box: Sequence[str]) -> list[int]:
-    """Return the ids of the images that fool the most black-box targets, of targets that were right when clean.
+def judges(targets: Mapping[str, tuple[bool, bool]]) -> list[str]:
+    """Return the targets that say how images transfer: undefended black-box ones, or else black-box ones, or else all.
+
+    Args:
+        targets: By name, whether each was attacked, and whether it stands behind a defence.
+
+    Example:
+        >>> judges({"a": (True, False), "b": (False, False), "b+jpeg": (False, True)}), judges({"a": (True, False)})
+        (['b'], ['a'])
+    """
+    black_box = [name for name, (attacked, _) in targets.items() if not attacked]
+    undefended = [name for name in black_box if not targets[name][1]]
+    return undefended or black_box or list(targets)
+
+
+def telling_images(predictions: Sequence[Prediction], count: int) -> list[int]:
+    """Return the ids of the images that fool the most targets, of targets that were right when clean.
 
     Among images that fool equally many come first those on which the fooled were surest, by the mean of their clean
     plus their adversarial confidence; then those of lower id. Images that fool nobody come last.
@@ -16,12 +31,12 @@ def telling_images(predictions: Sequence[Prediction], count: int, white_box: Seq
         count: How many images; all where there are fewer.
         white_box: Names of the targets that were attacked; they count only where there is no other.
     """
-    answers = _by_image(predictions, white_box)
+    answers = _by_image(predictions)
     return sorted(answers, key=lambda image: _rank(image, answers[image]))[:count]
 
 
-def withstanding_images(predictions: Sequence[Prediction], count: int, white_box: Sequence[str]) -> list[int]:
-    """Return the ids of the images that fool the fewest black-box targets, of targets that were right when clean.
+def withstanding_images(predictions: Sequence[Prediction], count: int) -> list[int]:
+    """Return the ids of the images that fool the fewest targets, of targets that were right when clean.
 
     Among images that fool equally few come first those on which the targets that stayed right were surest, by the sum
     of their clean and adversarial confidences; then those of lower id. An image that no target had right when clean
@@ -30,9 +45,8 @@ def withstanding_images(predictions: Sequence[Prediction], count: int, white_box
     Args:
         predictions: As of `telling_images`.
         count: How many images; all where there are fewer.
-        white_box: As of `telling_images`.
     """
-    answers = _by_image(predictions, white_box)
+    answers = _by_image(predictions)
     possible = [image for image, rows in answers.items() if any(row.clean_prediction == row.label for row in rows)]
     return sorted(possible, key=lambda image: _resistance(image, answers[image]))[:count]
 
@@ -42,12 +56,12 @@ def stayed_right(row: Prediction) -> bool:
     return row.clean_prediction == row.label == row.adversarial_prediction
 
 
-def _by_image(predictions: Sequence[Prediction], white_box: Sequence[str]) -> dict[int, list[Prediction]]:
-    first = [row for row in predictions if row.repeat == 0]
-    black_box = [row for row in first if row.target not in white_box]
+def _by_image(predictions: Sequence[Prediction]) -> dict[int, list[Prediction]]:
+    """Group the answers of the first random draw."""
     answers: dict[int, list[Prediction]] = {}
-    for row in black_box or first:
-        answers.setdefault(row.id, []).append(row)
+    for row in predictions:
+        if row.repeat == 0:
+            answers.setdefault(row.id, []).append(row)
     return answers
 
 

@@ -25,7 +25,7 @@ def collect(bench: Bench) -> AdversarialSet:
     """
     run = bench.experiment.run
     assert run.adversarial_dir is not None, "composition asks for it"
-    folder = Path(run.adversarial_dir)
+    folder = Path(run.adversarial_dir).expanduser()
     records = bench.data.images.records
     files = match_files(folder, records)
     missing = [record.file for record in records if record.id not in files]

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 
@@ -43,15 +44,15 @@ def attack_and_report(bench: Bench) -> float | None:
     """
     start = time.perf_counter()
     made, perturbations = _images(bench)
+    write_perturbations(bench.folder, perturbations)
     tried = try_on_targets(bench, made)
+    write_predictions(bench.folder, tried.predictions)
     rows = explain(bench, made, list(made.saved)[: bench.experiment.run.attribution.exact_images])
     facts = _facts(bench, made, tried, time.perf_counter() - start)
     results = summarise(facts, list(made.saved.values()), tried.predictions, perturbations, rows)
-    write_predictions(bench.folder, tried.predictions)
-    write_perturbations(bench.folder, perturbations)
     write_attributions(bench.folder, rows)
     write_results(bench.folder, results)
-    draw_pictures(bench, made, tried.predictions)
+    draw_pictures(bench, made, results, tried.predictions)
     page = write_run_page(bench.folder)
     console = Console()
     console.print(results_table(results))
@@ -61,23 +62,10 @@ def attack_and_report(bench: Bench) -> float | None:
     console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
     log_run(bench.loggers, bench.folder)
     if tried.failed:
-        raise _incomplete(bench, tried)
+        raise incomplete(tried, bench.folder)
     rate = "target_rate" if bench.experiment.run.attack.targeted else "success_rate"
     mean: float | None = results["black_box_mean"][rate]
     return results["defended_mean"][rate] if mean is None else mean
-
-
-def craft_and_try(bench: Bench) -> tuple[AdversarialSet, Evaluation]:
-    """Craft what the run's folder lacks and ask every target.
-
-    Raises:
-        UserError: A target could not be asked.
-    """
-    made = craft(bench)
-    tried = try_on_targets(bench, made)
-    if tried.failed:
-        raise _incomplete(bench, tried)
-    return made, tried
 
 
 def try_on_targets(bench: Bench, made: AdversarialSet) -> Evaluation:
@@ -130,9 +118,16 @@ def _facts(bench: Bench, made: AdversarialSet, tried: Evaluation, seconds: float
     )
 
 
-def _incomplete(bench: Bench, tried: Evaluation) -> UserError:
+def incomplete(tried: Evaluation, folder: Path) -> UserError:
+    """Say which targets failed, and how to try them again.
+
+    Args:
+        tried: What came of it.
+        folder: Of the run.
+    """
     reasons = "; ".join(f"{name}: {reason}" for name, reason in tried.failed.items())
+    asked = {row.target for row in tried.predictions}
     return UserError(
-        f"{len(tried.failed)} of {len(bench.experiment.targets)} targets failed ({reasons}); what the others say is in "
-        f"{bench.folder}: to try again, run the same command with hydra.run.dir={bench.folder}"
+        f"{len(tried.failed)} of {len(tried.failed) + len(asked)} targets failed ({reasons}); what the others say is "
+        f"in {folder}: to try again, run the same command with hydra.run.dir={folder}"
     )

@@ -24,7 +24,8 @@ from naa_lightning.report.layer_figure import draw_layers
 from naa_lightning.report.layer_table import layer_records, layers_table, recommendation
 from naa_lightning.report.study_files import log_study, write_study
 from naa_lightning.stages.bench import Bench
-from naa_lightning.stages.pipeline import craft_and_try
+from naa_lightning.stages.crafting import craft
+from naa_lightning.stages.pipeline import incomplete, try_on_targets
 from naa_lightning.studies.settings import LayerStudy
 from naa_lightning.whole_file import write_whole
 
@@ -100,6 +101,8 @@ def _surrogate(experiment: AttackExperiment) -> ClassifierSource:
             "study=layers recommends a layer by how its images fool other models: give held-out targets, such as "
             "targets=undefended"
         )
+    if any(target.defences for target in experiment.targets):
+        raise UserError("study=layers compares layers on targets as they are: leave out the defences")
     return experiment.surrogate
 
 
@@ -136,8 +139,11 @@ def _try(layer: CandidateLayer, surrogate: ClassifierSource, bench: Bench) -> La
     experiment = replace(bench.experiment, run=run, surrogate=source, targets=targets, study=None)
     gc.collect()  # the last model lingers, see `evaluate`
     inner = replace(bench, experiment=experiment, loggers=[])
-    made, tried = craft_and_try(inner)
+    made = craft(inner)
+    tried = try_on_targets(inner, made)
     write_predictions(inner.folder, tried.predictions)
+    if tried.failed:
+        raise incomplete(tried, bench.folder)
     return LayerTrial(layer, tried.predictions, fmean(image.seconds for image in made.saved.values()))
 
 
@@ -188,19 +194,14 @@ def summarise_layers(trials: Sequence[LayerTrial], bench: Bench) -> dict[str, An
 def _hits(predictions: Sequence[Prediction], *, targeted: bool) -> dict[str, Tensor]:
     """Return for each target what became of every image (N,): 1 for a success, else 0; NaN where it does not count.
 
-    Where the target's defences draw at random, it is the mean over the draws.
-
     As the success rate counts, or the target rate of a targeted attack; see `TransferRates`.
     """
-    hits: dict[str, dict[int, list[float]]] = {}
+    hits: dict[str, list[float]] = {}
     for row in predictions:
         counts = row.target_class is not None if targeted else row.clean_prediction == row.label
         hit = row.adversarial_prediction == row.target_class if targeted else row.wrong
-        of_draw = hits.setdefault(row.target, {}).setdefault(row.repeat, [])
-        of_draw.append(float(hit) if counts else math.nan)
-    return {
-        target: torch.tensor(list(draws.values()), dtype=torch.float64).nanmean(0) for target, draws in hits.items()
-    }
+        hits.setdefault(row.target, []).append(float(hit) if counts else math.nan)
+    return {target: torch.tensor(values, dtype=torch.float64) for target, values in hits.items()}
 
 
 @dataclass(frozen=True)
@@ -259,6 +260,6 @@ def _plain(estimated: Estimate | None) -> dict[str, float | None]:
 
 
 def _rate(outcomes: Tensor) -> dict[str, float | None]:
-    rate = Rate(round(outcomes.nansum().item()), int(outcomes.isfinite().sum()))
-    plain = Estimate(outcomes.nanmean().item(), *rate.interval) if rate.total else None
+    rate = Rate(int(outcomes.nansum()), int(outcomes.isfinite().sum()))
+    plain = Estimate(rate.value, *rate.interval) if rate.total else None
     return {**_plain(plain), "count": rate.count, "total": rate.total}

@@ -69,6 +69,7 @@ class RecordingLogger(WandbLogger):
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     results = {"targets": {}, "images": 2, "surrogate": None, "attack": "naa", "data": "digits", "failed": {}}
+    results |= {"budget": {"norm": "linf", "eps": 0.25}}
     results |= {"black_box_mean": {}, "defended_mean": {}, "perturbation": {}, "classes": []}
     results |= dict.fromkeys(("attribution", "cost", "exact_attribution"))
     write_results(tmp_path, results)

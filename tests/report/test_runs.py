@@ -23,6 +23,11 @@ def begun(folder: Path) -> Path:
     return folder
 
 
+def job(folder: Path, config: str) -> None:
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text(config)
+
+
 def test_runs_below_a_folder_come_in_natural_order(tmp_path: Path) -> None:
     made = [finished(tmp_path / name) for name in ("10", "2", "0", "1")]
     assert find_runs(tmp_path) == sorted(made, key=lambda run: int(run.name))
@@ -37,8 +42,15 @@ def test_names_with_numbers_come_in_natural_order_too(tmp_path: Path) -> None:
 
 def test_the_layers_of_a_study_are_no_runs(tmp_path: Path) -> None:
     begun(tmp_path / "study" / "layers" / "conv1")
-    (tmp_path / "study" / ".hydra").mkdir()
+    job(tmp_path / "study", "task_name: attack\nstudy: {depth: 2}")
     assert find_runs(tmp_path) == []
+
+
+def test_a_job_that_failed_at_once_is_an_unfinished_run_unless_it_trains(tmp_path: Path) -> None:
+    job(tmp_path / "0", "task_name: attack")
+    job(tmp_path / "1", "task_name: train")
+    assert find_runs(tmp_path) == [tmp_path / "0"]
+    assert not is_finished(tmp_path / "0")
 
 
 def test_runs_lie_at_any_depth(tmp_path: Path) -> None:

@@ -35,12 +35,14 @@ def target(
     defences: Sequence[str] = (),
     spread: float | None = None,
     invalid_files: Sequence[str] = (),
+    abstained: tuple[int, int] = (0, 0),
 ) -> dict[str, object]:
     return {
         "role": role,
         "model": model,
         "defences": list(defences),
         "repeats": 1 if spread is None else 5,
+        "unanswered": {"abstained": {"clean": abstained[0], "adversarial": abstained[1]}},
         "clean_accuracy": rate(Rate(90, 100)),
         "fooling_rate": rate(Rate(50, 100)),
         "error_rate": rate(Rate(55, 100)),
@@ -198,6 +200,10 @@ def test_notices_tell_of_missing_images_and_of_logits_that_are_no_numbers() -> N
     quiet = target("black-box", Rate(45, 90))
     noisy = target("black-box", Rate(45, 90), invalid_files=["c.png", "d.png"])
     assert notices(run({"plain": quiet})) == []
+    wary = target("black-box", Rate(45, 90), spread=0.1, abstained=(50, 125))
+    assert notices(run({"wary": wary})) == [
+        "wary abstained, which counts as no success, on 10.0 % of the clean and 25.0 % of the adversarial images"
+    ]
     assert notices(run({"plain": quiet, "half": noisy}, missing=["a.png", "b.png"])) == [
         "missing images: 2, which are left out: a.png, b.png",
         "half gave logits that are no numbers, which count as no success, for c.png, d.png",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from naa_lightning.draws import Draws
+from naa_lightning.draws import Draws, Scoped
 from naa_lightning.models.defences.defence import Ask, Defence
 
 
@@ -28,8 +28,8 @@ def behind(defences: Sequence[Defence], network: Ask, draws: Draws) -> Ask:
         (tensor([1]), tensor([0.3333]))
     """
     ask = network
-    for defence in reversed(defences):
-        ask = _before(defence, ask, draws)
+    for place, defence in reversed(list(enumerate(defences))):
+        ask = _before(defence, ask, Scoped(draws, f"chain/{place}"))
     return ask
 
 

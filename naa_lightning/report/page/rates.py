@@ -61,11 +61,6 @@ def meanings(*, targeted: bool) -> list[Meaning]:
     ]
 
 
-def known_conventions() -> Sequence[Convention]:
-    """Return who reports what, in the order of the years."""
-    return sorted(conventions(), key=lambda convention: (convention.year, convention.paper))
-
-
 def own_convention(config: Mapping[str, Any]) -> Convention | None:
     """Return what the paper of a run's attack reports, if that is known.
 
@@ -78,6 +73,4 @@ def own_convention(config: Mapping[str, Any]) -> Convention | None:
 
 
 def _papers(rate: str, known: Sequence[Convention]) -> tuple[str, ...]:
-    reporting = [convention for convention in known if convention.rate == rate]
-    ordered = sorted(reporting, key=lambda convention: (convention.year, convention.paper))
-    return tuple(dict.fromkeys(f"{convention.paper} ({convention.year})" for convention in ordered))
+    return tuple(f"{convention.paper} ({convention.year})" for convention in known if convention.rate == rate)

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from naa_lightning.errors import UserError
+from naa_lightning.report.results import FILE_NAME
+from naa_lightning.report.telling import judges
 
-FILE_NAME = "results.json"
 Share = float | None
 
 
@@ -154,8 +155,9 @@ class Record(_Part):
     @property
     def judges(self) -> tuple[str, ...]:
         """Names of the targets that say how an image transfers: see `judged_by`."""
-        black_box = tuple(name for name, target in self.targets.items() if target.role == "black-box")
-        return tuple(self.undefended(white_box=False)) or black_box or tuple(self.targets)
+        return tuple(
+            judges({name: (target.role == "white-box", bool(target.defences)) for name, target in self.targets.items()})
+        )
 
     @property
     def judged_by(self) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import yaml
 
+from naa_lightning.report.conventions import conventions
 from naa_lightning.report.page import measures
 from naa_lightning.report.page.classes import by_success
 from naa_lightning.report.page.figures import read_figures
 from naa_lightning.report.page.groups import Group, groups, white_box_mean
-from naa_lightning.report.page.rates import SHORT, known_conventions, meanings, own_convention, rate_names
+from naa_lightning.report.page.rates import SHORT, meanings, own_convention, rate_names
 from naa_lightning.report.page.record import Record, mean_of, read_record
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.transferable import transferable
@@ -65,7 +66,7 @@ def write_run_page(folder: Path) -> Path:
         invalid=_any_unanswered(record, "invalid"),
         varies=any(target.rate(record.headline).spread is not None for target in record.targets.values()),
         meanings=meanings(targeted=record.targeted),
-        conventions=known_conventions(),
+        conventions=conventions(),
         own=own_convention(record.config),
         cost=measures.cost(record),
         perturbation=measures.perturbation(record),

@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from naa_lightning.report.page.alike import differences
 from naa_lightning.report.page.rates import SHORT
-from naa_lightning.report.page.record import FILE_NAME as RESULTS
 from naa_lightning.report.page.record import Rate, Record, mean_of, read_record
 from naa_lightning.report.page.run_page import FILE_NAME, KeyFigure, key_figures, subtitle, title
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import NONE, budget_text, counted, duration, percent
+from naa_lightning.report.results import FILE_NAME as RESULTS
 from naa_lightning.whole_file import write_whole
 
 

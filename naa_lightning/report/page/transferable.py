@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from naa_lightning.records.predictions import Prediction
-from naa_lightning.report.page.answers import read_first_answers, read_perturbations
+from naa_lightning.records import PerturbationRow, Prediction, read_perturbations, read_predictions
 from naa_lightning.report.page.picture import Picture, embed
 from naa_lightning.report.page.record import Record
 from naa_lightning.report.page.wording import class_called, levels, number
@@ -75,8 +74,8 @@ def transferable(folder: Path, record: Record) -> Transferable:
     Raises:
         UserError: The answers cannot be read.
     """
-    rows = read_first_answers(folder, record.judges)
-    perturbations = read_perturbations(folder)
+    rows = read_predictions(folder, targets=record.judges)
+    perturbations = {row.id: row for row in read_perturbations(folder)}
     count = _count(record)
     answers: dict[int, list[Prediction]] = {}
     for row in rows:
@@ -84,15 +83,15 @@ def transferable(folder: Path, record: Record) -> Transferable:
 
     def shown(ids: Sequence[int]) -> Iterator[ShownImage]:
         for image in ids:
-            yield _shown(folder, record, answers[image], perturbations.get(image, {}))
+            yield _shown(folder, record, answers[image], perturbations.get(image))
 
-    most = [image for image in telling_images(rows, count, []) if any(row.success for row in answers[image])]
-    least = [image for image in withstanding_images(rows, 2 * count, []) if image not in most][:count]
+    most = [image for image in telling_images(rows, count) if any(row.success for row in answers[image])]
+    least = [image for image in withstanding_images(rows, 2 * count) if image not in most][:count]
     classes = {image: class_called(record.class_names, of_image[0].label) for image, of_image in answers.items()}
     return Transferable(list(shown(most)), list(shown(least)), classes)
 
 
-def _shown(folder: Path, record: Record, rows: Sequence[Prediction], changed: Mapping[str, float | None]) -> ShownImage:
+def _shown(folder: Path, record: Record, rows: Sequence[Prediction], changed: PerturbationRow | None) -> ShownImage:
     first = rows[0]
     shows = class_called(record.class_names, first.label)
     aim = first.target_class
@@ -123,10 +122,8 @@ def _count(record: Record) -> int:
     return count if isinstance(count, int) and count >= 0 else _COUNT
 
 
-def _changed(values: Mapping[str, float | None]) -> str:
-    parts = []
-    if values.get("linf") is not None:
-        parts.append(f"changed by at most {levels(values['linf'])}")
-    if values.get("ssim") is not None:
-        parts.append(f"SSIM {number(values['ssim'], 2)}")
-    return ", ".join(parts)
+def _changed(row: PerturbationRow | None) -> str:
+    if row is None:
+        return ""
+    moved = f"changed by at most {levels(row.linf)}"
+    return moved if row.ssim is None else f"{moved}, SSIM {number(row.ssim, 2)}"

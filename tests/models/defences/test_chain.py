@@ -18,7 +18,7 @@ class Scaled(InputDefence):
         self.offset = offset
 
     def transform(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        assert draws is DRAWS
+        self.drawn = draws.uniform("scaled", index, images)
         return self.factor * images + self.offset
 
 
@@ -33,6 +33,15 @@ def test_the_first_defence_meets_the_image_first() -> None:
     torch.testing.assert_close(network.shown[0], torch.full_like(IMAGES, 0.375))
     assert network.indices == [4]
     assert result.classes.shape == (2,)
+
+
+def test_two_of_one_kind_draw_different_numbers() -> None:
+    twins = [Scaled(1, 0), Scaled(1, 0)]
+    behind(twins, Colours(), DRAWS)(IMAGES, 0)
+    assert not torch.equal(twins[0].drawn, twins[1].drawn)
+    first = twins[0].drawn
+    behind(twins, Colours(), DRAWS)(IMAGES, 0)
+    assert torch.equal(twins[0].drawn, first)
 
 
 def test_what_is_random_behind_a_vote_is_drawn_anew_for_each_copy() -> None:
