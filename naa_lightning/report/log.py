@@ -37,8 +37,8 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     Names: `target/<name>/<rate>`, with `_low`, `_high` and `_spread`, `black_box_mean/<rate>`, `defended_mean/<rate>`,
     `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
     `budget/eps`, `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are
-    any), and `exact_attribution/<part>/<statistic>`. W&B also gets the tables of targets and of classes, histograms of what exact
-    attribution says of each image, and, by kind, the figures.
+    any), and `exact_attribution/<part>/<statistic>`. W&B also gets the tables of targets and of classes, histograms of
+    what exact attribution says of each image, and, by kind, the figures.
     """
     results = read_results(folder)
     metrics = dict(_metrics(results))
