@@ -91,7 +91,7 @@ def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tm
     rating = ["craft=false", f"adversarial_dir={made}", "defences=[jpeg,bit_depth]", f"hydra.run.dir={rated}"]
     code, out, err = finish(start("attack.py", *arguments, *rating, home=tmp_path))
     assert (code, err) == (0, "")
-    assert "made: 4 images of digits" in out
+    assert "mim: 4 images of digits" in out
     targets = json.loads((rated / "results.json").read_text())["targets"]
     assert {target["role"] for target in targets.values()} == {"black-box"}
     assert len(targets) == 9
