@@ -140,6 +140,6 @@ def unreachable(source: ClassifierSource, server: str) -> UserError:
     return UserError(
         f"the weights of {source.name} ({source.architecture}) are not on this machine and {server} is out of reach: "
         "connect to the network, name a local file in its `weights` (surrogate.weights=PATH, "
-        f"surrogate.members.{source.name}.weights=PATH or targets.{source.name}.weights=PATH), "
-        "or try experiment=digits, which needs neither"
+        f"surrogate.members.{source.name}.weights=PATH or targets.{source.name}.weights=PATH), leave a target out "
+        f"(~targets.{source.name}), or try experiment=digits, which needs neither"
     )

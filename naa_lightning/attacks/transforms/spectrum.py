@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.transforms.cosine import cosine_basis
+from naa_lightning.cosine import cosine_basis
 from naa_lightning.draws import Draws
 from naa_lightning.values import check_at_least, number
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_at_random_places
-from naa_lightning.attacks.transforms.cosine import cosine_basis
+from naa_lightning.cosine import cosine_basis
 from naa_lightning.draws import Draws
 from naa_lightning.values import check_at_least
 

@@ -2,10 +2,10 @@
 
 import math
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from naa_lightning.cosine import cosine_basis
 from naa_lightning.draws import Draws
 from naa_lightning.models.defences.defence import InputDefence
 from naa_lightning.values import check_at_least
@@ -46,7 +46,7 @@ class FeatureDistillation(InputDefence):
         height, width = images.shape[-2:]
         whole = F.pad(images * 255, (0, -width % SIDE, 0, -height % SIDE), mode="replicate").double()
         blocks = whole.unfold(2, SIDE, SIDE).unfold(3, SIDE, SIDE)
-        cosines = _cosines(blocks)
+        cosines = cosine_basis(SIDE, blocks)
         steps = blocks.new_full((SIDE, SIDE), self.high_step)
         steps[: self.low_side, : self.low_side] = self.low_step
         spectra = cosines @ blocks @ cosines.T
@@ -55,11 +55,3 @@ class FeatureDistillation(InputDefence):
         levels = (spectra / steps).round(decimals=9).round()
         made: Tensor = (cosines.T @ (levels * steps) @ cosines).transpose(3, 4).reshape(whole.shape)
         return (made[..., :height, :width] / 255).clamp(0, 1).to(images.dtype)
-
-
-def _cosines(like: Tensor) -> Tensor:
-    """Return the orthonormal DCT-II of a block's side as a matrix."""
-    n = torch.arange(SIDE, dtype=torch.float64)
-    cosines = torch.cos(math.pi / SIDE * (n + 0.5) * n[:, None]) / 2
-    cosines[0] /= math.sqrt(2)
-    return cosines.to(like)
