@@ -15,7 +15,7 @@ from tests.experiments import ROOT, composed
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
     shlex.split(line, comments=True)[2:]
-    for line in re.findall(r"(?<=    )python attack\.py .*", README)
+    for line in re.findall(r"(?<=    )python attack\.py .*", README.replace("\\\n", ""))
     if "--config-dir" not in line
 ]
 
