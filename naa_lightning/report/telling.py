@@ -23,13 +23,13 @@ def judges(targets: Mapping[str, tuple[bool, bool]]) -> list[str]:
 def telling_images(predictions: Sequence[Prediction], count: int) -> list[int]:
     """Return the ids of the images that fool the most targets, of targets that were right when clean.
 
-    Among images that fool equally many come first those on which the fooled were surest, by the mean of their clean
-    plus their adversarial confidence; then those of lower id. Images that fool nobody come last.
+    Among images that fool equally many come first those on which the fooled were surest, by the sum of their clean and
+    adversarial confidences; then those of lower id. Images that fool nobody come last.
 
     Args:
-        predictions: Every target's answers; of several to one image the first counts, and no answer is not fooled.
+        predictions: The answers of the targets that judge; of several to one image the first counts, and no answer is
+            not fooled.
         count: How many images; all where there are fewer.
-        white_box: Names of the targets that were attacked; they count only where there is no other.
     """
     answers = _by_image(predictions)
     return sorted(answers, key=lambda image: _rank(image, answers[image]))[:count]
