@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from naa_lightning.entry import launch, one_line_errors
+from naa_lightning.entry import in_a_sweep, launch, one_line_errors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="attack")
@@ -16,7 +16,7 @@ def main(config: DictConfig) -> float | None:
         experiment = compose_attack_run(config)
         from naa_lightning.run import run_attack  # noqa: PLC0415
 
-        return run_attack(experiment)
+        return run_attack(experiment, again=not in_a_sweep())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
-from naa_lightning.errors import UserError, in_one_line
+import naa_lightning.resolvers  # noqa: F401 - for Hydra
+from naa_lightning.errors import RankError, UserError, in_one_line
+from naa_lightning.stopping import Stopped
+from naa_lightning.sweep_report import tell_sweep
 
 # Hydra then passes errors on instead of printing them in its own way.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -37,11 +40,17 @@ _ENVIRONMENT = {
 def one_line_errors() -> Iterator[None]:
     """End the program with one line on standard error and exit code 1 where the user can mend what went wrong.
 
-    Other errors pass with their traceback: they are ours to mend. In a job of a sweep the line is printed, and Hydra
-    goes on with the other jobs.
+    A run that was asked to stop ends with a line and the exit code that asks to be continued. Other errors pass with
+    their traceback: they are ours to mend. In a job of a sweep the line is printed, and Hydra goes on with the other
+    jobs.
     """
     try:
         yield
+    except Stopped as stopped:
+        sys.stderr.write(f"{stopped}\n")
+        sys.exit(stopped.code)
+    except RankError:
+        sys.exit(1)
     except UserError as error:
         traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
         _end(in_one_line(error))
@@ -58,8 +67,32 @@ def one_line_errors() -> Iterator[None]:
 def launch(main: Callable[[], None]) -> None:
     """Run a Hydra program with one-line errors and short forms that Hydra lacks; see `in_hydras_words`."""
     with one_line_errors():
-        sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)]
-        main()
+        sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)] + _of_a_later_rank()
+        try:
+            main()
+        finally:
+            tell_sweep()
+
+
+def in_a_sweep() -> bool:
+    """Tell whether this is a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def _of_a_later_rank() -> list[str]:
+    """Return overrides by which a rank that a cluster started leaves Hydra's files and log to the first one."""
+    if not {"SLURM_STEP_NUM_TASKS", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
+        return []
+    from naa_lightning.ranks import place_given  # noqa: PLC0415 - loads torch
+
+    if place_given().rank == 0:
+        return []
+    return [
+        "hydra.run.dir=.",
+        "hydra.output_subdir=null",
+        "hydra/job_logging=disabled",
+        "hydra/hydra_logging=disabled",
+    ]
 
 
 def in_hydras_words(argument: str) -> list[str]:
@@ -100,7 +133,7 @@ def in_hydras_words(argument: str) -> list[str]:
 
 def _end(message: str) -> NoReturn:
     line = "error: " + " ".join(part.strip() for part in message.strip().splitlines())
-    if HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN:
+    if in_a_sweep():
         # Inside a job of a sweep: Hydra goes on with the other jobs and raises this at the end.
         sys.stderr.write(line + "\n")
         raise UserError(message)

@@ -8,6 +8,10 @@ class UserError(Exception):
     """
 
 
+class RankError(UserError):
+    """What went wrong in another process of the run, which says so itself."""
+
+
 def in_one_line(error: BaseException) -> str:
     r"""Return what an error says; a UserError in its own words, also where a data loader's worker wrapped it.
 

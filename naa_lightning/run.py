@@ -2,52 +2,94 @@
 
 import logging
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 
 from naa_lightning.composition import AttackExperiment, TrainingExperiment
 from naa_lightning.config import AttackRun, TrainRun
-from naa_lightning.data import check_ids, check_labels, check_targets
+from naa_lightning.data import ImageDataModule, check_ids, check_labels, check_targets
+from naa_lightning.errors import UserError
+from naa_lightning.launching import in_ranks
 from naa_lightning.models import TrainedModel
+from naa_lightning.ranks import Place, Ranks, joined, place_given
+from naa_lightning.report import optimised
+from naa_lightning.report.finished import finished_results
 from naa_lightning.report.log import logging_to
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.pipeline import attack_and_report
 from naa_lightning.stages.training import train
+from naa_lightning.stopping import Stopped, sigterm_noted
 from naa_lightning.studies import AttributionStudy, LayerStudy
 from naa_lightning.studies.attribution_study import study_attribution
 from naa_lightning.studies.layer_study import study_layers
-from naa_lightning.trainer import make_all, make_data, make_trainer
+from naa_lightning.trainer import make_all, make_data, make_trainer, processes
+
+log = logging.getLogger(__name__)
 
 
-def run_attack(experiment: AttackExperiment) -> float | None:
+def run_attack(experiment: AttackExperiment, *, again: bool = True) -> float | None:
     """Carry out an attack and report, or rate images that are there, or make a study instead.
+
+    Where the configuration asks for several processes, they are started here, unless a cluster has done so.
+
+    Args:
+        experiment: What is run.
+        again: Rate the images and report also where the run's folder holds the results of this very run.
 
     Returns:
         What a sweep optimises; see `attack_and_report`. Of a study of layers, that of the layer it recommends; None of
-        a study of attribution.
+        a study of attribution, and on all ranks but the first.
 
     Raises:
         UserError: Something in the data or the models is not as it must be.
+        Stopped: SIGTERM asked for it; what is crafted is saved.
     """
+    run, place = experiment.run, place_given()
+    _quieten(run)
+    if not again and (results := finished_results(run)) is not None:
+        log.info("finished before: %s", run.paths.run_dir)
+        return optimised(results)
+    count = processes(run.trainer, place)
+    make_trainer(run.trainer, place=place)  # refuses a device that is not there
+    if count > 1:
+        return in_ranks(count, be_rank, experiment, going_on=_going_on(run))
+    return be_rank(experiment, place)
+
+
+def be_rank(experiment: AttackExperiment, place: Place) -> float | None:
+    """Do one rank's part of a run.
+
+    Returns:
+        As `run_attack`.
+
+    Raises:
+        UserError, Stopped: As of `run_attack`.
+    """
+    try:
+        with joined(place) as ranks, sigterm_noted():
+            return _attack(_in_one_folder(experiment, ranks), ranks)
+    except Stopped as stopped:
+        raise Stopped(f"{stopped}; {_going_on(experiment.run)}") from None
+
+
+def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:
     run = experiment.run
-    _set_up_terminal(run)
-    callbacks = make_all(run.callbacks, "callbacks")
-    make_trainer(run.trainer)  # refuses a device that is not there
+    _quieten(run)
+    if run.extras.print_config and ranks.first:
+        Console().print(asdict(run))
+    callbacks = make_all(run.callbacks, "callbacks") if ranks.first else []
     data = make_data(run.data)
-    data.prepare_data()
-    data.setup("predict")
-    for source in experiment.sources:
-        check_labels(data.images.records, source.num_classes)
-    if run.attack.targeted:
-        check_targets(data.images.records, data.name)
-    check_ids(run.report.attention_ids or [], data, "report.attention_ids")
+    ranks.first_before_others(lambda: _prepare(data, experiment))
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
-            train(source, run.trainer, callbacks)
+            ranks.from_first(partial(train, source, run.trainer, callbacks))
 
-    with logging_to(make_all(run.logger, "logger"), asdict(run)) as loggers:
-        bench = Bench(experiment, data, callbacks, loggers)
+    loggers = make_all(run.logger, "logger") if ranks.first else []
+    with logging_to(loggers, asdict(run)):
+        bench = Bench(experiment, data, callbacks, loggers, ranks)
         mean: float | None
         match experiment.study:
             case AttributionStudy() as study:
@@ -57,8 +99,30 @@ def run_attack(experiment: AttackExperiment) -> float | None:
                 mean = study_layers(study, bench)
             case _:
                 mean = attack_and_report(bench)
-    Console().print(f"results: {bench.folder.resolve()}", soft_wrap=True, highlight=False)
+    if ranks.first:
+        Console().print(f"results: {bench.folder.resolve()}", soft_wrap=True, highlight=False)
     return mean
+
+
+def _in_one_folder(experiment: AttackExperiment, ranks: Ranks) -> AttackExperiment:
+    """Take the first rank's folder for that of the run: clocks of ranks differ."""
+    run = experiment.run
+    folder = ranks.from_first(lambda: str(Path(run.paths.run_dir).absolute()))
+    if ranks.first:
+        return experiment
+    return replace(experiment, run=replace(run, paths=replace(run.paths, run_dir=folder)))
+
+
+def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
+    """List the images, downloaded if need be, and check that they and the models fit each other."""
+    run = experiment.run
+    data.prepare_data()
+    data.setup("predict")
+    for source in experiment.sources:
+        check_labels(data.images.records, source.num_classes)
+    if run.attack.targeted:
+        check_targets(data.images.records, data.name)
+    check_ids(run.report.attention_ids or [], data, "report.attention_ids")
 
 
 def run_training(experiment: TrainingExperiment) -> float:
@@ -71,17 +135,23 @@ def run_training(experiment: TrainingExperiment) -> float:
         UserError: Something in the recipe or the data is not as it must be.
     """
     run = experiment.run
-    _set_up_terminal(run)
-    with logging_to(make_all(run.logger, "logger"), asdict(run)) as loggers:
+    _quieten(run)
+    if processes(run.trainer, place_given()) > 1:
+        raise UserError("train.py trains in one process: give trainer=default, or trainer=gpu")
+    if run.extras.print_config:
+        Console().print(asdict(run))
+    with sigterm_noted(), logging_to(make_all(run.logger, "logger"), asdict(run)) as loggers:
         accuracy = train(experiment.model, run.trainer, make_all(run.callbacks, "callbacks"), loggers)
     Console().print(f"results: {experiment.model.weights_path.resolve()}", soft_wrap=True, highlight=False)
     return accuracy
 
 
-def _set_up_terminal(run: AttackRun | TrainRun) -> None:
+def _quieten(run: AttackRun | TrainRun) -> None:
     if run.extras.ignore_warnings:
         warnings.filterwarnings("ignore")
     for name in ("pytorch_lightning", "timm", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    if run.extras.print_config:
-        Console().print(asdict(run))
+
+
+def _going_on(run: AttackRun) -> str:
+    return f"the same command with hydra.run.dir={run.paths.run_dir} goes on"

@@ -3,34 +3,72 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.loggers import Logger
 
+from naa_lightning.callbacks.stop import StopBetweenBatches
 from naa_lightning.config import build_target, expect
 from naa_lightning.data import ImageDataModule
 from naa_lightning.errors import UserError
+from naa_lightning.ranks import Place
+
+
+def processes(node: Mapping[str, Any], place: Place) -> int:
+    """Return how many ranks to start on this machine: none but this process, where a cluster has started them.
+
+    Args:
+        node: `trainer` of the configuration.
+        place: Of this process.
+
+    Raises:
+        UserError: The configuration asks for a device that is not there, for a way of sharing work that goes wrong
+            here, or for several nodes that nothing has started.
+    """
+    strategy = node.get("strategy", "auto")
+    if strategy not in {"auto", "ddp"}:
+        raise UserError(
+            f"trainer.strategy={strategy} does not fit: images share nothing, and each process holds a whole model; "
+            "use trainer=ddp for several processes, or trainer=default"
+        )
+    if place.starter is not None:
+        if strategy != "ddp":
+            raise UserError(
+                f"{place.starter} started {place.world_size} processes, which would all do the same: give trainer=ddp, "
+                "or start one"
+            )
+        return 1
+    if node.get("num_nodes", 1) != 1:
+        raise UserError(
+            f"trainer.num_nodes={node['num_nodes']}: on several nodes, srun or torchrun start the processes (srun "
+            "--nodes=2 --ntasks-per-node=4 python attack.py trainer=ddp ...): leave num_nodes out"
+        )
+    return _trainer(node).num_devices
 
 
 def make_trainer(
     node: Mapping[str, Any],
     *,
+    place: Place | None = None,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
     **options: Any,
 ) -> Trainer:
-    """Build a Trainer for crafting, asking or training.
+    """Build a Trainer for crafting, asking or training, on one device.
 
     Inference mode is off, because crafting needs gradients in a predict step.
 
     Args:
         node: `trainer` of the configuration.
+        place: Of this process among those of the run; None: it is the only one.
         callbacks: Of the trainer.
         loggers: Of the trainer.
         **options: Further arguments, which win over the node's.
 
     Raises:
-        UserError: The configuration asks for a device that is not there, for several processes, for part of the work
-            only, or for a precision that images do not have.
+        UserError: The configuration asks for a device that is not there, for part of the work only, or for a precision
+            that images do not have.
     """
     for key in node:
         if key.startswith("limit_") or key in {"fast_dev_run", "max_steps", "max_time", "overfit_batches"}:
@@ -40,19 +78,48 @@ def make_trainer(
             f"trainer.precision={node['precision']} would round the images themselves: use "
             f"{str(node['precision']).removesuffix('-true')}-mixed"
         )
+    return _trainer(
+        node,
+        callbacks=[*callbacks, StopBetweenBatches()],
+        logger=list(loggers),
+        strategy="auto",
+        num_nodes=1,
+        devices=_device(node, place or Place()),
+        **options,
+    )
+
+
+def _trainer(node: Mapping[str, Any], **options: Any) -> Trainer:
     options = {
-        "callbacks": list(callbacks),
-        "logger": list(loggers),
+        "logger": False,
         "inference_mode": False,
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
+        "plugins": [LightningEnvironment()],  # what a cluster sets is none of a single device's business
         **options,
     }
-    trainer = expect(Trainer, build_target(node, "trainer", **options), "trainer")
-    if trainer.world_size > 1:
-        raise UserError(f"trainer.devices asks for {trainer.world_size} processes, but a run has one: set it to 1")
-    return trainer
+    return expect(Trainer, build_target(node, "trainer", **options), "trainer")
+
+
+def _device(node: Mapping[str, Any], place: Place) -> list[int] | int:
+    """Return the device of a process, as Lightning takes it.
+
+    Raises:
+        UserError: There are more processes than devices.
+    """
+    trainer = _trainer(node)
+    if isinstance(trainer.accelerator, CPUAccelerator):
+        return 1
+    devices = trainer.device_ids
+    if len(devices) == 1:  # also where a cluster shows each process its own
+        return devices
+    if place.local_rank >= len(devices):
+        raise UserError(
+            f"{place.local_size} processes share this machine's {len(devices)} devices: start as many processes as "
+            "devices"
+        )
+    return [devices[place.local_rank]]
 
 
 def make_data(node: Mapping[str, Any], key: str = "data") -> ImageDataModule:

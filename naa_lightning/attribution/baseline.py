@@ -1,6 +1,7 @@
 """Where the integration path starts: an image without what is attributed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -45,13 +46,14 @@ def given(image: Tensor) -> Baseline:
     if image.ndim != 3 or image.shape[0] != 3 or not ((image >= 0) & (image <= 1)).all():
         raise ValueError(f"expected a baseline (3, H, W) in [0, 1], got {tuple(image.shape)}")
 
-    def baseline(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
-        fitted = torch.nn.functional.interpolate(
-            image[None].to(images), size=images.shape[-2:], mode="bilinear", align_corners=False
-        )
-        return fitted.expand_as(images)
+    return partial(_fitted, image)
 
-    return baseline
+
+def _fitted(image: Tensor, images: Tensor, draws: Draws, number: int = 0) -> Tensor:
+    fitted = torch.nn.functional.interpolate(
+        image[None].to(images), size=images.shape[-2:], mode="bilinear", align_corners=False
+    )
+    return fitted.expand_as(images)
 
 
 BASELINES: dict[str, Baseline] = {"black": black, "grey": grey, "blurred": blurred, "random": random}

@@ -23,11 +23,15 @@ class AdversarialWriter(BasePredictionWriter):
     Args:
         manifest: Of the folder that takes the images.
         records: The images of the data set.
+
+    Attributes:
+        saved: What it has saved.
     """
 
     def __init__(self, manifest: Manifest, records: Sequence[ImageRecord]) -> None:
         super().__init__(write_interval="batch")
         self.manifest = manifest
+        self.saved: list[SavedImage] = []
         self.records: Mapping[int, ImageRecord] = {record.id: record for record in records}
 
     def write_on_batch_end(
@@ -62,18 +66,18 @@ class AdversarialWriter(BasePredictionWriter):
         statistics: dict[str, Any] = {}
         if batch.attribution is not None:
             statistics = {name: float(values[index]) for name, values in vars(batch.attribution).items()}
-        self.manifest.add(
-            SavedImage(
-                id=record.id,
-                file=file,
-                label=record.label,
-                target_class=target_class(record),
-                sha256=hashlib.sha256(content).hexdigest(),
-                seconds=batch.seconds / len(batch.images),
-                gradient_evaluations=batch.gradient_evaluations,
-                **statistics,
-            )
+        row = SavedImage(
+            id=record.id,
+            file=file,
+            label=record.label,
+            target_class=target_class(record),
+            sha256=hashlib.sha256(content).hexdigest(),
+            seconds=batch.seconds / len(batch.images),
+            gradient_evaluations=batch.gradient_evaluations,
+            **statistics,
         )
+        self.manifest.add(row)
+        self.saved.append(row)
 
 
 def encode_png(image: Tensor) -> bytes:

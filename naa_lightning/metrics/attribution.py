@@ -1,6 +1,7 @@
 """Attribution statistics over many images."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,9 @@ class AttributionSummary:
 class AttributionMetric(Metric):
     """`AttributionSummary` over batches and processes.
 
+    Args:
+        **options: As of every `torchmetrics.Metric`.
+
     Example:
         >>> metric = AttributionMetric()
         >>> half = torch.tensor([0.5])
@@ -50,8 +54,8 @@ class AttributionMetric(Metric):
     gap: Tensor
     explained: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         for name in ("images", "positive_share", "participation", "gini", "gap", "explained"):
             self.add_state(name, default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 

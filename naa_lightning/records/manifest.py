@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -51,23 +51,23 @@ _TYPES = {field.name: field.type for field in fields(SavedImage)}
 class Manifest:
     """Reads and extends `manifest.csv`, to which a row is added as soon as its image is saved.
 
+    Several ranks would mix up their rows in one file, above all on a file system that machines share. So each but the
+    first adds to a part of its own, `manifest-<rank>.csv`, until `settle` puts everything into the one file.
+
     Args:
         folder: Holds the manifest and the images that it lists.
+        rank: Which of the ranks adds rows.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rank: int = 0) -> None:
         self.folder = folder
         self.path = folder / FILE_NAME
+        self._own = self.path if rank == 0 else folder / f"manifest-{rank}.csv"
 
     def read(self) -> dict[int, SavedImage]:
-        """Return the rows by image id; a last row cut short by a killed run is left out."""
-        if not self.path.is_file():
-            return {}
-        with self.path.open(encoding="utf-8", newline="") as file:
-            text = file.read()
-        complete = text[: text.rfind("\n") + 1]
-        rows = (_parse(row) for row in csv.DictReader(io.StringIO(complete, newline="")))
-        return {row.id: row for row in rows if row is not None}
+        """Return the rows by image id, in their order; one cut short by a killed run is left out."""
+        rows = {row.id: row for path in [self.path, *self._parts()] for row in _rows(path)}
+        return dict(sorted(rows.items()))
 
     def repair(self, records: Sequence[ImageRecord]) -> dict[int, SavedImage]:
         """Keep only rows whose image is there, unharmed; the others will be crafted again.
@@ -97,13 +97,22 @@ class Manifest:
                     f"{self.path} lists {_described(*saved)} as image {record.id}, where the data set has "
                     f"{_described(record.file, *expected[1:])}: choose another hydra.run.dir"
                 )
-        write_whole(self.path, _header() + "".join(_line(row) for row in kept.values()))
+        self.settle(kept.values())
         return kept
+
+    def settle(self, rows: Iterable[SavedImage]) -> None:
+        """Write all rows to `manifest.csv`, in the order of the images, and remove the parts of the ranks."""
+        write_whole(self.path, _header() + "".join(_line(row) for row in sorted(rows, key=lambda row: row.id)))
+        for part in self._parts():
+            part.unlink()
 
     def add(self, row: SavedImage) -> None:
         """Add one row, in one write."""
-        with self.path.open("a", encoding="utf-8", newline="") as file:
-            file.write(_line(row))
+        with self._own.open("a", encoding="utf-8", newline="") as file:
+            file.write(_line(row) if file.tell() else _header() + _line(row))
+
+    def _parts(self) -> list[Path]:
+        return sorted(self.folder.glob("manifest-*.csv"))
 
     def _intact(self, row: SavedImage) -> bool:
         path = self.folder / row.file
@@ -122,6 +131,16 @@ def target_class(record: ImageRecord) -> int:
 
 def _described(file: str, label: int, target: int) -> str:
     return f"{file} (label {label})" if target == -1 else f"{file} (label {label}, aimed at {target})"
+
+
+def _rows(path: Path) -> list[SavedImage]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        text = file.read()
+    complete = text[: text.rfind("\n") + 1]
+    rows = map(_parse, csv.DictReader(io.StringIO(complete, newline="")))
+    return [row for row in rows if row is not None]
 
 
 def _header() -> str:

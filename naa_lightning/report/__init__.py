@@ -2,7 +2,7 @@
 
 from naa_lightning.report.log import log_run
 from naa_lightning.report.page import write_run_page
-from naa_lightning.report.results import RunFacts, TargetFacts, read_results, summarise, write_results
+from naa_lightning.report.results import RunFacts, TargetFacts, optimised, read_results, summarise, write_results
 from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table
 from naa_lightning.report.wandb_logger import wandb_logger
 
@@ -12,6 +12,7 @@ __all__ = [
     "attribution_line",
     "log_run",
     "notices",
+    "optimised",
     "perturbation_line",
     "read_results",
     "results_table",

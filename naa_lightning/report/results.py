@@ -300,6 +300,14 @@ def read_results(folder: Path) -> dict[str, Any]:
     return results
 
 
+def optimised(results: Mapping[str, Any]) -> float | None:
+    """Return what a sweep optimises: see `naa_lightning.stages.pipeline.attack_and_report`."""
+    rate = "target_rate" if results["targeted"] else "success_rate"
+    mean: float | None = results["black_box_mean"][rate]
+    defended: float | None = results["defended_mean"][rate]
+    return defended if mean is None else mean
+
+
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None

@@ -1,7 +1,7 @@
 """What the stages of a run work with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytorch_lightning import Callback, Trainer
@@ -9,6 +9,7 @@ from pytorch_lightning.loggers import Logger
 
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import ImageDataModule
+from naa_lightning.ranks import Ranks
 from naa_lightning.trainer import make_trainer
 
 
@@ -21,12 +22,14 @@ class Bench:
         data: Set up.
         callbacks: Of every trainer.
         loggers: Of the run.
+        ranks: Share the work.
     """
 
     experiment: AttackExperiment
     data: ImageDataModule
     callbacks: Sequence[Callback]
     loggers: Sequence[Logger]
+    ranks: Ranks = field(default_factory=Ranks)
 
     @property
     def folder(self) -> Path:
@@ -35,4 +38,4 @@ class Bench:
 
     def asking(self) -> Trainer:
         """Make a trainer that asks models and logs nothing."""
-        return make_trainer(self.experiment.run.trainer, callbacks=self.callbacks)
+        return make_trainer(self.experiment.run.trainer, place=self.ranks.place, callbacks=self.callbacks)

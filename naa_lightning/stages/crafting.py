@@ -3,12 +3,13 @@
 import hashlib
 import logging
 import resource
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning import Trainer
 from torch import Tensor
 
 from naa_lightning.attack_module import AttackModule
@@ -19,7 +20,7 @@ from naa_lightning.data import LabelledImages
 from naa_lightning.errors import UserError
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
-from naa_lightning.records import Manifest, claim_folder
+from naa_lightning.records import Manifest, SavedImage, claim_folder
 from naa_lightning.stages.adversarial_set import AdversarialSet
 from naa_lightning.stages.bench import Bench
 from naa_lightning.trainer import make_trainer
@@ -40,21 +41,47 @@ def craft(bench: Bench) -> AdversarialSet:
     Raises:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
-    experiment, data = bench.experiment, bench.data
-    assert experiment.surrogate is not None, "composition asks for it"
-    run_dir = bench.folder
-    manifest = Manifest(run_dir / "adversarial")
+    experiment, data, ranks = bench.experiment, bench.data, bench.ranks
+    manifest = Manifest(bench.folder / "adversarial", ranks.place.rank)
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target=None) for record in records]
     writer = AdversarialWriter(manifest, records)
-    trainer = make_trainer(experiment.run.trainer, callbacks=[writer, *bench.callbacks], loggers=bench.loggers)
+    trainer = make_trainer(
+        experiment.run.trainer, place=ranks.place, callbacks=[writer, *bench.callbacks], loggers=bench.loggers
+    )
     device = trainer.strategy.root_device
-    pool = _pool(experiment.attack, data.images)
-    claim_folder(run_dir, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
-    before = manifest.repair(records)
-    missing = [record.id for record in records if record.id not in before]
+    pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
+
+    def take_stock() -> dict[int, SavedImage]:
+        claim_folder(bench.folder, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
+        return manifest.repair(records)
+
+    saved = ranks.from_first(take_stock)
+    missing = [record.id for record in records if record.id not in saved]
+    peaks = []
     if missing:
+        log.info(
+            "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), bench.folder
+        )
+        peaks = ranks.gathered(lambda: _craft(ranks.share(missing), bench, trainer, pool))
+        crafted = [row for rows in ranks.gathered(lambda: writer.saved) for row in rows]
+        saved = dict(sorted({**saved, **{row.id: row for row in crafted}}.items()))
+        ranks.from_first(lambda: manifest.settle(saved.values()))
+    return AdversarialSet(
+        folder=manifest.folder,
+        saved={record.id: saved[record.id] for record in records},
+        crafted_now=len(missing),
+        device=str(device),
+        peak_memory_bytes=max(peaks, default=None),
+    )
+
+
+def _craft(ids: Sequence[int], bench: Bench, trainer: Trainer, pool: Sequence[Tensor]) -> int:
+    """Craft images with a trainer that saves them and return the peak memory in bytes."""
+    experiment, data, device = bench.experiment, bench.data, trainer.strategy.root_device
+    assert experiment.surrogate is not None, "composition asks for it"
+    if ids:
         module = AttackModule(
             surrogate=experiment.surrogate.build(),
             attack=experiment.attack,
@@ -63,8 +90,7 @@ def craft(bench: Bench) -> AdversarialSet:
             pool=pool,
             title=f"crafting {experiment.run.attack.name} on {experiment.surrogate.name}",
         )
-        log.info("crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), run_dir)
-        data.only(missing)
+        data.only(ids)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         try:
@@ -73,14 +99,7 @@ def craft(bench: Bench) -> AdversarialSet:
             layers = ", ".join(f"{source.name}: {source.layer}" for source in experiment.white_box)
             raise UserError(f"surrogate.layer ({layers}): {error}") from error
         data.trainer = None  # would keep the surrogate in memory
-    saved = manifest.read()
-    return AdversarialSet(
-        folder=manifest.folder,
-        saved={record.id: saved[record.id] for record in records},
-        crafted_now=len(missing),
-        device=str(device),
-        peak_memory_bytes=_peak_memory(device) if missing else None,
-    )
+    return _peak_memory(device)
 
 
 def _pool(attack: Attack, images: LabelledImages) -> list[Tensor]:

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from pytorch_lightning import Trainer
-from torch.utils.data import DataLoader
 
 from naa_lightning.errors import UserError, in_one_line
 from naa_lightning.models import ModelSource
 from naa_lightning.models.answer import INVALID
 from naa_lightning.models.target import Target
+from naa_lightning.ranks import Ranks
 from naa_lightning.records import Prediction, SavedImage, SavedPairs
+from naa_lightning.stages.asking import ask
 from naa_lightning.target_module import Answers, TargetModule
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ def evaluate(
     seed: int,
     batch_size: int,
     num_workers: int,
+    ranks: Ranks | None = None,
 ) -> Evaluation:
     """Ask targets about clean and adversarial images, one model in memory at a time.
 
@@ -53,21 +56,23 @@ def evaluate(
         seed: Of what defences draw at random.
         batch_size: Pairs per batch.
         num_workers: Processes that read images; 0 reads in the main process.
+        ranks: Share the images; None: there is but this process.
 
     Raises:
         UserError: No target is left.
     """
+    ranks = ranks or Ranks()
     predictions: list[Prediction] = []
     failed: dict[str, str] = {}
-    loader = DataLoader(pairs, batch_size=batch_size, num_workers=num_workers, collate_fn=pairs.collate)
+    options: dict[str, Any] = {"batch_size": batch_size, "num_workers": num_workers, "collate": pairs.collate}
 
     def ask_all(source: ModelSource, of_source: Sequence[Target]) -> None:
         with _noted(of_source, failed):
-            model = source.build()
+            model = ranks.everywhere(source.build)
             for target in of_source:
                 with _noted([target], failed):
                     module = TargetModule(target, model, seed=seed)
-                    batches: Sequence[Answers] = make_trainer().predict(module, loader)  # type: ignore[assignment]
+                    batches: list[Answers] = ask(module, pairs, ranks, make_trainer, **options)
                     predictions.extend(_rows(target, batches, pairs.saved))
 
     for source, of_source in groupby(targets, key=lambda target: target.source):

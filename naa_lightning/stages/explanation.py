@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from naa_lightning.attacks import NeuronAttribution
 from naa_lightning.attribution import FeatureDifference, Method
@@ -13,6 +12,7 @@ from naa_lightning.errors import UserError
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records import AttributionRow
 from naa_lightning.stages.adversarial_set import AdversarialSet
+from naa_lightning.stages.asking import ask
 from naa_lightning.stages.bench import Bench
 
 Attributions = Mapping[int, tuple[Tensor, Tensor]]
@@ -86,7 +86,7 @@ def _options(bench: Bench, made: AdversarialSet) -> dict[str, Any]:
     assert experiment.surrogate is not None, "composition asks for it"
     rows = made.saved.values()
     return {
-        "surrogate": experiment.surrogate.build(),
+        "surrogate": bench.ranks.everywhere(experiment.surrogate.build),
         "attribute": experiment.attribute,
         "classes": {row.id: row.label if row.target_class == -1 else row.target_class for row in rows},
         "seed": experiment.run.seed,
@@ -96,10 +96,8 @@ def _options(bench: Bench, made: AdversarialSet) -> dict[str, Any]:
 
 def _predicted(module: AttributionModule, bench: Bench, made: AdversarialSet, ids: Collection[int]) -> Sequence[Any]:
     pairs = made.pairs(bench.data.images, ids)
-    # image by image: a pass holds points of its path
-    loader = DataLoader(pairs, batch_size=1, num_workers=bench.data.num_workers)
     try:
-        found: Sequence[Any] = bench.asking().predict(module, loader) or []
+        # image by image: a pass holds points of its path
+        return ask(module, pairs, bench.ranks, bench.asking, batch_size=1, num_workers=bench.data.num_workers)
     except LayerError as error:
         raise UserError(f"surrogate.layer: {error}") from error
-    return found

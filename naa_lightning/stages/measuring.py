@@ -3,13 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from torch.utils.data import DataLoader
-
 from naa_lightning.attacks import Budget
 from naa_lightning.errors import UserError
 from naa_lightning.metrics.lpips import lpips_network
 from naa_lightning.perturbation_module import MeasuredBatch, PerturbationModule
 from naa_lightning.records import PerturbationRow, SavedPairs
+from naa_lightning.stages.asking import ask
 from naa_lightning.stages.bench import Bench
 
 # Of 8-bit levels read as floating-point numbers.
@@ -23,10 +22,16 @@ def measure(bench: Bench, pairs: SavedPairs) -> list[PerturbationRow]:
         UserError: A file cannot be read or is of another size than its clean image.
     """
     module = PerturbationModule(lpips_network(), title="measuring perturbations")
-    loader = DataLoader(
-        pairs, batch_size=bench.data.batch_size, num_workers=bench.data.num_workers, collate_fn=pairs.collate
+    data = bench.data
+    batches: list[MeasuredBatch] = ask(
+        module,
+        pairs,
+        bench.ranks,
+        bench.asking,
+        batch_size=data.batch_size,
+        num_workers=data.num_workers,
+        collate=pairs.collate,
     )
-    batches: Sequence[MeasuredBatch] = bench.asking().predict(module, loader)  # type: ignore[assignment]
     return [
         PerturbationRow(
             id=image,

@@ -15,6 +15,7 @@ from naa_lightning.report import (
     attribution_line,
     log_run,
     notices,
+    optimised,
     perturbation_line,
     results_table,
     summarise,
@@ -34,9 +35,11 @@ from naa_lightning.stages.pictures import draw_pictures
 def attack_and_report(bench: Bench) -> float | None:
     """Craft adversarial images on the surrogate, or find them, try them on the targets, report.
 
+    All ranks share the work up to the report, which is the first one's.
+
     Returns:
         The mean of the success rate, of a targeted attack the target rate, over black-box targets: undefended ones, or
-        where there are none defended ones. None where there are none.
+        where there are none defended ones. None where there are none, and on the other ranks.
 
     Raises:
         UserError: Something in the data or the models is not as it must be, or a target could not be asked; then
@@ -44,12 +47,14 @@ def attack_and_report(bench: Bench) -> float | None:
     """
     start = time.perf_counter()
     made, perturbations = _images(bench)
-    write_perturbations(bench.folder, perturbations)
     tried = try_on_targets(bench, made)
-    write_predictions(bench.folder, tried.predictions)
     rows = explain(bench, made, list(made.saved)[: bench.experiment.run.attribution.exact_images])
+    if not bench.ranks.part():
+        return None
     facts = _facts(bench, made, tried, time.perf_counter() - start)
     results = summarise(facts, list(made.saved.values()), tried.predictions, perturbations, rows)
+    write_perturbations(bench.folder, perturbations)
+    write_predictions(bench.folder, tried.predictions)
     write_attributions(bench.folder, rows)
     write_results(bench.folder, results)
     draw_pictures(bench, made, results, tried.predictions)
@@ -63,9 +68,7 @@ def attack_and_report(bench: Bench) -> float | None:
     log_run(bench.loggers, bench.folder)
     if tried.failed:
         raise incomplete(tried, bench.folder)
-    rate = "target_rate" if bench.experiment.run.attack.targeted else "success_rate"
-    mean: float | None = results["black_box_mean"][rate]
-    return results["defended_mean"][rate] if mean is None else mean
+    return optimised(results)
 
 
 def try_on_targets(bench: Bench, made: AdversarialSet) -> Evaluation:
@@ -78,6 +81,7 @@ def try_on_targets(bench: Bench, made: AdversarialSet) -> Evaluation:
         seed=bench.experiment.run.seed,
         batch_size=data.batch_size,
         num_workers=data.num_workers,
+        ranks=bench.ranks,
     )
 
 

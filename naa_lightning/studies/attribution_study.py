@@ -8,7 +8,6 @@ import torch
 from pytorch_lightning import LightningModule
 from rich.console import Console
 from torch.nn import ModuleDict, ModuleList
-from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, Metric
 
 from naa_lightning.attribution import (
@@ -26,6 +25,7 @@ from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.layer import LayerError
 from naa_lightning.report.attribution_study import draw_attribution_study, study_table
 from naa_lightning.report.study_files import log_study, write_study
+from naa_lightning.stages.asking import ask
 from naa_lightning.stages.bench import Bench
 from naa_lightning.studies.settings import AttributionStudy, Candidate
 
@@ -66,6 +66,8 @@ def study_attribution(study: AttributionStudy, bench: Bench) -> None:
         UserError: An image or a layer is not there.
     """
     rows = [row for name, source in _layers(study, bench) for row in _compared(name, source, study, bench)]
+    if not bench.ranks.part():
+        return
     records = [asdict(row) for row in rows]
     figure = draw_attribution_study(bench.folder, records)
     write_study(bench.folder, "attribution", records)
@@ -141,16 +143,23 @@ def _compared(name: str, source: ClassifierSource, study: AttributionStudy, benc
     reference = Candidate("reference", None, study.reference_method() or experiment.exact)
     candidates = [reference, *study.candidates()]
     module = _Comparing(
-        source.build(),
+        bench.ranks.everywhere(source.build),
         experiment.attribute,
         [candidate.method for candidate in candidates],
         seed=experiment.run.seed,
         title=f"attributing {source.name} {source.layer}",
     )
-    # image by image: a pass holds points of its path
-    loader = DataLoader(images, batch_size=1, num_workers=bench.data.num_workers, collate_fn=images.collate)
     try:
-        bench.asking().predict(module, loader, return_predictions=False)
+        # image by image: a pass holds points of its path
+        ask(
+            module,
+            images,
+            bench.ranks,
+            bench.asking,
+            batch_size=1,
+            num_workers=bench.data.num_workers,
+            collate=images.collate,
+        )
     except LayerError as error:
         raise UserError(f"{name}: {error}") from error
     for candidate, measured in zip(candidates, module.measured, strict=True):

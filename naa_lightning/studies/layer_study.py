@@ -55,18 +55,21 @@ def study_layers(study: LayerStudy, bench: Bench) -> float | None:
 
     Returns:
         The mean over black-box targets of the success rate, of a targeted attack the target rate, of the recommended
-        layer; None where no image counts.
+        layer; None where no image counts, and on all ranks but the first.
 
     Raises:
         UserError: The attack has no layer, the surrogate is several, there is no target to hold out, or a layer cannot
             be attacked.
     """
     surrogate = _surrogate(bench.experiment)
-    layers = _candidates(study, surrogate, bench)
+    layers = bench.ranks.everywhere(lambda: _candidates(study, surrogate, bench))
     trials = []
     for number, layer in enumerate(layers, start=1):
-        Console().print(f"layer {number} of {len(layers)}: {layer.name}", soft_wrap=True, highlight=False)
+        if bench.ranks.first:
+            Console().print(f"layer {number} of {len(layers)}: {layer.name}", soft_wrap=True, highlight=False)
         trials.append(_try(layer, surrogate, bench))
+    if not bench.ranks.part():
+        return None
     results = summarise_layers(trials, bench)
     write_whole(bench.folder / FILE_NAME, json.dumps(results, indent=2, allow_nan=False) + "\n")
     records = layer_records(results)
@@ -141,7 +144,8 @@ def _try(layer: CandidateLayer, surrogate: ClassifierSource, bench: Bench) -> La
     inner = replace(bench, experiment=experiment, loggers=[])
     made = craft(inner)
     tried = try_on_targets(inner, made)
-    write_predictions(inner.folder, tried.predictions)
+    if bench.ranks.first:
+        write_predictions(inner.folder, tried.predictions)
     if tried.failed:
         raise incomplete(tried, bench.folder)
     return LayerTrial(layer, tried.predictions, fmean(image.seconds for image in made.saved.values()))

@@ -1,0 +1,74 @@
+"""Names that Hydra's configuration works out: the folder of a sweep's job, and the W&B group of a run.
+
+Importing this module registers them: `${job_folder:OVERRIDES,LEFT_OUT}` and `${run_group:NAME}`.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+LONGEST = 100  # characters of a folder's name
+_FRACTION = re.compile(r"[0-9.]+/[0-9.]+")
+
+
+def job_folder(overrides: Sequence[str], left_out: Sequence[str] = ()) -> str:
+    """Name the folder of a sweep's job after its overrides.
+
+    The name holds letters, digits and `._+-` only, so that it can be given to `hydra.run.dir=` as it is. It depends on
+    nothing but the overrides, in any order: a sweep that is repeated in its folder finds its jobs. Overrides of the
+    same keys with other values give another name; where the name alone would not tell them apart, a digest of the
+    overrides ends it, as it ends a name that is cut.
+
+    Args:
+        overrides: Of the job, as on the command line.
+        left_out: Keys and groups that do not belong in the name.
+
+    Example:
+        >>> job_folder(["surrogate=digits_plain", "attack=mim", "+seed=1", "logger=null"], ["logger"])
+        'attack-mim_seed-1_surrogate-digits_plain'
+        >>> job_folder(["surrogate.layer=[middle,top]"])
+        'surrogate.layer-middle-top-b89d2210'
+    """
+    parts = [(key, value) for key, value in map(_parts, overrides) if key.partition("@")[0] not in left_out]
+    parts.sort(key=lambda part: ("." in part[0], part))  # choices come before numbers
+    name = "_".join(f"{re.sub('[^A-Za-z0-9._]+', '.', key)}-{_safe(value)}" for key, value in parts).lstrip(".-")
+    if all(_is_plain(value) for _, value in parts) and len(name) <= LONGEST:
+        return name or "job"
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+    return f"{name[: LONGEST - len(digest) - 1].rstrip('-')}-{digest}"
+
+
+def run_group(name: str) -> str:
+    """Name the W&B group of a run: in a sweep the sweep's folder, else `name`."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode is not RunMode.MULTIRUN:
+        return name
+    return Path(HydraConfig.get().sweep.dir).resolve().name or name
+
+
+def _parts(override: str) -> tuple[str, str]:
+    """Return an override's key or group, without its prefix, and its value; `~key` is `key=null`."""
+    key, is_given, value = override.partition("=")
+    return key.lstrip("~+"), value if is_given else "null"
+
+
+def _safe(value: str) -> str:
+    if re.fullmatch("[A-Za-z0-9._+-]*", value):
+        return value
+    return re.sub("[^A-Za-z0-9._+]+", "-", value).strip("-")
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a folder's name tells a value from all others: a fraction such as 8/255, or a simple word."""
+    if _FRACTION.fullmatch(value):
+        return True
+    looks_like_more = "-" in value and ("_" in value or _FRACTION.fullmatch(value.replace("-", "/")))
+    return _safe(value) == value and not looks_like_more
+
+
+OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+OmegaConf.register_new_resolver("run_group", run_group, replace=True)

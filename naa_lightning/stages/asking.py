@@ -1,0 +1,47 @@
+"""Asking a model about images, on all ranks at once."""
+
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from naa_lightning.ranks import Ranks
+
+_NONE = object()
+
+
+def ask(
+    module: LightningModule,
+    images: Dataset[Any],
+    ranks: Ranks,
+    make_trainer: Callable[[], Trainer],
+    *,
+    batch_size: int,
+    num_workers: int = 0,
+    collate: Callable[[list[Any]], Any] | None = None,
+) -> list[Any]:
+    """Return what a module's predict step says of each batch, in the order of the images.
+
+    Ranks share out whole batches, so that a batch's answer is the same, to the bit, whatever their number.
+
+    Args:
+        module: Is there on every rank.
+        images: Has a length.
+        ranks: All of them ask.
+        make_trainer: Makes a trainer that predicts.
+        batch_size: Images per batch.
+        num_workers: Processes that read images; 0 reads in the main process.
+        collate: Joins images to a batch; None: torch's own way.
+
+    Raises:
+        Exception: The module, or reading an image, failed on some rank.
+    """
+    indices: Sequence[int] = range(len(images))  # type: ignore[arg-type]
+    batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
+    own = [index for batch in ranks.share(batches) for index in batch]
+    loader = DataLoader(Subset(images, own), batch_size=batch_size, num_workers=num_workers, collate_fn=collate)
+    answers = ranks.gathered(lambda: make_trainer().predict(module, loader) if own else [])
+    turns = zip_longest(*(of_rank or [] for of_rank in answers), fillvalue=_NONE)
+    return [answer for turn in turns for answer in turn if answer is not _NONE]

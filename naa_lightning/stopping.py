@@ -1,0 +1,80 @@
+"""Stopping in order when the system asks for it with SIGTERM."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+CONTINUE_ME = os.EX_TEMPFAIL
+"""Exit code of a run that was stopped and that the same command takes up again."""
+
+# Senders such as `timeout` reach a process twice at once: by itself and with its group.
+_AT_ONCE_SECONDS = 1.0
+_requests: list[float] = []
+
+
+class Stopped(SystemExit):
+    """Ends a run that was asked to stop, with the exit code `CONTINUE_ME`.
+
+    Args:
+        message: One line: where the run stopped, and how it goes on.
+
+    Example:
+        >>> stopped = Stopped("stopped by SIGTERM")
+        >>> str(stopped), stopped.code
+        ('stopped by SIGTERM', 75)
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = CONTINUE_ME
+
+
+@contextmanager
+def sigterm_noted() -> Iterator[None]:
+    """Have SIGTERM noted instead of ending the process, which `stop_if_asked` then does in order; a second one ends it.
+
+    Nothing changes where SIGTERM is handled already, as by a launcher of jobs, or outside the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _requests.clear()
+
+
+def asked_to_stop() -> bool:
+    """Whether a SIGTERM was noted."""
+    return bool(_requests)
+
+
+def stop_if_asked(doing: str) -> None:
+    """End the run if a SIGTERM was noted.
+
+    Args:
+        doing: What it stops at, for example "crafting naa on inception_v3".
+
+    Raises:
+        Stopped: It was.
+    """
+    if asked_to_stop():
+        raise Stopped(f"stopped by SIGTERM at {doing}")
+
+
+def left_to_main_process(worker: int) -> None:
+    """Ignore SIGTERM in a data loader's worker: a signal to all processes must not take it from a batch under way."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _note(signum: int, frame: FrameType | None) -> None:
+    if _requests and time.monotonic() - _requests[0] > _AT_ONCE_SECONDS:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    _requests.append(time.monotonic())
