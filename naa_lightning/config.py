@@ -83,6 +83,7 @@ class ReportNode:
     extreme_images: int
     attention_images: int
     attention_ids: list[int] | None
+    baseline: str | None = None
 
     def __post_init__(self) -> None:
         check_at_least("report.panel_images", self.panel_images, 0)

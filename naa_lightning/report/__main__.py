@@ -9,6 +9,8 @@ from naa_lightning.errors import UserError, in_one_line
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.relog import relog
 from naa_lightning.report.runs import find_runs, is_finished, is_run
+from naa_lightning.report.sweep.files import write_summary
+from naa_lightning.report.sweep.terminal import tell
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,33 +30,51 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder of a run, or one that holds runs")
     parser.add_argument("--no-log", action="store_true", help="write the pages only")
     parser.add_argument("--project", help="W&B project; default: the run's own, or naa_lightning")
+    parser.add_argument(
+        "--baseline", help="the attack of a sweep that the others are tested against; default: as its runs were told"
+    )
     options = parser.parse_args(arguments)
     mistakes = []
     for path in options.paths:
         try:
-            report(path, log=not options.no_log, project=options.project)
+            report(path, log=not options.no_log, project=options.project, baseline=options.baseline)
         except (UserError, OSError) as error:
             mistakes.append(f"error: {in_one_line(error)}")
     if mistakes:
         sys.exit("\n".join(mistakes))
 
 
-def report(path: Path, *, log: bool, project: str | None) -> None:
+def report(path: Path, *, log: bool, project: str | None, baseline: str | None = None) -> None:
     """Report the runs in a folder and, if it is not itself one, the folder as a sweep.
 
+    Args:
+        path: The folder.
+        log: Whether to log the runs to W&B.
+        project: Of W&B.
+        baseline: Of the sweep's table.
+
     Raises:
-        UserError: There is no finished run.
+        UserError: There is no finished run, or some could not be reported; the others are.
     """
     runs = find_runs(path) if path.is_dir() else []
     finished = [run for run in runs if is_finished(run)]
     if not finished:
         raise UserError(f"{path} holds no results.json: name the folder of a finished run, or of a sweep")
+    mistakes = []
     for run in finished:
-        _tell("report", write_run_page(run))
-        if log:
-            _tell("W&B", relog(run, project=project))
+        try:
+            _tell("report", write_run_page(run))
+            if log:
+                _tell("W&B", relog(run, project=project))
+        except UserError as error:
+            mistakes.append(in_one_line(error))
     if not is_run(path):
-        _tell("report of the sweep", write_sweep_page(path, runs))
+        summary = write_summary(path, runs, baseline)
+        page = write_sweep_page(path, summary)
+        tell(page.parent, summary)
+        _tell("report of the sweep", page)
+    if mistakes:
+        raise UserError("; ".join(mistakes))
 
 
 def _tell(what: str, where: object) -> None:

@@ -1,7 +1,7 @@
 """Which folders are runs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import yaml
 
 from naa_lightning.records import identity
 from naa_lightning.report import results
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -36,10 +38,31 @@ def is_finished(folder: Path) -> bool:
     return (folder / results.FILE_NAME).is_file()
 
 
+def in_job_order(folders: Sequence[Path]) -> list[Path]:
+    """Sort folders of runs as the sweep numbered its jobs; those without a number come last, as they stand."""
+    numbers = {folder: _job_number(folder) for folder in folders}
+    return sorted(folders, key=lambda folder: (numbers[folder] is None, numbers[folder] or 0))
+
+
+def _job_number(folder: Path) -> int | None:
+    try:
+        text = (folder / ".hydra" / "hydra.yaml").read_text(encoding="utf-8")
+        number = yaml.load(text, Loader=_LOADER)["hydra"]["job"]["num"]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return None
+    return number if isinstance(number, int) else None
+
+
 def _job(folder: Path) -> Mapping[str, Any] | None:
     """Return the configuration of a folder's job, if it has one."""
     path = folder / ".hydra" / "config.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        job = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return job if isinstance(job, Mapping) else {}
 
 
 def _natural(path: Path) -> list[tuple[str, int]]:

@@ -87,10 +87,33 @@ def test_a_sweep_gets_a_page_of_its_own(tmp_path: Path, capsys: pytest.CaptureFi
     ids = {found.run["run_id"] for run in runs for found in logged(run)}
     assert len(ids) == 2
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(": ")[0] for line in lines] == ["report", "W&B", "report", "W&B", "report of the sweep"]
+    assert [line.split(": ")[0] for line in lines[:4]] == ["report", "W&B", "report", "W&B"]
     assert lines[0].endswith("/sweep/2/report.html")
     assert lines[2].endswith("/sweep/10/report.html")
-    assert lines[4].endswith("/sweep/report.html")
+    assert any("black-box mean" in line for line in lines)
+    assert lines[-3:] == ["unfinished: 3", f"sweep: {sweep}", f"report of the sweep: {sweep / 'report.html'}"]
+    assert (sweep / "summary.csv").is_file()
+
+
+def test_the_baseline_of_a_sweep_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for attack in ("mim", "naa"):
+        make_run(tmp_path / attack, attack={"name": attack, "gamma": attack})
+    main([str(tmp_path), "--no-log"])
+    assert "baseline, naa gamma=mim" in " ".join(capsys.readouterr().out.split())
+    main([str(tmp_path), "--no-log", "--baseline", "gamma=naa"])
+    assert "baseline, naa gamma=naa" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_damaged_run_of_a_sweep_is_refused_and_the_others_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "b")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "results.json").write_text("{")
+    with pytest.raises(SystemExit, match=r"error: .*a/results\.json is damaged"):
+        main([str(tmp_path), "--no-log"])
+    assert "a is left out" in capsys.readouterr().out
+    assert all(is_page(folder / "report.html") for folder in (tmp_path, tmp_path / "b"))
 
 
 def test_several_paths_are_reported_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +121,8 @@ def test_several_paths_are_reported_one_after_the_other(tmp_path: Path, capsys: 
     main(["--no-log", str(run), str(tmp_path / "sweep")])
     pages = [run / "report.html", inner / "report.html", tmp_path / "sweep" / "report.html"]
     assert all(map(is_page, pages))
-    assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines()] == list(map(str, pages))
+    told = [line.split(": ")[1] for line in capsys.readouterr().out.splitlines() if line.startswith("report")]
+    assert told == list(map(str, pages))
 
 
 @pytest.mark.parametrize("what", ["missing", "empty", "file", "unfinished"])

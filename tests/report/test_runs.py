@@ -7,7 +7,7 @@ import pytest
 
 from naa_lightning.records import claim_folder
 from naa_lightning.report import write_results
-from naa_lightning.report.runs import find_runs, is_finished, is_run
+from naa_lightning.report.runs import find_runs, in_job_order, is_finished, is_run
 
 
 def finished(folder: Path) -> Path:
@@ -78,4 +78,20 @@ def test_a_run_is_finished_once_it_has_results(tmp_path: Path) -> None:
 def test_a_folder_of_the_name_of_a_file_makes_no_run(tmp_path: Path) -> None:
     (tmp_path / "results.json").mkdir()
     (tmp_path / "crafting.json").mkdir()
+    assert find_runs(tmp_path) == []
+
+
+def test_jobs_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    numbers = {"a": "10", "b": "2", "c": "", "d": "0", "e": "[", "f": "hydra"}
+    for name, number in numbers.items():
+        job(tmp_path / name, "task_name: attack")
+        text = f"hydra: {{job: {{num: {number}}}}}" if number != "hydra" else "3"
+        (tmp_path / name / ".hydra" / "hydra.yaml").write_text(text)
+    folders = [*(tmp_path / name for name in numbers), tmp_path / "missing"]
+    assert [folder.name for folder in in_job_order(folders)] == ["d", "b", "a", "c", "e", "f", "missing"]
+
+
+def test_a_configuration_that_cannot_be_read_makes_no_run(tmp_path: Path) -> None:
+    job(tmp_path / "0", "task_name: [")
+    job(tmp_path / "1", "attack")
     assert find_runs(tmp_path) == []

@@ -7,12 +7,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from naa_lightning.report.page.alike import differences
+from naa_lightning.report.page.picture import embed
 from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.record import Rate, Record, mean_of, read_record
 from naa_lightning.report.page.run_page import FILE_NAME, KeyFigure, key_figures, subtitle, title
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import NONE, budget_text, counted, duration, percent
-from naa_lightning.report.results import FILE_NAME as RESULTS
+from naa_lightning.report.sweep.summary import HEAT_MAP, Summary
+from naa_lightning.report.sweep.words import fact_heads, facts, legend, number
 from naa_lightning.whole_file import write_whole
 
 
@@ -85,21 +87,20 @@ class Column:
     clean: str
 
 
-def write_sweep_page(folder: Path, runs: Sequence[Path]) -> Path:
-    """Write a sweep's `report.html` from the `results.json` of its runs.
+def write_sweep_page(folder: Path, summary: Summary) -> Path:
+    """Write a sweep's `report.html`, with the heat map that stands in its folder.
 
     Args:
         folder: Of the sweep.
-        runs: The folders of its runs; one without `results.json` is listed as unfinished.
+        summary: Its table.
 
     Returns:
         The page.
 
     Raises:
-        UserError: A run's `results.json` is damaged.
+        UserError: A run's `results.json` has been damaged or removed since it was read.
     """
-    finished = [run for run in runs if (run / RESULTS).exists()]
-    records = _labelled({run: read_record(run) for run in finished})
+    records = _labelled({run: read_record(run) for run in summary.folders})
     columns = _columns([record for _, record in records.values()])
     rows = _rows(folder, records, columns)
     headlines = dict.fromkeys(SHORT[row.record.headline] for row in rows)
@@ -117,7 +118,15 @@ def write_sweep_page(folder: Path, runs: Sequence[Path]) -> Path:
         budget_text=budget_text,
         any_defended=any(row.defended is not None for row in rows),
         differences=differences({row.label: row.record for row in rows}),
-        unfinished=[_relative(run, folder) for run in runs if run not in finished],
+        summary=summary,
+        lines=[(block, row, facts(summary, block, row)) for block in summary.blocks for row in block.rows],
+        heads=fact_heads(summary),
+        places=sorted(range(len(summary.columns)), key=lambda place: summary.columns[place].kind != "mean"),
+        legend=legend(summary, best="Bold"),
+        number=number,
+        heat_map=embed(folder / HEAT_MAP, "The table in colours") if summary.rows else None,
+        failed={_relative(run, folder): reason for run, reason in summary.failed.items()},
+        unfinished=[_relative(run, folder) for run in summary.unfinished],
     )
     path = folder / FILE_NAME
     write_whole(path, page)
@@ -135,13 +144,13 @@ def _labelled(records: Mapping[Path, Record]) -> dict[Path, tuple[str, Record]]:
 
 def _subtitle(rows: Sequence[Row]) -> str:
     parts = [counted(len(rows), "run")]
-    for facts in (
+    for values in (
         {counted(row.record.images, "image") for row in rows},
         {row.record.data for row in rows},
         {budget_text(row.record.budget) for row in rows},
         {"targeted" if row.record.targeted else "untargeted" for row in rows},
     ):
-        shared = facts.pop() if len(facts) == 1 else None
+        shared = values.pop() if len(values) == 1 else None
         parts += [shared] if shared else []
     return ", ".join(parts)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from naa_lightning.report.page import write_run_page, write_sweep_page
+from naa_lightning.report.sweep.files import write_summary
 from tests.report.page.cases import LONG, NAUGHTY, means, rate, results, target, write_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -74,7 +75,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "run": write_run_page(plain),
         "extreme": write_run_page(folder / "extreme"),
-        "sweep": write_sweep_page(folder, sweep),
+        "sweep": write_sweep_page(folder, write_summary(folder, sweep)),
     }
 
 
@@ -118,8 +119,9 @@ def test_a_page_opens_by_itself_and_fits(
             assert opened.run("document.documentElement.scrollWidth") <= width
         for image in opened.page.locator("img").all():
             image.scroll_into_view_if_needed()
-        opened.page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-        assert opened.run("document.images.length") == {"run": 12, "extreme": 7, "sweep": 0}[name]
+            image.evaluate("image => image.decode()")
+        assert opened.run("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert opened.run("document.images.length") == {"run": 12, "extreme": 7, "sweep": 1}[name]
         assert opened.said == []
         assert {url for url in opened.asked if not url.startswith("data:")} == {pages[name].as_uri()}
 

@@ -1,0 +1,205 @@
+"""From runs to the table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from naa_lightning.metrics.mcnemar import holm
+from naa_lightning.report.page.record import Record, mean_of
+from naa_lightning.report.page.wording import counted, listed
+from naa_lightning.report.sweep.collected import Collected, SweepRun
+from naa_lightning.report.sweep.paired import Pairs, compare
+from naa_lightning.report.sweep.rows import RunsOfBlock, RunsOfRow, arrange
+from naa_lightning.report.sweep.summary import Block, Cell, Column, Comparison, Row, Summary
+
+BLACK_BOX_MEAN = Column("black-box mean", "mean")
+DEFENDED_MEAN = Column("defended mean", "mean")
+# What rounding may take from a rate that ties.
+_ROUNDING = 1e-12
+
+
+def summarise_sweep(collected: Collected, baseline: str | None = None) -> Summary:
+    """Make the table of a sweep.
+
+    Args:
+        collected: Its runs.
+        baseline: The row of each block that the others are compared with, by its attack, setting, or both; None: what
+            the newest run's `report.baseline` says, or else the first row.
+    """
+    arranged, notices = arrange(collected.runs)
+    columns = _columns([run.record for run in collected.runs])
+    baseline = baseline or _baseline_of(collected.runs)
+    blocks: list[Block] = []
+    tests: dict[tuple[int, int, int], Pairs] = {}
+    for place, of_block in enumerate(arranged):
+        chosen = _chosen(of_block, baseline)
+        if chosen is None:
+            notices.append(f"no row of {of_block.surrogate} is called {baseline}, the baseline: nothing is compared")
+        elif len(of_block.rows) > 1:
+            tests |= {(place, *where): pairs for where, pairs in _tests(of_block, chosen, columns, notices).items()}
+        blocks.append(_block(of_block, columns, chosen))
+        notices += _seeds_notice(of_block)
+    notices += [f"{folder.name} is left out: {reason}" for folder, reason in collected.unreadable.items()]
+    notices += [f"{folder.name} is in no test: {reason}" for folder, reason in collected.untested.items()]
+    return Summary(
+        columns=tuple(columns),
+        blocks=_with_tests(blocks, tests),
+        notices=notices,
+        failed=collected.failed,
+        unfinished=collected.unfinished,
+        folders=[run.folder for run in collected.runs],
+    )
+
+
+def _columns(records: Sequence[Record]) -> list[Column]:
+    """Return every target that a run asked or wanted to ask, then the means that runs have."""
+    defended: dict[str, bool] = {}
+    for record in records:
+        defended |= {name: bool(target.defences) for name, target in record.targets.items()}
+    for record in records:
+        for name in record.failed:
+            defended.setdefault(name, "+" in name)
+    targets = [Column(name, "defended" if defended[name] else "undefended") for name in defended]
+    means = [
+        column
+        for column in (BLACK_BOX_MEAN, DEFENDED_MEAN)
+        if any(_rate(record, column) is not None for record in records)
+    ]
+    return [*sorted(targets, key=lambda column: column.kind == "defended"), *means]
+
+
+def _rate(record: Record, column: Column) -> float | None:
+    if column.kind == "mean":
+        means = record.black_box_mean if column == BLACK_BOX_MEAN else record.defended_mean
+        return mean_of(means, record.headline)
+    target = record.targets.get(column.name)
+    return None if target is None else target.rate(record.headline).value
+
+
+def _baseline_of(runs: Sequence[SweepRun]) -> str | None:
+    """Return the baseline that the newest run was told."""
+    newest = max(runs, key=lambda run: run.modified, default=None)
+    report = {} if newest is None else newest.record.config.get("report")
+    name = report.get("baseline") if isinstance(report, Mapping) else None
+    return None if name is None else str(name)
+
+
+def _chosen(block: RunsOfBlock, baseline: str | None) -> RunsOfRow | None:
+    if baseline is None:
+        return block.rows[0]
+    named = (row for row in block.rows if baseline in (row.attack, row.setting, row.name))
+    return next(named, None)
+
+
+def _block(block: RunsOfBlock, columns: Sequence[Column], baseline: RunsOfRow | None) -> Block:
+    cells = [[_cell(row, column) for column in columns] for row in block.rows]
+    best = [_best(row[place] for row in cells) for place in range(len(columns))]
+    rows = [
+        Row(
+            attack=row.attack,
+            setting=row.setting,
+            seeds=tuple(row.runs),
+            folders=tuple(run.folder for run in row.runs.values()),
+            cells=tuple(replace(cell, best=_is(cell, highest)) for cell, highest in zip(of_row, best, strict=True)),
+            is_baseline=row is baseline and len(block.rows) > 1,
+        )
+        for row, of_row in zip(block.rows, cells, strict=True)
+    ]
+    return Block(block.surrogate, block.data, block.rate, tuple(rows))
+
+
+def _cell(row: RunsOfRow, column: Column) -> Cell:
+    records = [run.record for run in row.runs.values()]
+    known = [rate for record in records if (rate := _rate(record, column)) is not None]
+    if column.kind == "mean":
+        return Cell(tuple(known))
+    roles = {record.targets[column.name].role for record in records if column.name in record.targets}
+    return Cell(
+        tuple(known), white_box="white-box" in roles, failed=any(column.name in record.failed for record in records)
+    )
+
+
+def _best(cells: Iterable[Cell]) -> float | None:
+    """Return the highest of several means; None where there is one or none."""
+    means = [cell.mean for cell in cells if not cell.white_box and cell.mean is not None]
+    return max(means) if len(means) > 1 else None
+
+
+def _is(cell: Cell, highest: float | None) -> bool:
+    return highest is not None and cell.mean is not None and not cell.white_box and cell.mean >= highest - _ROUNDING
+
+
+def _tests(
+    block: RunsOfBlock, baseline: RunsOfRow, columns: Sequence[Column], notices: list[str]
+) -> dict[tuple[int, int], Pairs]:
+    """Compare the rows of a block with its baseline, by row and column."""
+    theirs = {seed: run.outcomes for seed, run in baseline.runs.items()}
+    found: dict[tuple[int, int], Pairs] = {}
+    for place, row in enumerate(block.rows):
+        if row is baseline:
+            continue
+        ours = {seed: run.outcomes for seed, run in row.runs.items()}
+        of_row = {
+            (place, number): pairs
+            for number, column in enumerate(columns)
+            if (pairs := compare(ours, theirs, _members(row, column))) is not None
+        }
+        if not of_row:
+            notices.append(
+                f"{row.name} on {block.surrogate} is not compared: it shares no seed and images with the baseline"
+            )
+        found |= of_row
+    return found
+
+
+def _members(row: RunsOfRow, column: Column) -> list[str]:
+    """Return the targets that a column is about."""
+    if column.kind != "mean":
+        return [column.name]
+    defended = column == DEFENDED_MEAN
+    return list(
+        dict.fromkeys(
+            name
+            for run in row.runs.values()
+            for name, target in run.record.targets.items()
+            if target.role == "black-box" and bool(target.defences) == defended
+        )
+    )
+
+
+def _with_tests(blocks: Sequence[Block], tests: Mapping[tuple[int, int, int], Pairs]) -> tuple[Block, ...]:
+    adjusted = dict(zip(tests, holm([pairs.p for pairs in tests.values()]), strict=True))
+
+    def cell(found: Cell, where: tuple[int, int, int], baseline: str | None) -> Cell:
+        if where not in tests or baseline is None or not found.rates:
+            return found
+        pairs = tests[where]
+        return replace(found, comparison=Comparison(baseline, pairs.better, pairs.worse, pairs.p, adjusted[where]))
+
+    return tuple(
+        replace(
+            block,
+            rows=tuple(
+                replace(
+                    row,
+                    cells=tuple(
+                        cell(found, (number, place, column), block.baseline) for column, found in enumerate(row.cells)
+                    ),
+                )
+                for place, row in enumerate(block.rows)
+            ),
+        )
+        for number, block in enumerate(blocks)
+    )
+
+
+def _seeds_notice(block: RunsOfBlock) -> list[str]:
+    """Say which rows lack seeds that others of the block have."""
+    seeds = list(dict.fromkeys(seed for row in block.rows for seed in row.runs))
+    lines = []
+    for row in block.rows:
+        lacking = [str(seed) for seed in seeds if seed not in row.runs]
+        if lacking:
+            noun = "seed" if len(lacking) == 1 else "seeds"
+            over = counted(len(row.runs), "seed")
+            lines.append(f"{row.name} on {block.surrogate} lacks {noun} {listed(lacking)}: its mean is over {over}")
+    return lines
