@@ -12,6 +12,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import AttributionStatistics, attribution_of_path_gradient, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.draws import SeededDraws
+from naa_lightning.halving import Halving
 from naa_lightning.models import Classifier, Ensemble, frozen
 
 
@@ -42,7 +43,7 @@ class AttackModule(LightningModule):
     Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
     At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
     one size: on a CPU a fixed one, elsewhere the batch's. An image's result then depends neither on which others were
-    left for its batch nor, on a CPU, on the batch size.
+    left for its batch nor, on a CPU, on the batch size. Only where memory is short, groups are smaller; see `Halving`.
 
     Args:
         surrogate: The white-box classifier.
@@ -70,13 +71,21 @@ class AttackModule(LightningModule):
         self.batch_size = batch_size
         self.title = title
         self.pool = pool
+        self._memory = Halving(title)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
-        """Craft one batch of images in [0, 1]."""
-        size = self._pass_size(batch["image"])
+        """Craft one batch of images in [0, 1].
+
+        Raises:
+            UserError: The memory is too small for one image.
+        """
+        images, ids = batch["image"], batch["id"]
         classes = batch["target" if self.attack.targeted else "label"]
-        columns = (torch.split(values, size) for values in (batch["image"], classes, batch["id"]))
-        passes = [self._craft(images, part, ids, size) for images, part, ids in zip(*columns, strict=True)]
+
+        def craft(part: slice, size: int) -> CraftedBatch:
+            return self._craft(images[part], classes[part], ids[part], size)
+
+        passes = self._memory.parts(craft, len(ids), self._pass_size(images))
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
             seconds=sum(part.seconds for part in passes),

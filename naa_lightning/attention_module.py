@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.attribution.attention import attention
+from naa_lightning.halving import Halving
 from naa_lightning.models import Classifier
 from naa_lightning.records import PairBatch
 
@@ -54,16 +56,23 @@ class AttentionModule(LightningModule):
         super().__init__()
         self.classifier = classifier
         self.title = title
+        self._memory = Halving(title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> AttentionBatch:
         """Ask about a batch.
 
         Raises:
             LayerError: No layer of the network has places in the image.
+            UserError: The memory is too small for one image.
         """
-        clean, clean_attention = self._look(batch["clean"])
-        adversarial, adversarial_attention = self._look(batch["adversarial"])
-        return AttentionBatch(batch["id"].cpu(), clean, clean_attention, adversarial, adversarial_attention)
+        return AttentionBatch(
+            batch["id"].cpu(), *self._look_in_parts(batch["clean"]), *self._look_in_parts(batch["adversarial"])
+        )
+
+    def _look_in_parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        found = self._memory.parts(lambda part, size: self._look(images[part]), len(images), len(images))
+        predicted, attended = zip(*found, strict=True)
+        return torch.cat(predicted), torch.cat(attended)
 
     def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
         predicted = self.classifier(images).argmax(1)

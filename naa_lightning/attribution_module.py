@@ -18,6 +18,8 @@ from naa_lightning.attribution import (
     spatial_map,
 )
 from naa_lightning.draws import SeededDraws
+from naa_lightning.errors import UserError
+from naa_lightning.halving import is_out_of_memory
 from naa_lightning.models import Classifier, Ensemble
 from naa_lightning.records import PairBatch
 
@@ -60,12 +62,24 @@ class AttributionModule(LightningModule):
         return {image: (clean[row : row + 1], adversarial[row : row + 1]) for row, image in enumerate(ids.tolist())}
 
     def attributed(self, method: Method, view: Classifier, images: Tensor, ids: Tensor) -> Attribution:
-        """Attribute images over a layer and bring the result to the CPU."""
+        """Attribute images over a layer and bring the result to the CPU.
+
+        Raises:
+            UserError: The memory is too small.
+        """
         known: list[int] = ids.tolist()
         classes = torch.tensor([self.classes[image] for image in known], device=images.device)
         # Lightning predicts without autograd.
         with torch.enable_grad():
-            found = self.attribute(method, view, images, classes, SeededDraws(self.seed, known))
+            try:
+                found = self.attribute(method, view, images, classes, SeededDraws(self.seed, known))
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise UserError(
+                    f"{self.title}: out of memory: use a smaller attribution.path_batch_size or data.image_size, "
+                    "a smaller model or another device"
+                ) from error
         return Attribution(found.values.cpu(), found.explained.cpu())
 
 

@@ -16,12 +16,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 import naa_lightning.resolvers  # noqa: F401 - for Hydra
 from naa_lightning.errors import RankError, UserError, in_one_line
-from naa_lightning.stopping import Stopped
+from naa_lightning.stopping import Stopped, sigterm_noted
 from naa_lightning.sweep_report import tell_sweep
 
 # Hydra then passes errors on instead of printing them in its own way.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-OPTIONAL_GROUPS = ("surrogate", "targets", "logger", "callbacks", "study", "experiment", "debug")
+OPTIONAL_GROUPS = ("surrogate", "targets", "logger", "callbacks", "study", "experiment", "hparams_search", "debug")
+# What Hydra misses where an extra is not installed.
+_EXTRAS = {"hydra/sweeper/optuna": "search", "hydra/launcher/submitit_": "slurm"}
 # What the system says of folders and disks that the user can mend.
 _ENVIRONMENT = {
     errno.EACCES,
@@ -45,9 +47,10 @@ def one_line_errors() -> Iterator[None]:
     jobs.
     """
     try:
-        yield
+        with sigterm_noted():
+            yield
     except Stopped as stopped:
-        sys.stderr.write(f"{stopped}\n")
+        sys.stderr.write(f"{stopped}\n" if str(stopped) else "")
         sys.exit(stopped.code)
     except RankError:
         sys.exit(1)
@@ -55,13 +58,15 @@ def one_line_errors() -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
         _end(in_one_line(error))
     except (HydraException, OmegaConfBaseException) as error:
-        _end(str(error))
+        _end(_missing_extra(str(error)) or str(error))
     except (OSError, ValueError) as error:
         # logging hides an OSError of the run's folder behind a ValueError
         reason = error if isinstance(error, OSError) else error.__cause__
+        if str(error) == "No trials are completed yet.":
+            _end("every trial of the search failed; each has said why")
         if not isinstance(reason, OSError) or reason.errno not in _ENVIRONMENT:
             raise
-        _end(f"{reason.filename or 'the output folder'}: {reason.strerror}")
+        _end(_about_a_file(reason))
 
 
 def launch(main: Callable[[], None]) -> None:
@@ -129,6 +134,23 @@ def in_hydras_words(argument: str) -> list[str]:
             "conf/surrogate/ensemble.yaml says"
         )
     return [re.sub(rf"^({'|'.join(OPTIONAL_GROUPS)})=null$", r"~\1", argument)]
+
+
+def _about_a_file(error: OSError) -> str:
+    """Say what the system says of a file, and how a run with a full disk goes on."""
+    folder = HydraConfig.get().runtime.output_dir if HydraConfig.initialized() else None
+    said = f"{error.filename or folder or 'the output folder'}: {error.strerror}"
+    if folder is None or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        return said
+    return f"{said}: make room; the same command with hydra.run.dir={folder} goes on"
+
+
+def _missing_extra(message: str) -> str | None:
+    """Say which extra is to be installed, if what Hydra does not find is in one."""
+    for config, extra in _EXTRAS.items():
+        if config in message:
+            return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
+    return None
 
 
 def _end(message: str) -> NoReturn:

@@ -5,6 +5,7 @@ import logging.config
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import SimpleQueue, connection, get_context
@@ -45,7 +46,7 @@ def in_ranks(count: int, work: Callable[[T, Place], R], argument: T, *, going_on
     Raises:
         UserError: A rank raised it, or was killed.
         Stopped: The ranks were asked to stop.
-        Exception: A rank failed otherwise.
+        RuntimeError: A rank failed otherwise.
     """
     answers: SimpleQueue[tuple[int, Any]] = get_context("spawn").SimpleQueue()
     rendezvous = f"tcp://127.0.0.1:{find_free_network_port()}"
@@ -95,8 +96,12 @@ def _be_rank(
         answers.put((rank, type(error)(in_one_line(error))))
         sys.exit(1)
     except Stopped as stopped:
-        answers.put((rank, str(stopped)))
+        if str(stopped):
+            answers.put((rank, str(stopped)))
         raise
+    except Exception:  # noqa: BLE001 - the process that waits raises it
+        answers.put((rank, RuntimeError(f"rank {rank} failed:\n{traceback.format_exc()[-10_000:]}")))
+        sys.exit(1)
 
 
 @contextmanager
@@ -132,14 +137,14 @@ def _wait(context: ProcessContext, asked: list[int]) -> None:
 
 def _explained(
     error: ProcessExitedException, answers: "SimpleQueue[tuple[int, Any]]", going_on: str
-) -> UserError | Stopped:
+) -> Exception | Stopped:
     told = [answer for _, answer in sorted(_all_of(answers), key=lambda told: told[0])]
     if error.exit_code == CONTINUE_ME:
-        return Stopped(next(answer for answer in told if isinstance(answer, str)))
-    mistakes = [answer for answer in told if isinstance(answer, UserError)]
-    mistakes.sort(key=lambda mistake: isinstance(mistake, RankError))  # first those that say why
-    if mistakes and not (error.signal_name and isinstance(mistakes[0], RankError)):
-        return mistakes[0]
+        return Stopped(next((answer for answer in told if isinstance(answer, str)), "stopped by SIGTERM"))
+    failures = [answer for answer in told if isinstance(answer, Exception)]
+    failures.sort(key=lambda failure: isinstance(failure, RankError))  # first those that say why
+    if failures and not (error.signal_name and isinstance(failures[0], RankError)):
+        return failures[0]
     how = f"was killed ({error.signal_name})" if error.signal_name else f"ended with exit code {error.exit_code}"
     return UserError(f"rank {error.error_index} {how}; the images saved so far are kept: {going_on}")
 

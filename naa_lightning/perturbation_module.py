@@ -6,6 +6,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
+from naa_lightning.halving import Halving
 from naa_lightning.metrics import PerturbationSizes, perturbation_sizes
 from naa_lightning.records import PairBatch
 
@@ -30,11 +31,20 @@ class PerturbationModule(LightningModule):
         super().__init__()
         self.lpips = lpips
         self.title = title
+        self._memory = Halving(title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> MeasuredBatch:
-        """Measure a batch, in full precision whatever the trainer's."""
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            sizes = perturbation_sizes(batch["clean"], batch["adversarial"], self.lpips)
-        return MeasuredBatch(
-            batch["id"].cpu(), PerturbationSizes(**{name: values.cpu() for name, values in vars(sizes).items()})
-        )
+        """Measure a batch, in full precision whatever the trainer's.
+
+        Raises:
+            UserError: The memory is too small for one image.
+        """
+        ids, clean, adversarial = batch["id"], batch["clean"], batch["adversarial"]
+
+        def measure(part: slice, size: int) -> PerturbationSizes:
+            with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+                return perturbation_sizes(clean[part], adversarial[part], self.lpips)
+
+        parts = [vars(sizes) for sizes in self._memory.parts(measure, len(ids), len(ids))]
+        sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+        return MeasuredBatch(ids.cpu(), PerturbationSizes(**sizes))

@@ -68,11 +68,12 @@ def be_rank(experiment: AttackExperiment, place: Place) -> float | None:
     Raises:
         UserError, Stopped: As of `run_attack`.
     """
-    try:
-        with joined(place) as ranks, sigterm_noted():
-            return _attack(_in_one_folder(experiment, ranks), ranks)
-    except Stopped as stopped:
-        raise Stopped(f"{stopped}; {_going_on(experiment.run)}") from None
+    with joined(place) as ranks, sigterm_noted():
+        experiment = _in_one_folder(experiment, ranks)
+        try:
+            return _attack(experiment, ranks)
+        except Stopped as stopped:
+            raise Stopped(f"{stopped}; {_going_on(experiment.run)}" if ranks.first else "") from None
 
 
 def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:

@@ -1,5 +1,6 @@
 """Asking a target as a LightningModule."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from naa_lightning.draws import SeededDraws
 from naa_lightning.errors import UserError
+from naa_lightning.halving import Halving
 from naa_lightning.models.answer import Answer, answer
 from naa_lightning.models.defences import behind
 from naa_lightning.models.target import Target
@@ -47,21 +49,36 @@ class TargetModule(LightningModule):
         self.model = model
         self.seed = seed
         self.title = f"evaluating {target.name}"
+        self._memory = Halving(self.title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> Answers:
         """Ask about a batch.
 
         Raises:
-            UserError: The model gives something else than (B, num_classes) logits.
+            UserError: The model gives something else than (B, num_classes) logits, or the memory is too small for one
+                image.
         """
-        draws = SeededDraws(self.seed, batch["id"].tolist())
+        ids, clean, adversarial = batch["id"], batch["clean"], batch["adversarial"]
+
+        def ask(part: slice, size: int) -> Answers:
+            return self._ask(ids[part], clean[part], adversarial[part])
+
+        parts = self._memory.parts(ask, len(ids), len(ids))
+        return Answers(
+            torch.cat([part.ids for part in parts]),
+            clean=[_joined(answers) for answers in zip(*(part.clean for part in parts), strict=True)],
+            adversarial=[_joined(answers) for answers in zip(*(part.adversarial for part in parts), strict=True)],
+        )
+
+    def _ask(self, ids: Tensor, clean: Tensor, adversarial: Tensor) -> Answers:
+        draws = SeededDraws(self.seed, ids.tolist())
         ask = behind(list(self.target.defences.values()), self._ask_model, draws)
         indices = range(self.target.repeats)
         with torch.no_grad():
             return Answers(
-                batch["id"].cpu(),
-                clean=[_on_cpu(ask(batch["clean"], index)) for index in indices],
-                adversarial=[_on_cpu(ask(batch["adversarial"], index)) for index in indices],
+                ids.cpu(),
+                clean=[_on_cpu(ask(clean, index)) for index in indices],
+                adversarial=[_on_cpu(ask(adversarial, index)) for index in indices],
             )
 
     def _ask_model(self, images: Tensor, index: int) -> Answer:
@@ -73,6 +90,10 @@ class TargetModule(LightningModule):
                 "num_classes"
             )
         return answer(logits)
+
+
+def _joined(parts: Sequence[Answer]) -> Answer:
+    return Answer(torch.cat([part.classes for part in parts]), torch.cat([part.confidence for part in parts]))
 
 
 def _on_cpu(found: Answer) -> Answer:

@@ -1,15 +1,29 @@
 """Writing files that are never found half written."""
 
 import os
+import secrets
 from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file, and its folders, so that it is there whole or not at all, whenever the process is killed."""
+    """Write a file, and its folders, so that it is there whole or not at all.
+
+    This holds whenever the process is killed or the machine loses power, and also where several processes, perhaps on
+    several machines, write the same file.
+
+    Raises:
+        OSError: The file cannot be written; `filename` says which.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        with temporary.open("xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk names no file
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -136,7 +136,7 @@ def _described(file: str, label: int, target: int) -> str:
 def _rows(path: Path) -> list[SavedImage]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
         text = file.read()
     complete = text[: text.rfind("\n") + 1]
     rows = map(_parse, csv.DictReader(io.StringIO(complete, newline="")))

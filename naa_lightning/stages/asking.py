@@ -8,6 +8,7 @@ from pytorch_lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from naa_lightning.ranks import Ranks
+from naa_lightning.stopping import left_to_main_process
 
 _NONE = object()
 
@@ -41,7 +42,13 @@ def ask(
     indices: Sequence[int] = range(len(images))  # type: ignore[arg-type]
     batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
     own = [index for batch in ranks.share(batches) for index in batch]
-    loader = DataLoader(Subset(images, own), batch_size=batch_size, num_workers=num_workers, collate_fn=collate)
+    loader = DataLoader(
+        Subset(images, own),
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=collate,
+        worker_init_fn=left_to_main_process,
+    )
     answers = ranks.gathered(lambda: make_trainer().predict(module, loader) if own else [])
     turns = zip_longest(*(of_rank or [] for of_rank in answers), fillvalue=_NONE)
     return [answer for turn in turns for answer in turn if answer is not _NONE]

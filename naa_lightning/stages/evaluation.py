@@ -17,6 +17,7 @@ from naa_lightning.models.target import Target
 from naa_lightning.ranks import Ranks
 from naa_lightning.records import Prediction, SavedImage, SavedPairs
 from naa_lightning.stages.asking import ask
+from naa_lightning.stopping import stop_if_asked
 from naa_lightning.target_module import Answers, TargetModule
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def evaluate(
                     predictions.extend(_rows(target, batches, pairs.saved))
 
     for source, of_source in groupby(targets, key=lambda target: target.source):
+        stop_if_asked(f"evaluating {source.name}")
         gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
         ask_all(source, list(of_source))
     if len(failed) == len(targets):

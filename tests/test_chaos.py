@@ -1,0 +1,69 @@
+"""A run that is killed at random moments and started again gives what an undisturbed one gives."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import digests, kill_again_and_again, start
+from tests.experiments import attack
+
+IMAGES = 60
+OVERRIDES = [f"data.limit={IMAGES}", "data.batch_size=4", "report.attention_images=0", "targets=null"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(models_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    attack(folder, models_dir, *OVERRIDES[:-1], "~targets")
+    return folder
+
+
+def test_kills_lose_nothing_and_repeat_nothing(undisturbed: Path, models_dir: str, tmp_path: Path) -> None:
+    killed = tmp_path / "run"
+    environment = {"HOME": str(tmp_path)}
+    arguments = [*OVERRIDES, models_dir]
+    counts = kill_again_and_again(killed, arguments, environment, images=IMAGES, kills=4, seed=0)
+    assert counts == sorted(set(counts))
+    assert 0 < counts[0] < counts[-1] < IMAGES
+    assert len(digests(killed)) == IMAGES
+    assert digests(killed) == digests(undisturbed)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 88 KiB: some images fit, not all."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=88k", "tmpfs", disk], check=False, capture_output=True
+        ).returncode
+    )
+    if not mounted:
+        pytest.skip("cannot mount a small disk here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_is_told_in_one_line_and_keeps_what_is_saved(
+    small_disk: Path, undisturbed: Path, models_dir: str, tmp_path: Path
+) -> None:
+    folder = small_disk / "run"
+    arguments = [*OVERRIDES, models_dir]
+    process = start(folder, arguments, {"HOME": str(tmp_path)})
+    _, err = process.communicate()
+    assert process.returncode == 1
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "No space left on device" in lines[0]
+    images = list((folder / "adversarial").glob("*.png"))
+    assert 0 < len(images) < IMAGES
+    subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+    process = start(folder, arguments, {"HOME": str(tmp_path)})
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert digests(folder) == digests(undisturbed)
