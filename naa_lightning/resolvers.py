@@ -36,9 +36,10 @@ def job_folder(overrides: Sequence[str], left_out: Sequence[str] = ()) -> str:
     """
     parts = [(key, value) for key, value in map(_parts, overrides) if key.partition("@")[0] not in left_out]
     parts.sort(key=lambda part: ("." in part[0], part))  # choices come before numbers
-    name = "_".join(f"{re.sub('[^A-Za-z0-9._]+', '.', key)}-{_safe(value)}" for key, value in parts).lstrip(".-")
+    words = [f"{re.sub('[^A-Za-z0-9._]+', '.', key)}-{_safe(value)}" for key, value in parts]
+    name = "_".join(words).lstrip(".-+") or "job"
     if all(_is_plain(value) for _, value in parts) and len(name) <= LONGEST:
-        return name or "job"
+        return name
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     return f"{name[: LONGEST - len(digest) - 1].rstrip('-')}-{digest}"
 

@@ -1,0 +1,116 @@
+"""Searches for better numbers of an attack, as a user starts them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+from naa_lightning.search_check import SearchCheck
+from tests.experiments import ROOT
+from tests.test_presets import run_all
+
+PASSED_OVER = "gamma must be at least 0, got -1.0"
+SEARCH = [
+    "hparams_search=optuna",
+    "experiment=digits",
+    "~targets.digits_inception",
+    "data.limit=8",
+    "attack.budget.steps=1",
+    "logger=null",
+    "callbacks=training",
+    "report.panel_images=0",
+    "report.extreme_images=0",
+    "report.attention_images=0",
+    "hydra.sweeper.n_trials=6",
+    "attack.objective.gamma=choice(-1.0,0.5,1.0)",
+    "attack.objective.path_points=range(1,3)",
+    "attack.budget.eps=choice(0.001,0.25)",
+    "attack.objective.noise=0.0",
+]
+
+
+@pytest.fixture(scope="module")
+def searches(tmp_path_factory: pytest.TempPathFactory, models_dir: str) -> tuple[list[Path], str]:
+    """The folders of one search that was made twice, and what was on standard error."""
+    folder = tmp_path_factory.mktemp("searches")
+    folders = [folder / "one", folder / "again"]
+    errors = run_all([[*SEARCH, models_dir, f"hydra.sweep.dir={where}"] for where in folders])
+    return folders, errors
+
+
+def trials(folder: Path) -> dict[str, dict[str, Any]]:
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/results.json"))}
+
+
+def test_the_best_trial_has_the_highest_black_box_rate(searches: tuple[list[Path], str]) -> None:
+    (folder, _), errors = searches
+    assert PASSED_OVER in errors
+    best = yaml.safe_load((folder / "optimization_results.yaml").read_text())
+    rates = {name: results["black_box_mean"]["success_rate"] for name, results in trials(folder).items()}
+    assert len(set(rates.values())) > 1
+    assert len(rates) < 6
+    assert best["best_value"] == max(rates.values())
+    configs = [trials(folder)[name]["config"]["attack"] for name, rate in rates.items() if rate == best["best_value"]]
+    found = best["best_params"]
+    assert set(found) == {f"attack.{key}" for key in SEARCHED}
+    assert [found[f"attack.{key}"] for key in SEARCHED] in [
+        [config[part][name] for part, name in (key.split(".") for key in SEARCHED)] for config in configs
+    ]
+
+
+SEARCHED = (
+    "objective.gamma",
+    "objective.path_points",
+    "objective.balance",
+    "budget.eps",
+    "update.decay",
+)
+
+
+def test_a_search_repeated_makes_the_same_trials(searches: tuple[list[Path], str]) -> None:
+    (one, again), _ = searches
+    names = [sorted(path.name for path in folder.iterdir() if path.is_dir()) for folder in (one, again)]
+    assert names[0] == names[1]
+    assert len(names[0]) == 6
+    best = [(folder / "optimization_results.yaml").read_bytes() for folder in (one, again)]
+    assert best[0] == best[1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["~targets"],
+            "error: a search maximises the success rate of black-box targets, and there are none: give",
+        ),
+        (
+            ["~targets.digits_residual", "~targets.digits_inception"],
+            "error: a search maximises the success rate of black-box targets, and there are none",
+        ),
+        (["study=attribution"], "error: a study of attribution gives a search nothing to maximise: leave out study="),
+        (["attack=mim"], "error: attack=mim has no attack.objective.gamma to search: write its search as"),
+        (["attack.budget.eps=-1"], "error: attack.budget: eps must be between 0 and 1 (for example 16/255), got -1"),
+    ],
+)
+def test_a_search_that_cannot_find_anything_is_refused(overrides: list[str], message: str, tmp_path: Path) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        said = ["hparams_search=optuna", "experiment=digits", f"hydra.sweep.dir={tmp_path}", *overrides]
+        config = compose("attack", overrides=said, return_hydra_config=True)
+    before = HydraConfig.instance().cfg
+    with pytest.raises(SystemExit) as ended:
+        SearchCheck().on_multirun_start(config)
+    assert str(ended.value).startswith(message)
+    assert HydraConfig.instance().cfg is before
+    assert "hydra" in config
+
+
+def test_a_search_that_can_find_something_is_not() -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("attack", overrides=["hparams_search=optuna", "experiment=digits"], return_hydra_config=True)
+    SearchCheck().on_multirun_start(config)
+    assert config.hydra.sweeper.direction == "maximize"
+    assert config.hydra.sweeper.sampler.seed == 0
