@@ -1,20 +1,16 @@
 """Starting the ranks of a run on this machine and waiting for them."""
 
 import logging
-import logging.config
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import SimpleQueue, connection, get_context
 from typing import Any, TypeVar
 
-import torch
-from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
-from omegaconf import OmegaConf
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
 from naa_lightning.errors import RankError, UserError, in_one_line
@@ -31,8 +27,8 @@ GRACE = 5.0
 def in_ranks(count: int, work: Callable[[T, Place], R], argument: T, *, going_on: str) -> R:
     """Do something in several processes of this machine.
 
-    Each is a fresh one, so that a sweep can do it again and again. SIGTERM is passed on to them. The first one logs as
-    this process does, the others their warnings.
+    Each is a fresh one, so that a sweep can do it again and again. SIGTERM is passed on to them. The first one logs to
+    the terminal and to this process's files, the others their warnings.
 
     Args:
         count: How many.
@@ -48,11 +44,14 @@ def in_ranks(count: int, work: Callable[[T, Place], R], argument: T, *, going_on
         Stopped: The ranks were asked to stop.
         RuntimeError: A rank failed otherwise.
     """
+    # On a CPU the number of threads decides how convolutions are rounded, so each rank has as many as a process alone.
+    # They are more than there are cores: those that wait must sleep.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     answers: SimpleQueue[tuple[int, Any]] = get_context("spawn").SimpleQueue()
     rendezvous = f"tcp://127.0.0.1:{find_free_network_port()}"
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # of ranks that it ends
     context: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
-        _be_rank, (count, work, argument, _log_config(), rendezvous, answers), nprocs=count, join=False
+        _be_rank, (count, work, argument, _log_files(), rendezvous, answers), nprocs=count, join=False
     )
     try:
         with _passing_on_sigterm(context) as asked:
@@ -66,12 +65,10 @@ def in_ranks(count: int, work: Callable[[T, Place], R], argument: T, *, going_on
     return answer
 
 
-def _log_config() -> Mapping[str, Any] | None:
-    """Return how Hydra has set up this process's log; None where it has not."""
-    if not HydraConfig.initialized():
-        return None
-    config: Mapping[str, Any] = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)  # type: ignore[assignment]
-    return config
+def _log_files() -> list[str]:
+    return [
+        handler.baseFilename for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)
+    ]
 
 
 def _be_rank(
@@ -79,16 +76,18 @@ def _be_rank(
     count: int,
     work: Callable[[T, Place], R],
     argument: T,
-    log_config: Mapping[str, Any] | None,
+    log_files: Sequence[str],
     rendezvous: str,
     answers: "SimpleQueue[tuple[int, Any]]",
 ) -> None:
-    if rank == 0 and log_config is not None:
-        logging.config.dictConfig(dict(log_config))
-    elif rank > 0:
+    if rank == 0:
+        handlers: list[logging.Handler] = [
+            logging.StreamHandler(sys.stdout),
+            *(logging.FileHandler(file) for file in log_files),
+        ]
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
+    else:
         logging.basicConfig(level=logging.WARNING, format=f"rank {rank}: %(message)s")
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // count))
     place = Place(rank=rank, world_size=count, local_rank=rank, local_size=count, rendezvous=rendezvous)
     try:
         answers.put((rank, work(argument, place)))

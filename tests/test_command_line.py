@@ -66,11 +66,15 @@ def test_group_null_means_nothing_of_it(models_dir: str, tmp_path: Path) -> None
 def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -> None:
     sweep = ["-m", "attack.budget.eps=-1,64/255", f"hydra.sweep.dir={tmp_path}/sweep"]
     arguments = [*DIGITS, "data.limit=4", "logger=null", "targets=null", models_dir]
-    code, _, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
+    code, out, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
     assert code == 1
-    assert "error: attack.budget: eps must be between 0 and 1" in err
-    assert (tmp_path / "sweep" / "1" / "results.json").exists()
-    assert "unfinished" in (tmp_path / "sweep" / "report.html").read_text().lower()
+    mistake = "attack.budget: eps must be between 0 and 1"
+    assert f"error: {mistake}" in err
+    assert f" failed: {mistake}" in out.replace("\n", " ")
+    failed, finished = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+    assert (finished / "results.json").exists()
+    assert json.loads((failed / "failed.json").read_text())["error"].startswith(mistake)
+    assert mistake in (tmp_path / "sweep" / "report.html").read_text()
 
 
 def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None:
@@ -78,9 +82,10 @@ def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None
     arguments = [*DIGITS, "data.limit=4", "logger=null", "report.attention_images=0", models_dir]
     code, out, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
     assert (code, err) == (0, "")
-    assert f"report of the sweep: {tmp_path}/sweep/report.html" in out
+    assert out.endswith(f"sweep: {tmp_path}/sweep\n")
+    assert "| digits\\_plain | fgsm |" in (tmp_path / "sweep" / "summary.md").read_text()
     page = (tmp_path / "sweep" / "report.html").read_text().replace("<wbr>", "")
-    assert all(name in page for name in ("mim", "fgsm", "digits_inception", "0/report.html", "1/report.html"))
+    assert all(name in page for name in ("mim", "fgsm", "digits_inception", "eps-64-255_data.limit-4/report.html"))
 
 
 def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tmp_path: Path) -> None:

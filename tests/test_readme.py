@@ -31,8 +31,8 @@ def test_every_attack_is_listed_with_its_cost() -> None:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_commands_compose(words: list[str]) -> None:
     """Of a sweep, the first choices."""
-    if sweep := "-m" in words:
-        words.remove("-m")
+    sweep = "-m" in words or any(word.startswith("experiment=") for word in words)
+    words = [word for word in words if word != "-m"]
     words = [word.split(",")[0] if sweep else word for word in words if word not in ("--cfg", "job")]
     overrides = [word for argument in words for word in in_hydras_words(argument)]
     assert isinstance(compose_attack(validated(AttackRun, plain_values(composed(*overrides))).attack), Attack)
