@@ -17,7 +17,7 @@ class SubmittedSweep(Callback):
         grace_seconds: A job that the queue says has ended may show its result so much later.
     """
 
-    def __init__(self, poll_seconds: float = 20, grace_seconds: float = 15) -> None:
+    def __init__(self, poll_seconds: float, grace_seconds: float) -> None:
         self.poll_seconds = poll_seconds
         self.grace_seconds = grace_seconds
 

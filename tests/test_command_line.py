@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.experiments import ROOT, adversarial_files
+from tests.report.wandb_files import logged
 
 DIGITS = ["experiment=digits", "data.limit=24", "data.batch_size=4"]
 NO_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9", "WANDB_BASE_URL": "http://127.0.0.1:9"}
@@ -70,7 +71,7 @@ def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -
     assert code == 1
     mistake = "attack.budget: eps must be between 0 and 1"
     assert f"error: {mistake}" in err
-    assert f" failed: {mistake}" in out.replace("\n", " ")
+    assert f" failed: {mistake}" in " ".join(out.split())
     failed, finished = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert (finished / "results.json").exists()
     assert json.loads((failed / "failed.json").read_text())["error"].startswith(mistake)
@@ -78,14 +79,20 @@ def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -
 
 
 def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None:
+    """Its W&B runs share a group, and each is closed."""
     sweep = ["-m", "attack=mim,fgsm", "attack.budget.eps=64/255", f"hydra.sweep.dir={tmp_path}/sweep"]
-    arguments = [*DIGITS, "data.limit=4", "logger=null", "report.attention_images=0", models_dir]
+    arguments = [*DIGITS, "data.limit=4", "report.attention_images=0", models_dir]
     code, out, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
     assert (code, err) == (0, "")
-    assert out.endswith(f"sweep: {tmp_path}/sweep\n")
+    assert out.endswith(f"report: {tmp_path}/sweep/report.html\nsweep: {tmp_path}/sweep\n")
     assert "| digits\\_plain | fgsm |" in (tmp_path / "sweep" / "summary.md").read_text()
     page = (tmp_path / "sweep" / "report.html").read_text().replace("<wbr>", "")
     assert all(name in page for name in ("mim", "fgsm", "digits_inception", "eps-64-255_data.limit-4/report.html"))
+    runs = [run for job in sorted((tmp_path / "sweep").glob("attack-*")) for run in logged(job)]
+    assert [(run.run["run_group"], run.run["display_name"], run.exit_code) for run in runs] == [
+        ("sweep", "digits_plain-fgsm-digits", 0),
+        ("sweep", "digits_plain-mim-digits", 0),
+    ]
 
 
 def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tmp_path: Path) -> None:

@@ -70,9 +70,8 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
             mistakes.append(in_one_line(error))
     if not is_run(path):
         summary = write_summary(path, runs, baseline)
-        page = write_sweep_page(path, summary)
-        tell(page.parent, summary)
-        _tell("report of the sweep", page)
+        write_sweep_page(path, summary)
+        tell(path, summary)
     if mistakes:
         raise UserError("; ".join(mistakes))
 

@@ -91,7 +91,7 @@ def test_a_sweep_gets_a_page_of_its_own(tmp_path: Path, capsys: pytest.CaptureFi
     assert lines[0].endswith("/sweep/2/report.html")
     assert lines[2].endswith("/sweep/10/report.html")
     assert any("black-box mean" in line for line in lines)
-    assert lines[-3:] == ["unfinished: 3", f"sweep: {sweep}", f"report of the sweep: {sweep / 'report.html'}"]
+    assert lines[-3:] == ["unfinished: 3", f"report: {sweep / 'report.html'}", f"sweep: {sweep}"]
     assert (sweep / "summary.csv").is_file()
 
 

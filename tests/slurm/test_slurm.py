@@ -87,7 +87,11 @@ def crafting(folder: Path, process: subprocess.Popen[str] | None = None) -> None
 
 
 def crafting_in(sweep: Path, seed: int, process: subprocess.Popen[str]) -> Path:
-    wait_until(lambda: any(f"seed-{seed}" in path.name for path in sweep.glob("*")), SECONDS, "a job's folder")
+    def begun() -> bool:
+        assert process.poll() is None, process.communicate()
+        return any(f"seed-{seed}" in path.name for path in sweep.glob("*"))
+
+    wait_until(begun, SECONDS, "a job's folder")
     crafting(job_of(sweep, seed), process)
     return job_of(sweep, seed)
 

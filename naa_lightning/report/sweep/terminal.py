@@ -32,6 +32,8 @@ def tell(folder: Path, summary: Summary) -> None:
         console.print(table)
     for remark in remarks(summary):
         console.print(Text(remark))
+    if summary.rows:
+        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
     console.print(Text(f"sweep: {folder}"), soft_wrap=True)
 
 

@@ -200,7 +200,8 @@ def test_what_to_mind_and_the_folder_follow(tmp_path: Path, capsys: pytest.Captu
     write_failure(tmp_path / "f", ValueError("[red]late[/red]"))
     tell(tmp_path, summarised([*runs, tmp_path / "f", tmp_path / "u"]))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-3:] == ["f failed: ValueError: [red]late[/red]", "unfinished: u", f"sweep: {tmp_path}"]
+    told = ["f failed: ValueError: [red]late[/red]", "unfinished: u"]
+    assert lines[-4:] == [*told, f"report: {tmp_path / 'report.html'}", f"sweep: {tmp_path}"]
 
 
 def test_the_heat_map_shows_every_cell(tmp_path: Path) -> None:
