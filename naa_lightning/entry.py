@@ -75,8 +75,10 @@ def launch(main: Callable[[], None]) -> None:
         sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)] + _of_a_later_rank()
         try:
             main()
-        finally:
+        except Exception:
             tell_sweep()
+            raise
+        tell_sweep()
 
 
 def in_a_sweep() -> bool:
