@@ -1,7 +1,12 @@
 """Small networks and files that tests share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+# Tests that run side by side share the cores; torch and its children read this when they are loaded.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 import pytest
 import torch

@@ -131,12 +131,11 @@ def test_training_stops_with_the_same_exit_code(at: str, steps: list[int]) -> No
 
 @pytest.mark.usefixtures("noted")
 def test_a_stop_is_no_failure_of_a_target() -> None:
-    signal.raise_signal(signal.SIGTERM)
-
     class Source:
         name = "a"
 
         def build(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
             stop_if_asked("loading a")
 
     class Target:
