@@ -13,8 +13,11 @@ from naa_lightning.report.runs import is_finished
 
 # Of the configuration: what changes no result.
 _IRRELEVANT = {"paths", "logger", "callbacks", "extras", "tags"}
-_IRRELEVANT_OF_TRAINER = {"accelerator", "devices", "strategy", "num_nodes"}
-_IRRELEVANT_OF_DATA = {"num_workers", "cache", "download", "url"}
+_IRRELEVANT_OF = {
+    "trainer": {"accelerator", "devices", "strategy", "num_nodes"},
+    "data": {"num_workers", "cache", "download", "url"},
+    "report": {"baseline"},
+}
 
 
 def finished_results(run: AttackRun) -> dict[str, Any] | None:
@@ -33,6 +36,6 @@ def finished_results(run: AttackRun) -> dict[str, Any] | None:
 def _relevant(config: Mapping[str, Any]) -> Any:
     plain = json.loads(json.dumps(config))
     parts = {key: value for key, value in plain.items() if key not in _IRRELEVANT}
-    for key, irrelevant in (("trainer", _IRRELEVANT_OF_TRAINER), ("data", _IRRELEVANT_OF_DATA)):
+    for key, irrelevant in _IRRELEVANT_OF.items():
         parts[key] = {name: value for name, value in parts[key].items() if name not in irrelevant}
     return parts
