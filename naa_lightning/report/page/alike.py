@@ -25,9 +25,14 @@ class Difference:
 def differences(records: Mapping[str, Record]) -> list[Difference]:
     """Say in what runs differ that makes their numbers no comparison of like with like.
 
+    A model that some run attacked is no target of that run's means, which is no such difference.
+
     Args:
         records: By the names of the runs.
     """
+    attacked = {
+        target.model for record in records.values() for target in record.targets.values() if target.role == "white-box"
+    }
     facts = {
         "images": {name: record.data or "unknown" for name, record in records.items()},
         "number of images": {name: counted(record.images, "image") for name, record in records.items()},
@@ -35,15 +40,21 @@ def differences(records: Mapping[str, Record]) -> list[Difference]:
         "aim": {name: "targeted" if record.targeted else "untargeted" for name, record in records.items()},
         "version": {name: f"naa_lightning {record.version}" for name, record in records.items()},
         "targets of the black-box mean": _targets(
-            {name: set(record.undefended(white_box=False)) for name, record in records.items()}
+            {name: _black_box(record, attacked, defended=False) for name, record in records.items()}
         ),
-        "targets of the defended mean": _targets({name: _defended(record) for name, record in records.items()}),
+        "targets of the defended mean": _targets(
+            {name: _black_box(record, attacked, defended=True) for name, record in records.items()}
+        ),
     }
     return [_difference(what, values) for what, values in facts.items() if len(set(values.values())) > 1]
 
 
-def _defended(record: Record) -> set[str]:
-    return {name for name, target in record.targets.items() if target.defences and target.role == "black-box"}
+def _black_box(record: Record, attacked: set[str], *, defended: bool) -> set[str]:
+    return {
+        name
+        for name, target in record.targets.items()
+        if target.role == "black-box" and target.model not in attacked and bool(target.defences) == defended
+    }
 
 
 def _targets(having: Mapping[str, set[str]]) -> dict[str, str]:

@@ -102,11 +102,17 @@ def test_runs_that_are_not_like_with_like_are_named(tmp_path: Path) -> None:
 
 
 def test_means_over_different_targets_are_named(tmp_path: Path) -> None:
-    text = Page(page_of(tmp_path, three_runs(tmp_path))).text
+    """A surrogate that is missing among its own targets makes no such difference."""
+    more = {"vgg16": target(rate(9, 90)), "densenet121": target(rate(9, 90), model="densenet121")}
+    runs = three_runs(tmp_path)
+    assert "targets of the black-box mean" not in Page(page_of(tmp_path, runs)).text
+    runs.append(run(tmp_path / "d", attack="fia", targets=more, black_box_mean=means(0.1), defended_mean=None))
+    text = Page(page_of(tmp_path, runs)).text
     assert (
-        "targets of the black-box mean 2 targets, with resnet50 : naa on mobilenetv2 and mim on mobilenetv2 "
-        "2 targets, with mobilenetv2 : naa on resnet50" in text
+        "targets of the black-box mean 1 target : naa on mobilenetv2, naa on resnet50 and mim on mobilenetv2 "
+        "2 targets, with densenet121 : fia on mobilenetv2" in text
     )
+    text = Page(page_of(tmp_path, runs[:3])).text
     assert "targets of the defended mean none : naa on resnet50 and mim on mobilenetv2 1 target : naa on mobile" in text
 
 
