@@ -5,14 +5,17 @@ ranks meet only to share out images and to exchange what came of them.
 """
 
 import os
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Generic, TypeVar, cast
 
-import torch.distributed
+import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from torch import Tensor
+from torch.distributed import ProcessGroupGloo
 from torch.distributed.rendezvous import rendezvous
 
 from naa_lightning.errors import RankError, UserError, in_one_line
@@ -99,10 +102,13 @@ class Ranks:
 
     Args:
         place: Of this one.
+        group: Connects them; None where there is but this one. It is not torch's default one: libraries that find a
+            default one synchronise in it whatever they compute, also where one rank computes alone.
     """
 
-    def __init__(self, place: Place | None = None) -> None:
+    def __init__(self, place: Place | None = None, group: ProcessGroupGloo | None = None) -> None:
         self.place = place or Place()
+        self._group = group
 
     @property
     def first(self) -> bool:
@@ -125,14 +131,14 @@ class Ranks:
             RankError: It failed on another rank, or a rank is gone.
             Exception: It failed here.
         """
-        if self.place.world_size == 1:
+        if self._group is None:
             return [work()]
         try:
             mine = _Outcome([work()])
         except Exception as error:
-            _exchanged(_Outcome([], in_one_line(error)), self.place.world_size)
+            _exchanged(_Outcome([], in_one_line(error)), self._group)
             raise
-        found = _exchanged(mine, self.place.world_size)
+        found = _exchanged(mine, self._group)
         for outcome in found:
             if outcome.failure is not None:
                 raise RankError(outcome.failure)
@@ -159,9 +165,8 @@ class Ranks:
 
     def part(self) -> bool:
         """Part from the others and tell whether this is the first rank, which goes on alone."""
-        if self.place.world_size > 1:
-            torch.distributed.destroy_process_group()
-            self.place = replace(self.place, world_size=1)
+        self._group = None
+        self.place = replace(self.place, world_size=1)
         return self.first
 
     def first_before_others(self, work: Callable[[], None]) -> None:
@@ -185,16 +190,6 @@ class _Outcome(Generic[T]):
 def _nothing() -> None: ...
 
 
-def _exchanged(mine: T, world_size: int) -> list[T]:
-    found: list[T] = [mine] * world_size
-    try:
-        torch.distributed.all_gather_object(found, mine)
-    except RuntimeError as error:  # gloo's word for a connection that closed or a time that ran out
-        stop_if_asked("waiting for the other ranks")
-        raise RankError("another rank of the run ended early") from error
-    return found
-
-
 @contextmanager
 def joined(place: Place) -> Iterator[Ranks]:
     """Find the other ranks and part from them at the end, if not before.
@@ -207,16 +202,33 @@ def joined(place: Place) -> Iterator[Ranks]:
         return
     try:
         store, _, _ = next(iter(rendezvous(place.rendezvous, place.rank, place.world_size, timeout=TO_JOIN)))
-        torch.distributed.init_process_group(
-            "gloo", store=store, rank=place.rank, world_size=place.world_size, timeout=TO_WAIT
-        )
+        group = ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT)
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"rank {place.rank} of {place.world_size} does not find the others at {place.rendezvous} "
             f"({in_one_line(error)}): set MASTER_ADDR and MASTER_PORT to where the first one can be reached"
         ) from error
-    ranks = Ranks(place)
+    ranks = Ranks(place, group)
     try:
         yield ranks
     finally:
         ranks.part()
+
+
+def _exchanged(mine: T, group: ProcessGroupGloo) -> list[T]:
+    """Return what each rank gave, by rank."""
+    content = torch.frombuffer(bytearray(pickle.dumps(mine)), dtype=torch.uint8)
+    try:
+        sizes = [int(size) for size in _all_gathered(torch.tensor([len(content)]), group)]
+        padded = torch.nn.functional.pad(content, (0, max(sizes) - len(content)))
+        contents = _all_gathered(padded, group)
+    except RuntimeError as error:  # gloo's word for a connection that closed or a time that ran out
+        stop_if_asked("waiting for the other ranks")
+        raise RankError("another rank of the run ended early") from error
+    return [pickle.loads(found[:size].numpy().tobytes()) for found, size in zip(contents, sizes, strict=True)]
+
+
+def _all_gathered(values: Tensor, group: ProcessGroupGloo) -> list[Tensor]:
+    found = [torch.empty_like(values) for _ in range(group.size())]
+    group.allgather([found], [values]).wait()  # type: ignore[attr-defined]
+    return found

@@ -21,7 +21,7 @@ from naa_lightning.report.log import logging_to
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.pipeline import attack_and_report
 from naa_lightning.stages.training import train
-from naa_lightning.stopping import Stopped, sigterm_noted
+from naa_lightning.stopping import Stopped, asked_to_stop, sigterm_noted
 from naa_lightning.studies import AttributionStudy, LayerStudy
 from naa_lightning.studies.attribution_study import study_attribution
 from naa_lightning.studies.layer_study import study_layers
@@ -72,8 +72,12 @@ def be_rank(experiment: AttackExperiment, place: Place) -> float | None:
         experiment = _in_one_folder(experiment, ranks)
         try:
             return _attack(experiment, ranks)
-        except Stopped as stopped:
-            raise Stopped(f"{stopped}; {_going_on(experiment.run)}" if ranks.first else "") from None
+        except (Stopped, Exception) as error:
+            if not asked_to_stop():
+                raise
+            # whatever fails after SIGTERM, such as a worker that got it too, has been stopped
+            how = str(error) if isinstance(error, Stopped) else "stopped by SIGTERM"
+            raise Stopped(f"{how}; {_going_on(experiment.run)}" if ranks.first else "") from None
 
 
 def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:

@@ -69,8 +69,8 @@ def stop_if_asked(doing: str) -> None:
 
 
 def left_to_main_process(worker: int) -> None:
-    """Ignore SIGTERM in a data loader's worker: a signal to all processes must not take it from a batch under way."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Part a data loader's worker from its process group: a signal to all must not take it from a batch under way."""
+    os.setpgid(0, 0)
 
 
 def _note(signum: int, frame: FrameType | None) -> None:

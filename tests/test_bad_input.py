@@ -15,7 +15,7 @@ from naa_lightning.callbacks import writer
 from naa_lightning.entry import one_line_errors
 from naa_lightning.errors import UserError
 from naa_lightning.whole_file import write_whole
-from tests.experiments import adversarial_files, attack
+from tests.experiments import adversarial_files, attack, composed
 
 
 def paint(path: Path) -> Path:
@@ -148,11 +148,6 @@ def test_missing_weights_file(images: Path, models_dir: str) -> None:
     assert "there is no weights file nowhere.pth" in refusal(images, models_dir, "surrogate.weights=nowhere.pth")
 
 
-def test_several_processes(images: Path, models_dir: str) -> None:
-    message = refusal(images, models_dir, "trainer.accelerator=cpu", "trainer.devices=2")
-    assert message == "trainer.devices asks for 2 processes, but a run has one: set it to 1"
-
-
 def test_data_that_cannot_be_trained_on(images: Path, models_dir: str) -> None:
     recipe = ["surrogate.recipe.data._target_=naa_lightning.data.folder.FolderData", "~surrogate.recipe.data.seed"]
     message = refusal(images, models_dir, "~targets", *recipe, f"+surrogate.recipe.data.root={images}")
@@ -164,10 +159,18 @@ def test_data_that_cannot_be_trained_on(images: Path, models_dir: str) -> None:
     [
         (UserError("Caught UserError in worker\nnaa_lightning.errors.UserError: a.png is bad"), "error: a.png is bad"),
         (PermissionError(errno.EACCES, "Permission denied", "/out"), "error: /out: Permission denied"),
-        (OSError(errno.ENOSPC, "No space left on device"), "error: the output folder: No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "a.csv"),
+            "error: a.csv: No space left on device: make room; the same command with hydra.run.dir=run goes on",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "error: run: No space left on device: make room; the same command with hydra.run.dir=run goes on",
+        ),
     ],
 )
 def test_errors_that_the_user_can_mend_are_one_line(error: Exception, line: str) -> None:
+    composed()  # as in a run, whose folder is `run`
     with pytest.raises(SystemExit) as end, one_line_errors():
         raise error
     assert end.value.code == line

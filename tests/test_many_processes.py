@@ -94,7 +94,8 @@ def test_a_study_of_attribution_joins_what_the_ranks_measured(models_dir: str, t
 
 
 def test_the_command_logs_one_run_and_survives_the_kill_of_a_rank(models_dir: str, tmp_path: Path) -> None:
-    arguments = [*DIGITS, "attack=mim", models_dir, "report.attention_images=0", *QUICK]
+    slowly = ["attack=mim", "attack.budget.steps=200"]
+    arguments = [*DIGITS, *slowly, models_dir, "report.attention_images=0", *QUICK]
     code, _, err = finish(start("attack.py", *arguments, f"hydra.run.dir={tmp_path}/alone", home=tmp_path))
     assert (code, err) == (0, "")
     arguments += [*TWO, f"hydra.run.dir={tmp_path}/two"]

@@ -20,6 +20,7 @@ from naa_lightning.stopping import Stopped, asked_to_stop, sigterm_noted, stop_i
 def together(folder: Path, place: Place) -> Mapping[str, Any]:
     """Everything that ranks do with each other."""
     with joined(place) as ranks:
+        assert not torch.distributed.is_initialized()  # or metrics would wait for all ranks
         first_before = []
 
         def seen() -> None:
@@ -38,7 +39,6 @@ def together(folder: Path, place: Place) -> Mapping[str, Any]:
             "own": ranks.everywhere(lambda: place.rank),
         }
         assert ranks.part() == (place.rank == 0)
-        assert not torch.distributed.is_initialized()
         return {**found, "alone": ranks.gathered(lambda: place.rank) if ranks.first else None}
 
 

@@ -12,7 +12,7 @@ class CraftingLog(Callback):
     """Logs after every batch how many images are done, how fast, and their mean attribution statistics so far."""
 
     def __init__(self) -> None:
-        self._attribution = AttributionMetric(sync_on_compute=False)  # other ranks are at work
+        self._attribution = AttributionMetric()
         self._images = 0
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,7 +1,6 @@
 """Attribution statistics over many images."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,9 +34,6 @@ class AttributionSummary:
 class AttributionMetric(Metric):
     """`AttributionSummary` over batches and processes.
 
-    Args:
-        **options: As of every `torchmetrics.Metric`.
-
     Example:
         >>> metric = AttributionMetric()
         >>> half = torch.tensor([0.5])
@@ -54,8 +50,8 @@ class AttributionMetric(Metric):
     gap: Tensor
     explained: Tensor
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self) -> None:
+        super().__init__()
         for name in ("images", "positive_share", "participation", "gini", "gap", "explained"):
             self.add_state(name, default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 

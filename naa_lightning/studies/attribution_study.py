@@ -119,6 +119,16 @@ def _metrics() -> dict[str, Metric]:
     return {"statistics": AttributionMetric(), "agreement": AgreementMetric(), "seconds": MeanMetric()}
 
 
+def _joined(of_ranks: Sequence[Sequence[Mapping[str, Metric]]]) -> Sequence[Mapping[str, Metric]]:
+    """Join what ranks measured."""
+    first, *others = of_ranks
+    for other in others:
+        for mine, theirs in zip(first, other, strict=True):
+            for name, metric in mine.items():
+                metric.merge_state(theirs[name])
+    return first
+
+
 def _layers(study: AttributionStudy, bench: Bench) -> Iterator[tuple[str, ClassifierSource]]:
     """Yield a source for each layer, and its name."""
     sources = bench.experiment.white_box
@@ -162,7 +172,7 @@ def _compared(name: str, source: ClassifierSource, study: AttributionStudy, benc
         )
     except LayerError as error:
         raise UserError(f"{name}: {error}") from error
-    for candidate, measured in zip(candidates, module.measured, strict=True):
+    for candidate, measured in zip(candidates, _joined(bench.ranks.gathered(lambda: module.measured)), strict=True):
         summary = vars(measured["statistics"].compute())
         yield Comparison(
             layer=name,
