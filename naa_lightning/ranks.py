@@ -202,13 +202,12 @@ def joined(place: Place) -> Iterator[Ranks]:
         return
     try:
         store, _, _ = next(iter(rendezvous(place.rendezvous, place.rank, place.world_size, timeout=TO_JOIN)))
-        group = ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT)
+        ranks = Ranks(place, ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT))
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"rank {place.rank} of {place.world_size} does not find the others at {place.rendezvous} "
             f"({in_one_line(error)}): set MASTER_ADDR and MASTER_PORT to where the first one can be reached"
         ) from error
-    ranks = Ranks(place, group)
     try:
         yield ranks
     finally:
