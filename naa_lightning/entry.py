@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import naa_lightning.resolvers  # noqa: F401 - for Hydra
 from naa_lightning.errors import RankError, UserError, in_one_line
-from naa_lightning.stopping import Stopped, sigterm_noted
+from naa_lightning.stopping import Stopped, end_workers, sigterm_noted
 from naa_lightning.sweep_report import tell_sweep
 
 # Hydra then passes errors on instead of printing them in its own way.
@@ -71,7 +71,7 @@ def one_line_errors() -> Iterator[None]:
 
 def launch(main: Callable[[], None]) -> None:
     """Run a Hydra program with one-line errors and short forms that Hydra lacks; see `in_hydras_words`."""
-    with one_line_errors():
+    with one_line_errors(), _without_workers():
         sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)] + _of_a_later_rank()
         try:
             main()
@@ -79,6 +79,15 @@ def launch(main: Callable[[], None]) -> None:
             tell_sweep()
             raise
         tell_sweep()
+
+
+@contextmanager
+def _without_workers() -> Iterator[None]:
+    """End what a data loader has left, however the program ends."""
+    try:
+        yield
+    finally:
+        end_workers()
 
 
 def in_a_sweep() -> bool:

@@ -15,7 +15,7 @@ from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, 
 
 from naa_lightning.errors import RankError, UserError, in_one_line
 from naa_lightning.ranks import Place
-from naa_lightning.stopping import CONTINUE_ME, Stopped
+from naa_lightning.stopping import CONTINUE_ME, Stopped, end_workers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -101,6 +101,8 @@ def _be_rank(
     except Exception:  # noqa: BLE001 - the process that waits raises it
         answers.put((rank, RuntimeError(f"rank {rank} failed:\n{traceback.format_exc()[-10_000:]}")))
         sys.exit(1)
+    finally:
+        end_workers()
 
 
 @contextmanager

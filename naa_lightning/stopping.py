@@ -1,5 +1,6 @@
 """Stopping in order when the system asks for it with SIGTERM."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -69,8 +70,14 @@ def stop_if_asked(doing: str) -> None:
 
 
 def left_to_main_process(worker: int) -> None:
-    """Part a data loader's worker from its process group: a signal to all must not take it from a batch under way."""
-    os.setpgid(0, 0)
+    """Ignore SIGTERM in a data loader's worker: a signal to all processes must not take it from a batch under way."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def end_workers() -> None:
+    """End the workers that an error has left behind: Python would wait for them, who ignore its SIGTERM, at the end."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
 
 
 def _note(signum: int, frame: FrameType | None) -> None:
