@@ -101,7 +101,8 @@ def test_the_command_logs_one_run_and_survives_the_kill_of_a_rank(models_dir: st
     arguments += [*TWO, f"hydra.run.dir={tmp_path}/two"]
     process = start("attack.py", *arguments, home=tmp_path)
     rows = Manifest(tmp_path / "two" / "adversarial")
-    while len(rows.read()) < 4 and process.poll() is None:
+    while len(rows.read()) < 4:
+        assert process.poll() is None, finish(process)
         time.sleep(0.02)
     os.kill(ranks_of(process.pid)[1], signal.SIGKILL)
     begun = time.monotonic()
@@ -123,7 +124,8 @@ def test_the_command_logs_one_run_and_survives_the_kill_of_a_rank(models_dir: st
 
 def ranks_of(pid: int) -> list[int]:
     """The processes that a run has started to be its ranks."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
+    lines = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]  # -ww: however narrow the terminal
+    found = subprocess.run(lines, capture_output=True, text=True, check=True)
     return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
 
 
