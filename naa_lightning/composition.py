@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-import naa_lightning.resolvers  # noqa: F401 - for the configuration
+import naa_lightning.sweeps.resolvers  # noqa: F401 - for the configuration
 from naa_lightning.attacks import Attack, Budget, Objective, Smoothing, Transform, Update
 from naa_lightning.attribution import BASELINES, OUTPUTS, Attribute, Baseline, Conductance, Path, attribute, given
 from naa_lightning.config import (

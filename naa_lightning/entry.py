@@ -14,10 +14,10 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
-import naa_lightning.resolvers  # noqa: F401 - for Hydra
+import naa_lightning.sweeps.resolvers  # noqa: F401 - for Hydra
 from naa_lightning.errors import RankError, UserError, in_one_line
-from naa_lightning.stopping import Stopped, end_workers, sigterm_noted
-from naa_lightning.sweep_report import tell_sweep
+from naa_lightning.processes.stopping import Stopped, end_workers, sigterm_noted
+from naa_lightning.sweeps.reporting import tell_sweep
 
 # Hydra then passes errors on instead of printing them in its own way.
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -99,7 +99,7 @@ def _of_a_later_rank() -> list[str]:
     """Return overrides by which a rank that a cluster started leaves Hydra's files and log to the first one."""
     if not {"SLURM_STEP_NUM_TASKS", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
         return []
-    from naa_lightning.ranks import place_given  # noqa: PLC0415 - loads torch
+    from naa_lightning.processes.ranks import place_given  # noqa: PLC0415 - loads torch
 
     if place_given().rank == 0:
         return []

@@ -12,16 +12,16 @@ from naa_lightning.composition import AttackExperiment, TrainingExperiment
 from naa_lightning.config import AttackRun, TrainRun
 from naa_lightning.data import ImageDataModule, check_ids, check_labels, check_targets
 from naa_lightning.errors import UserError
-from naa_lightning.launching import in_ranks
 from naa_lightning.models import TrainedModel
-from naa_lightning.ranks import Place, Ranks, joined, place_given
+from naa_lightning.processes.launching import in_ranks
+from naa_lightning.processes.ranks import Place, Ranks, joined, place_given
+from naa_lightning.processes.stopping import Stopped, asked_to_stop, sigterm_noted
 from naa_lightning.report import optimised
 from naa_lightning.report.finished import finished_results
 from naa_lightning.report.log import logging_to
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.pipeline import attack_and_report
 from naa_lightning.stages.training import train
-from naa_lightning.stopping import Stopped, asked_to_stop, sigterm_noted
 from naa_lightning.studies import AttributionStudy, LayerStudy
 from naa_lightning.studies.attribution_study import study_attribution
 from naa_lightning.studies.layer_study import study_layers

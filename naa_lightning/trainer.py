@@ -12,7 +12,7 @@ from naa_lightning.callbacks.stop import StopBetweenBatches
 from naa_lightning.config import build_target, expect
 from naa_lightning.data import ImageDataModule
 from naa_lightning.errors import UserError
-from naa_lightning.ranks import Place
+from naa_lightning.processes.ranks import Place
 
 
 def processes(node: Mapping[str, Any], place: Place) -> int:

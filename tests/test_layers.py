@@ -8,7 +8,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "naa_lightning"
 PLAIN = ("attacks", "attribution", "models", "metrics")
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
-OWN_PARTS_ABOVE = {"callbacks", "composition", "config", "data", "records", "report", "run", "stages", "studies"}
+OWN_PARTS_ABOVE = {
+    "callbacks",
+    "composition",
+    "config",
+    "data",
+    "processes",
+    "records",
+    "report",
+    "run",
+    "stages",
+    "studies",
+    "sweeps",
+}
 
 
 def imported(path: Path) -> set[str]:

@@ -7,8 +7,8 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from naa_lightning.ranks import Ranks
-from naa_lightning.stopping import left_to_main_process
+from naa_lightning.processes.ranks import Ranks
+from naa_lightning.processes.stopping import left_to_main_process
 
 _NONE = object()
 

@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import ImageDataModule
-from naa_lightning.ranks import Ranks
+from naa_lightning.processes.ranks import Ranks
 from naa_lightning.trainer import make_trainer
 
 

@@ -14,10 +14,10 @@ from naa_lightning.errors import UserError, in_one_line
 from naa_lightning.models import ModelSource
 from naa_lightning.models.answer import INVALID
 from naa_lightning.models.target import Target
-from naa_lightning.ranks import Ranks
+from naa_lightning.processes.ranks import Ranks
+from naa_lightning.processes.stopping import stop_if_asked
 from naa_lightning.records import Prediction, SavedImage, SavedPairs
 from naa_lightning.stages.asking import ask
-from naa_lightning.stopping import stop_if_asked
 from naa_lightning.target_module import Answers, TargetModule
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from naa_lightning.report.page.wording import percent, sentence
 from naa_lightning.report.sweep.summary import Block, Cell, Column, Summary
-from naa_lightning.report.sweep.words import legend, rate_title
+from naa_lightning.report.sweep.words import block_title, legend, rate_title
 
 _COLOURS = colormaps["cividis"]  # read alike with any kind of colour vision
 _CELL = (0.82, 0.36)  # inches
@@ -102,13 +102,10 @@ def _draw(axes: Axes, cell: Cell, left: float, top: float) -> None:
 
 
 def _name_block(axes: Axes, summary: Summary, block: Block, top: float) -> None:
-    parts = [block.surrogate]
-    parts += [f"on {block.data}"] if len(summary.data) > 1 else []
-    parts += [block.rate.replace("_", " ")] if len(summary.rates) > 1 else []
     axes.text(
         0,
         top - 0.15,
-        _shortened(" ".join(parts), 2 * _LONGEST),
+        _shortened(block_title(summary, block), 2 * _LONGEST),
         ha="left",
         va="bottom",
         fontsize=10,

@@ -1,7 +1,9 @@
 """On which images a run succeeded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,51 +49,34 @@ def read_outcomes(folder: Path, *, targeted: bool) -> dict[str, Outcomes]:
     path = folder / FILE_NAME
     try:
         table = pq.read_table(path, columns=_COLUMNS)
-        names, *columns = (column.to_numpy() for column in table.columns)
+        columns = {name: table[name].to_numpy() for name in _COLUMNS}
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except (OSError, KeyError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged ({error})") from error
-    hits = _aimed(*columns) if targeted else _succeeded(*columns)
-    repeats, images, labels = columns[:3]
+    hits = _aimed(columns) if targeted else _succeeded(columns)
+    targets = columns["target"]
     return {
-        str(name): _laid_out(repeats[rows], images[rows], labels[rows], hits[rows])
-        for name in dict.fromkeys(names)
-        for rows in [names == name]
+        str(name): _laid_out({key: column[rows] for key, column in columns.items()}, hits[rows])
+        for name in dict.fromkeys(targets)
+        for rows in [targets == name]
     }
 
 
-def _succeeded(
-    _repeats: npt.NDArray[np.int64],
-    _images: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
-    _aims: npt.NDArray[np.float64],
-    clean: npt.NDArray[np.int64],
-    adversarial: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    wrong = (adversarial != labels) & (adversarial >= 0)
-    return np.where(clean == labels, wrong.astype(np.float64), np.nan)
+def _succeeded(columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    label, adversarial = columns["label"], columns["adversarial_prediction"]
+    wrong = (adversarial != label) & (adversarial >= 0)
+    return np.where(columns["clean_prediction"] == label, wrong.astype(np.float64), np.nan)
 
 
-def _aimed(
-    _repeats: npt.NDArray[np.int64],
-    _images: npt.NDArray[np.int64],
-    _labels: npt.NDArray[np.int64],
-    aims: npt.NDArray[np.float64],
-    _clean: npt.NDArray[np.int64],
-    adversarial: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    known = aims.astype(np.float64)
-    return np.where(np.isnan(known), np.nan, (adversarial == known).astype(np.float64))
+def _aimed(columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    known = columns["target_class"].astype(np.float64)
+    return np.where(np.isnan(known), np.nan, (columns["adversarial_prediction"] == known).astype(np.float64))
 
 
-def _laid_out(
-    repeats: npt.NDArray[np.int64],
-    images: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
-    hits: npt.NDArray[np.float64],
-) -> Outcomes:
-    ids, first, places = np.unique(images, return_index=True, return_inverse=True)
+def _laid_out(columns: Mapping[str, npt.NDArray[Any]], hits: npt.NDArray[np.float64]) -> Outcomes:
+    ids, first, places = np.unique(columns["id"], return_index=True, return_inverse=True)
+    repeats = columns["repeat"]
     laid_out = np.full((len(ids), int(repeats.max()) + 1), np.nan)
     laid_out[places, repeats] = hits
-    return Outcomes(ids, labels[first], laid_out)
+    return Outcomes(ids, columns["label"][first], laid_out)

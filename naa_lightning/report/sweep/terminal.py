@@ -10,7 +10,7 @@ from rich.text import Text
 
 from naa_lightning.report.page.wording import counted
 from naa_lightning.report.sweep.summary import Block, Cell, Column, Summary
-from naa_lightning.report.sweep.words import DAGGER, facts, legend, number, remarks
+from naa_lightning.report.sweep.words import DAGGER, block_title, fact_heads, facts, legend, number, remarks
 
 _UNBOUNDED = Console(width=100_000, file=None)
 _LONGEST = 28
@@ -67,14 +67,15 @@ def _table(summary: Summary, columns: Sequence[Column]) -> Table:
     hidden = len(summary.columns) - len(columns)
     table = Table(caption=_caption(summary, hidden))
     several = len(summary.blocks) > 1
-    for head in _heads(summary):
+    heads = fact_heads(summary)
+    for head in heads:
         table.add_column(head, overflow="fold")
     for column in columns:
         table.add_column(Text(column.name), justify="right", overflow="fold", min_width=_widest(summary, column))
     for block in summary.blocks:
         for place, row in enumerate(block.rows):
             known = facts(summary, block, row)
-            names = [Text(known[head] if head != "surrogate" or place == 0 else "") for head in _heads(summary)]
+            names = [Text(known[head] if head != "surrogate" or place == 0 else "") for head in heads]
             cells = dict(zip(summary.columns, row.cells, strict=True))
             table.add_row(
                 *names,
@@ -86,12 +87,7 @@ def _table(summary: Summary, columns: Sequence[Column]) -> Table:
 
 def _turned(summary: Summary, block: Block, *, last: bool) -> Table:
     """Lay out targets against the rows of a surrogate."""
-    title = " ".join(
-        [block.surrogate]
-        + ([f"on {block.data}"] if len(summary.data) > 1 else [])
-        + ([block.rate.replace("_", " ")] if len(summary.rates) > 1 else [])
-    )
-    table = Table(title=Text(title), caption=_caption(summary, 0) if last else None)
+    table = Table(title=Text(block_title(summary, block)), caption=_caption(summary, 0) if last else None)
     table.add_column("target", overflow="fold", max_width=_LONGEST)
     for row in block.rows:
         widest = max(len(_shown(cell)) for cell in row.cells)
@@ -107,10 +103,6 @@ def _turned(summary: Summary, block: Block, *, last: bool) -> Table:
             style="bold" if column.kind == "mean" else None,
         )
     return table
-
-
-def _heads(summary: Summary) -> list[str]:
-    return list(facts(summary, summary.blocks[0], summary.blocks[0].rows[0]))
 
 
 def _means_first(columns: Sequence[Column]) -> list[Column]:

@@ -49,6 +49,13 @@ def legend(summary: Summary, *, best: str, white_box: str = DAGGER) -> list[str]
     return parts
 
 
+def block_title(summary: Summary, block: Block) -> str:
+    """Name a surrogate's rows, with what is not the same for all blocks."""
+    data = f" on {block.data}" if len(summary.data) > 1 else ""
+    rate = f" {block.rate.replace('_', ' ')}" if len(summary.rates) > 1 else ""
+    return block.surrogate + data + rate
+
+
 def facts(summary: Summary, block: Block, row: Row) -> dict[str, str]:
     """Return what a row is, by the heads of columns; what is the same for all rows is left out, surrogate aside."""
     found = {"surrogate": block.surrogate, "attack": row.attack}

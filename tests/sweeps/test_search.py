@@ -9,9 +9,9 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from naa_lightning.search_check import SearchCheck
+from naa_lightning.sweeps.search_check import SearchCheck
 from tests.experiments import ROOT
-from tests.test_presets import run_all
+from tests.sweeps.test_presets import QUICK, run_all
 
 PASSED_OVER = "gamma must be at least 0, got -1.0"
 SEARCH = [
@@ -19,12 +19,7 @@ SEARCH = [
     "experiment=digits",
     "~targets.digits_inception",
     "data.limit=8",
-    "attack.budget.steps=1",
-    "logger=null",
-    "callbacks=training",
-    "report.panel_images=0",
-    "report.extreme_images=0",
-    "report.attention_images=0",
+    *QUICK,
     "hydra.sweeper.n_trials=6",
     "attack.objective.gamma=choice(-1.0,0.5,1.0)",
     "attack.objective.path_points=range(1,3)",

@@ -135,11 +135,7 @@ def test_ablated_layers_are_layers_of_the_network_in_its_order() -> None:
     assert places == sorted(places)
 
 
-MINIATURE = [
-    "surrogate=digits_plain",
-    "data=digits",
-    "targets=null",
-    "data.limit=2",
+QUICK = [
     "attack.budget.steps=1",
     "logger=null",
     "callbacks=training",
@@ -147,6 +143,7 @@ MINIATURE = [
     "report.extreme_images=0",
     "report.attention_images=0",
 ]
+MINIATURE = ["surrogate=digits_plain", "data=digits", "targets=null", "data.limit=2", *QUICK]
 CHOSEN = {
     "undefended": {"attack": ["fia", "nrdm"]},
     "undefended_pd": {"attack": ["fia_pd"]},

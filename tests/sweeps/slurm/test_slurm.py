@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.experiments import ROOT, adversarial_files
-from tests.slurm.cluster import cluster, missing, run, wait_until
+from tests.sweeps.slurm.cluster import cluster, missing, run, wait_until
 
 IMAGES = 6
 ATTACK = ["experiment=digits", "attack=mim", "attack.budget.steps=200", f"data.limit={IMAGES}", "data.batch_size=1"]

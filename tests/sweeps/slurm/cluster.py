@@ -1,7 +1,7 @@
 """A real SLURM cluster of two nodes on this machine, for as long as it is needed.
 
-`python -m tests.slurm.cluster -- COMMAND...` runs a command inside one. All its files are in a folder of its own, which
-goes with it; the machine's own SLURM, if it has one, is left alone.
+`python -m tests.sweeps.slurm.cluster -- COMMAND...` runs a command inside one. All its files are in a folder of its
+own, which goes with it; the machine's own SLURM, if it has one, is left alone.
 """
 
 import os
@@ -224,7 +224,7 @@ def _free_ports(number: int) -> list[int]:
 def _main() -> None:
     command = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
     if not command:
-        sys.exit("give a command: python -m tests.slurm.cluster -- COMMAND...")
+        sys.exit("give a command: python -m tests.sweeps.slurm.cluster -- COMMAND...")
     if reason := missing():
         sys.exit(f"error: {reason}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

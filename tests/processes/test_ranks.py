@@ -12,9 +12,9 @@ import pytest
 import torch.distributed
 
 from naa_lightning.errors import UserError
-from naa_lightning.launching import in_ranks
-from naa_lightning.ranks import Place, Ranks, joined, place_given
-from naa_lightning.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
+from naa_lightning.processes.launching import in_ranks
+from naa_lightning.processes.ranks import Place, Ranks, joined, place_given
+from naa_lightning.processes.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
 
 
 def together(folder: Path, place: Place) -> Mapping[str, Any]:
@@ -169,7 +169,7 @@ def test_the_place_that_torchrun_gives(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ranks_that_do_not_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("naa_lightning.ranks.TO_JOIN", timedelta(seconds=1))
+    monkeypatch.setattr("naa_lightning.processes.ranks.TO_JOIN", timedelta(seconds=1))
     alone = Place(rank=1, world_size=2, rendezvous="tcp://127.0.0.1:9")
     with (
         pytest.raises(UserError, match=r"^rank 1 of 2 does not find the others at tcp://127\.0\.0\.1:9 .*MASTER_ADDR"),

@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
+from naa_lightning.processes.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
 from naa_lightning.stages.evaluation import evaluate
-from naa_lightning.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
 from tests.chaos import ROOT, digests, listed, saved_images, start
 from tests.experiments import attack
 
@@ -191,7 +191,7 @@ def test_other_threads_may_use_it() -> None:
 
 WAITING = """
 import time
-from naa_lightning.stopping import asked_to_stop, sigterm_noted
+from naa_lightning.processes.stopping import asked_to_stop, sigterm_noted
 with sigterm_noted():
     print("ready", flush=True)
     while True:

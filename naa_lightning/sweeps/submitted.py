@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 
 class SubmittedSweep(Callback):
-    """Has a sweep over submitit, on a cluster or here, wait for its jobs as `naa_lightning.slurm_jobs` says.
+    """Has a sweep over submitit, on a cluster or here, wait for its jobs as `naa_lightning.sweeps.slurm_jobs` says.
 
     Args:
         poll_seconds: SLURM's queue is asked so often at most.
@@ -24,6 +24,6 @@ class SubmittedSweep(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Prepare before anything is submitted."""
         if "hydra_submitit_launcher" in config.hydra.launcher._target_:
-            from naa_lightning.slurm_jobs import bound_waiting  # noqa: PLC0415 - needs the extra `slurm`
+            from naa_lightning.sweeps.slurm_jobs import bound_waiting  # noqa: PLC0415 - needs the extra `slurm`
 
             bound_waiting(self.poll_seconds, self.grace_seconds)

@@ -14,8 +14,8 @@ from lightning_fabric.plugins.environments.lightning import find_free_network_po
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
 from naa_lightning.errors import RankError, UserError, in_one_line
-from naa_lightning.ranks import Place
-from naa_lightning.stopping import CONTINUE_ME, Stopped, end_workers
+from naa_lightning.processes.ranks import Place
+from naa_lightning.processes.stopping import CONTINUE_ME, Stopped, end_workers
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -11,10 +11,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from naa_lightning import sweep_report
 from naa_lightning.errors import UserError
-from naa_lightning.failure import read_failure
-from naa_lightning.sweep_report import SweepReport, tell_sweep
+from naa_lightning.sweeps import reporting
+from naa_lightning.sweeps.failure import read_failure
+from naa_lightning.sweeps.reporting import SweepReport, tell_sweep
 from tests.experiments import ROOT
 from tests.report.sweep.cases import write_run
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from naa_lightning.errors import UserError
-from naa_lightning.sweep_report import tell_sweep
+from naa_lightning.sweeps.reporting import tell_sweep
 from tests.report.sweep.cases import write_run
 
 @hydra.main(version_base="1.3", config_path=None)
@@ -48,7 +48,7 @@ def run_program(folder: Path, *overrides: str) -> subprocess.CompletedProcess[st
     options = [
         "+task_name=attack",
         "+report.baseline=mim",
-        "+hydra.callbacks.sweep_report._target_=naa_lightning.sweep_report.SweepReport",
+        "+hydra.callbacks.sweep_report._target_=naa_lightning.sweeps.reporting.SweepReport",
         f"hydra.sweep.dir={folder / 'sweep'}",
         "hydra.job_logging.formatters.simple.format='%(message)s'",
         "hydra.job.chdir=false",
@@ -91,14 +91,16 @@ def test_a_sweep_ends_with_its_table_also_after_failures(tmp_path: Path) -> None
 
 
 def test_hydra_loads_nothing_heavy_with_it() -> None:
-    code = "import sys, naa_lightning.sweep_report; print(*{'torch', 'pyarrow', 'rich', 'scipy'} & set(sys.modules))"
+    code = (
+        "import sys, naa_lightning.sweeps.reporting; print(*{'torch', 'pyarrow', 'rich', 'scipy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
 @pytest.fixture
 def nothing_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep_report, "_baselines", {})
+    monkeypatch.setattr(reporting, "_baselines", {})
 
 
 def end_job(folder: Path, job: Path, error: Exception | None = None, mode: RunMode = RunMode.MULTIRUN) -> None:

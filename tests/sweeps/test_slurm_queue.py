@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.slurm_jobs import GONE, QueueWatcher
+from naa_lightning.sweeps.slurm_queue import GONE, QueueWatcher
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_job_is_done_when_it_has_ended_or_is_gone(queue: Path) -> None:
 
 def test_the_grace_begins_again_for_a_job_that_is_requeued(queue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("naa_lightning.slurm_jobs.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("naa_lightning.sweeps.slurm_queue.time.monotonic", lambda: now[0])
     watcher = QueueWatcher(poll_seconds=0, grace_seconds=10)
 
     def done_at(seconds: float, state: str) -> bool:
@@ -44,7 +44,7 @@ def test_the_grace_begins_again_for_a_job_that_is_requeued(queue: Path, monkeypa
 
 def test_the_queue_is_asked_no_more_often_than_said(queue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("naa_lightning.slurm_jobs.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("naa_lightning.sweeps.slurm_queue.time.monotonic", lambda: now[0])
     watcher = QueueWatcher(poll_seconds=20, grace_seconds=0)
     queue.write_text("5|RUNNING|None\n")
     assert watcher.get_state("5") == "RUNNING"

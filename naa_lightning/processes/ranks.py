@@ -19,7 +19,7 @@ from torch.distributed import ProcessGroupGloo
 from torch.distributed.rendezvous import rendezvous
 
 from naa_lightning.errors import RankError, UserError, in_one_line
-from naa_lightning.stopping import stop_if_asked
+from naa_lightning.processes.stopping import stop_if_asked
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from naa_lightning.composition import plain_values
-from naa_lightning.job_names import JobNames
-from naa_lightning.resolvers import LONGEST, job_folder, run_group
+from naa_lightning.sweeps.job_names import JobNames
+from naa_lightning.sweeps.resolvers import LONGEST, job_folder, run_group
 from tests.experiments import composed
 
 KEYS = ["attack", "attack.budget.eps", "seed", "surrogate"]

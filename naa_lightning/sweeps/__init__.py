@@ -1,0 +1,1 @@
+"""Sweeps and searches: the names, launching, watching and reporting of their jobs."""
