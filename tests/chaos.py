@@ -80,7 +80,7 @@ def kill_again_and_again(
         wanted = len(before) + moments.randint(1, max(1, last - len(before)))
         while listed(folder) < wanted:
             assert process.poll() is None, process.communicate()
-            time.sleep(0.0005)
+            time.sleep(0.002)
         time.sleep(moments.choice([0, moments.uniform(0, 0.3)]))
         process.send_signal(signal.SIGKILL)
         process.communicate()

@@ -56,5 +56,11 @@ def shared(name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where this test run keeps the trained digits networks: an override for `tests.experiments.attack`."""
-    return f"paths.models_dir={tmp_path_factory.mktemp('models')}"
+    """Where this test run keeps the trained digits networks: an override for `tests.experiments.attack`.
+
+    Tests that run side by side share it: files there are written whole.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "models"
+    folder.mkdir(exist_ok=True)
+    return f"paths.models_dir={folder}"

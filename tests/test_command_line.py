@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -10,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiments import ROOT, adversarial_files
+from tests.experiments import NO_PICTURES, ROOT, attack
 from tests.report.wandb_files import logged
 
 DIGITS = ["experiment=digits", "data.limit=24", "data.batch_size=4"]
+BRIEF = ["experiment=digits", "data.limit=4", "attack.budget.steps=1", *NO_PICTURES]
 NO_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9", "WANDB_BASE_URL": "http://127.0.0.1:9"}
 
 
@@ -57,16 +57,17 @@ def test_mistakes_end_in_one_line_and_exit_code_1(arguments: list[str], message:
 
 def test_group_null_means_nothing_of_it(models_dir: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    arguments = [*DIGITS, "data.limit=4", "logger=null", "targets=null", models_dir, f"hydra.run.dir={folder}"]
+    arguments = [*BRIEF, "logger=null", "targets=null", models_dir, f"hydra.run.dir={folder}"]
     code, out, err = finish(start("attack.py", *arguments, home=tmp_path))
     assert (code, err) == (0, "")
     assert out.rstrip().endswith(f"results: {folder}")
     assert not (folder / "wandb").exists()
+    assert list(json.loads((folder / "results.json").read_text())["targets"]) == ["digits_plain"]
 
 
 def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -> None:
     sweep = ["-m", "attack.budget.eps=-1,64/255", f"hydra.sweep.dir={tmp_path}/sweep"]
-    arguments = [*DIGITS, "data.limit=4", "logger=null", "targets=null", models_dir]
+    arguments = [*BRIEF, "logger=null", "targets=null", models_dir]
     code, out, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
     assert code == 1
     mistake = "attack.budget: eps must be between 0 and 1"
@@ -81,13 +82,13 @@ def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -
 def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None:
     """Its W&B runs share a group, and each is closed."""
     sweep = ["-m", "attack=mim,fgsm", "attack.budget.eps=64/255", f"hydra.sweep.dir={tmp_path}/sweep"]
-    arguments = [*DIGITS, "data.limit=4", "report.attention_images=0", models_dir]
-    code, out, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
+    code, out, err = finish(start("attack.py", *sweep, *BRIEF, models_dir, home=tmp_path))
     assert (code, err) == (0, "")
     assert out.endswith(f"report: {tmp_path}/sweep/report.html\nsweep: {tmp_path}/sweep\n")
     assert "| digits\\_plain | fgsm |" in (tmp_path / "sweep" / "summary.md").read_text()
     page = (tmp_path / "sweep" / "report.html").read_text().replace("<wbr>", "")
-    assert all(name in page for name in ("mim", "fgsm", "digits_inception", "eps-64-255_data.limit-4/report.html"))
+    told = ("mim", "fgsm", "digits_inception", "eps-64-255_attack.budget.steps-1_data.limit-4/report.html")
+    assert all(name in page for name in told)
     runs = [run for job in sorted((tmp_path / "sweep").glob("attack-*")) for run in logged(job)]
     assert [(run.run["run_group"], run.run["display_name"], run.exit_code) for run in runs] == [
         ("sweep", "digits_plain-fgsm-digits", 0),
@@ -96,12 +97,10 @@ def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None
 
 
 def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tmp_path: Path) -> None:
-    arguments = [*DIGITS, "data.limit=4", "logger=null", "report.attention_images=0", models_dir]
     made, rated = tmp_path / "made", tmp_path / "rated"
-    code, _, err = finish(start("attack.py", *arguments, "attack=mim", f"hydra.run.dir={made}", home=tmp_path))
-    assert (code, err) == (0, "")
+    attack(made, models_dir, "data.limit=4", "attack.budget.steps=1", "attack=mim", "~targets")
     rating = ["craft=false", f"adversarial_dir={made}", "defences=[jpeg,bit_depth]", f"hydra.run.dir={rated}"]
-    code, out, err = finish(start("attack.py", *arguments, *rating, home=tmp_path))
+    code, out, err = finish(start("attack.py", *BRIEF, "logger=null", models_dir, *rating, home=tmp_path))
     assert (code, err) == (0, "")
     assert "mim: 4 images of digits" in out
     targets = json.loads((rated / "results.json").read_text())["targets"]
@@ -113,7 +112,7 @@ def test_a_failed_target_is_told_by_the_exit_code(models_dir: str, tmp_path: Pat
     (tmp_path / "mine.py").write_text("def predict(images):\n    return [[0.0] * 3 for _ in images]\n")
     mine = ["+black_box@targets.mine=callable", "targets.mine.name=mine", "targets.mine.num_classes=10"]
     function = f"targets.mine.function={tmp_path}/mine.py:predict"
-    arguments = [*DIGITS, "data.limit=4", "attack=mim", "logger=csv", models_dir, f"hydra.run.dir={tmp_path}/run"]
+    arguments = [*BRIEF, "attack=mim", "logger=csv", models_dir, f"hydra.run.dir={tmp_path}/run"]
     code, out, err = finish(start("attack.py", *arguments, *mine, function, home=tmp_path))
     assert code == 1
     assert err.startswith("error: 1 of 4 targets failed (mine: mine gives 3 classes, but num_classes is 10")
@@ -138,7 +137,7 @@ def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: st
     home, folder = tmp_path / "home", tmp_path / "run"
     home.mkdir()
     explained = ["attribution.exact_images=2", "attribution.path_points=4", "report.attention_images=1"]
-    arguments = [*DIGITS, models_dir, "tags=[a,b]", *explained, f"hydra.run.dir={folder}"]
+    arguments = [*DIGITS, "data.limit=8", models_dir, "tags=[a,b]", *explained, f"hydra.run.dir={folder}"]
     code, out, err = finish(start("attack.py", *arguments, home=home))
     assert (code, err) == (0, "")
     assert "W&B logs offline: there is no API key" in out
@@ -160,30 +159,9 @@ def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: st
 
 
 def test_a_key_without_a_connection_does_not_wait(models_dir: str, tmp_path: Path) -> None:
-    arguments = [*DIGITS, "data.limit=4", "targets=null", models_dir, f"hydra.run.dir={tmp_path / 'run'}"]
+    arguments = [*BRIEF, "targets=null", models_dir, f"hydra.run.dir={tmp_path / 'run'}"]
     began = time.monotonic()
     code, out, _ = finish(start("attack.py", *arguments, home=tmp_path, WANDB_API_KEY="0" * 40))
     assert code == 0
     assert "W&B logs offline: http://127.0.0.1:9 is out of reach" in out
     assert time.monotonic() - began < 60
-
-
-def test_killed_and_started_again_gives_the_same_bytes(models_dir: str, tmp_path: Path) -> None:
-    arguments = [*DIGITS, "logger=null", "targets=null", models_dir]
-    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    process = start("attack.py", *arguments, f"hydra.run.dir={killed}", home=tmp_path)
-    while len(adversarial_files(killed)) < 8:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert 8 <= len(adversarial_files(killed)) < 24
-    assert not (killed / "results.json").exists()
-    for folder in (killed, undisturbed):
-        code, _, err = finish(start("attack.py", *arguments, f"hydra.run.dir={folder}", home=tmp_path))
-        assert (code, err) == (0, "")
-    assert len(adversarial_files(killed)) == 24
-    assert adversarial_files(killed) == adversarial_files(undisturbed)
-    assert json.loads((killed / "results.json").read_text())["cost"]["images_crafted_now"] < 24
-    rows = (killed / "adversarial" / "manifest.csv").read_text().splitlines()[1:]
-    assert sorted(int(row.split(",")[0]) for row in rows) == [5 * index for index in range(24)]

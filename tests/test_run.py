@@ -16,6 +16,8 @@ from naa_lightning.data.digits import DigitsData
 from naa_lightning.errors import UserError
 from tests.experiments import adversarial_files, attack
 
+PANELS = ("report.panel_images=4", "report.extreme_images=3")
+
 
 def results(folder: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((folder / "results.json").read_text())
@@ -25,7 +27,7 @@ def results(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def finished(models_dir: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float | None]:
     folder = tmp_path_factory.mktemp("finished")
-    return folder, attack(folder, models_dir)
+    return folder, attack(folder, models_dir, *PANELS)
 
 
 def test_networks_are_trained_well_once(finished: tuple[Path, float], models_dir: str) -> None:
@@ -101,7 +103,7 @@ def test_a_repeated_run_crafts_nothing_and_reports_the_same(
     folder, _ = finished
     before, images = results(folder), adversarial_files(folder)
     monkeypatch.setattr(writer, "encode_png", lambda _: pytest.fail("crafted again"))
-    attack(folder, models_dir)
+    attack(folder, models_dir, *PANELS)
     after = results(folder)
     assert after["cost"]["images_crafted_now"] == 0
     assert adversarial_files(folder) == images
