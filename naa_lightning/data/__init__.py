@@ -11,6 +11,7 @@ from naa_lightning.data.images import (
     check_targets,
     read_image,
 )
+from naa_lightning.data.trainable import TrainableData, check_trainable
 
 __all__ = [
     "Batch",
@@ -18,9 +19,11 @@ __all__ = [
     "ImageRecord",
     "LabelledImages",
     "Sample",
+    "TrainableData",
     "check_ids",
     "check_labels",
     "check_targets",
+    "check_trainable",
     "class_name",
     "read_image",
     "short_class_name",

@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from typing import Any
 
-import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -96,16 +96,11 @@ class ImageDataModule(LightningDataModule, ABC):
         """Batches of the images to attack, in order."""
         return self._batches(self.images if self._only is None else self.images.only(self._only))
 
-    def _batches(self, images: LabelledImages, shuffle: torch.Generator | None = None) -> DataLoader[Sample]:
-        """Batches in order, or shuffled by a generator."""
+    def _batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
+        """Batches in order, unless other options of a `DataLoader` are given."""
+        usual = {"batch_size": self.batch_size, "num_workers": self.num_workers}
         return DataLoader(
-            images,
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            shuffle=shuffle is not None,
-            generator=shuffle,
-            collate_fn=images.collate,
-            worker_init_fn=left_to_main_process,
+            images, collate_fn=images.collate, worker_init_fn=left_to_main_process, **{**usual, **options}
         )
 
 

@@ -7,24 +7,23 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
-from naa_lightning.data.datamodule import ImageDataModule
-from naa_lightning.data.images import ImageRecord, LabelledImages, Sample
+from naa_lightning.data.images import ImageRecord, LabelledImages
+from naa_lightning.data.trainable import TrainableData
 
 
-class DigitsData(ImageDataModule):
+class DigitsData(TrainableData):
     """The 1,797 digits that scikit-learn carries, 8x8 greys of 17 levels, as 32x32 RGB images.
 
     An image's id is its row in scikit-learn. Every fifth row is held out, to validate on and to attack; the others
     train. The target class of a digit is the next one, (label + 1) % 10.
 
     Args:
-        seed: Seeds the order of the training images.
+        seed: As in `TrainableData`.
         name: As in `ImageDataModule`.
-        batch_size: As in `ImageDataModule`.
+        batch_size: As in `TrainableData`.
         num_workers: As in `ImageDataModule`.
-        limit: As in `ImageDataModule`; training and validation use all their images.
+        limit: As in `ImageDataModule`.
 
     >>> digits = DigitsData()
     >>> digits.setup("predict")
@@ -44,20 +43,19 @@ class DigitsData(ImageDataModule):
         num_workers: int = 0,
         limit: int | None = None,
     ) -> None:
-        super().__init__(name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
-        self.seed = seed
+        super().__init__(seed=seed, name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
 
     def load(self) -> LabelledImages:
         """The 360 held-out digits."""
         return _digits(held_out=True)
 
-    def train_dataloader(self) -> DataLoader[Sample]:
-        """Shuffled batches of the other 1,437 digits."""
-        return self._batches(_digits(held_out=False), shuffle=torch.Generator().manual_seed(self.seed))
+    def training_images(self) -> LabelledImages:
+        """The other 1,437 digits."""
+        return _digits(held_out=False)
 
-    def val_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the held-out digits, in order."""
-        return self._batches(self.load())
+    def validation_images(self) -> LabelledImages:
+        """The held-out digits."""
+        return self.load()
 
 
 def _digits(*, held_out: bool) -> LabelledImages:

@@ -1,34 +1,41 @@
 """A folder of one's own images, labelled by a CSV file or by class sub-folders."""
 
 import re
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from naa_lightning.data.class_folders import SUFFIXES, class_folders, is_image
 from naa_lightning.data.class_names import imagenet_names
-from naa_lightning.data.datamodule import ImageDataModule, check_at_least
+from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
 from naa_lightning.data.label_file import list_images, require_files
+from naa_lightning.data.trainable import TrainableData
 from naa_lightning.errors import UserError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 
+class FolderData(TrainableData):
+    """Images in a folder, and perhaps images to train on in another one.
 
-class FolderData(ImageDataModule):
-    """Images in a folder.
+    Class folders named by words must be the same in all folders, those named by class indices or WordNet ids must all
+    be among those to train on.
 
     Args:
         root: The folder.
         csv: Label file, absolute or relative to `root`, with the columns `filename` (relative to `root`), `label`
             (from 0) and perhaps `target` (from 0), the class that a targeted attack aims at. Without a file, each
             sub-folder of `root` is a class and there are no targets.
+        train: A folder of images to train on, whose sub-folders are the classes; None: there is nothing to train on.
+        validation: A folder like `train` of images to choose the best epoch on; None for those of `root`.
         image_size: Resize the shorter side to this (bilinear, antialiased) and crop the central square; None
             leaves images as they are stored.
+        seed: As in `TrainableData`.
         name: As in `ImageDataModule`.
-        batch_size: As in `ImageDataModule`.
+        batch_size: As in `TrainableData`.
         num_workers: As in `ImageDataModule`.
         limit: As in `ImageDataModule`.
 
@@ -41,36 +48,89 @@ class FolderData(ImageDataModule):
         *,
         root: str | Path,
         csv: str | Path | None = None,
+        train: str | Path | None = None,
+        validation: str | Path | None = None,
         image_size: int | None = None,
+        seed: int = 0,
         name: str = "folder",
         batch_size: int = 16,
         num_workers: int = 2,
         limit: int | None = None,
     ) -> None:
-        super().__init__(name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
+        super().__init__(seed=seed, name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
         if image_size is not None:
             check_at_least("image_size", image_size, least=1)
         self.root = Path(root).expanduser()
         self.csv = csv
+        self.train = None if train is None else Path(train).expanduser()
+        self.validation = None if validation is None else Path(validation).expanduser()
         self.image_size = image_size
 
     def load(self) -> LabelledImages:
         """Lists the images in the order of the CSV file, or sorted by path.
 
         Raises:
-            UserError: The folder or the CSV file is missing, malformed or empty.
+            UserError: A folder or the CSV file is missing, malformed or empty, or class folders differ.
         """
-        if not self.root.is_dir():
-            raise UserError(f"data.root={self.root} is not a folder; name the folder that holds the images")
+        self._name_classes()
         if self.csv is None:
-            folders = _class_folders(self.root)
-            records = _records_of_class_folders(self.root, folders)
-            self.class_names = folder_class_names([folder.name for folder in folders])
-        else:
-            records = _records_of_csv(self.root, self.root / Path(self.csv).expanduser())
+            return self._classified(self.root)
+        csv = self.root / Path(self.csv).expanduser()
+        records = list_images(csv, target_column="target")
+        require_files(self.root, records, csv)
+        return self._labelled(self.root, records)
+
+    def training_images(self) -> LabelledImages:
+        """Lists the images of `train`, sorted by path.
+
+        Raises:
+            UserError: As `load`, or there is no folder of training images, or one of its classes is empty.
+        """
+        if self.train is None:
+            raise UserError("data=folder has no training images: give data.train=FOLDER")
+        return self._training
+
+    def validation_images(self) -> LabelledImages:
+        """Lists the images of `validation`, sorted by path, or else all of `root`.
+
+        Raises:
+            UserError: As `load`.
+        """
+        if self.validation is None:
+            return self.load()
+        self._name_classes()
+        return self._classified(self.validation)
+
+    @cached_property
+    def _training(self) -> LabelledImages:
+        assert self.train is not None
+        self._name_classes()
+        images = self._classified(self.train)
+        filled = {record.file.partition("/")[0] for record in images.records}
+        for folder in class_folders(self.train):
+            if folder.name not in filled:
+                raise UserError(f"{folder} holds no image to train on; add some, or remove the class")
+        return images
+
+    def _name_classes(self) -> None:
+        parts = {"train": self.train, "validation": self.validation, "root": self.root}
+        found = {}
+        for key, folder in parts.items():
+            if folder is not None and not folder.is_dir():
+                raise UserError(f"data.{key}={folder} is not a folder; name the folder that holds the images")
+            if folder is not None and (key != "root" or self.csv is None):
+                found[key] = [path.name for path in class_folders(folder)]
+        check_same_classes(found)
+        names = {name for part in found.values() for name in part}
+        self.class_names = folder_class_names(list(names)) if names else None
+
+    def _classified(self, root: Path) -> LabelledImages:
+        return self._labelled(root, _records_of_class_folders(root, class_folders(root)))
+
+    def _labelled(self, root: Path, records: list[ImageRecord]) -> LabelledImages:
         if not records:
-            raise UserError(f"no images found in {self.root}; it needs files of {', '.join(sorted(SUFFIXES))}")
-        return LabelledImages(records, partial(_read, self.root, self.image_size))
+            raise UserError(f"no images found in {root}; it needs files of {', '.join(sorted(SUFFIXES))}")
+        return LabelledImages(records, partial(_read, root, self.image_size))
 
 
 def class_indices(names: list[str]) -> dict[str, int]:
@@ -88,7 +148,10 @@ def class_indices(names: list[str]) -> dict[str, int]:
     kinds = {_kind(name): name for name in names}
     if len(kinds) > 1:
         mixed = ", ".join(f"{name} ({kind})" for kind, name in kinds.items())
-        raise UserError(f"class folders are of different kinds: {mixed}; rename them or label the images with data.csv")
+        raise UserError(
+            f"class folders are of different kinds: {mixed}; rename them, or label the images of data.root with "
+            "data.csv"
+        )
     if "class index" in kinds:
         return {name: int(name) for name in names}
     if "WordNet id" in kinds:
@@ -96,7 +159,10 @@ def class_indices(names: list[str]) -> dict[str, int]:
         index = {imagenet.index_to_label_name(i): i for i in range(1000)}
         for name in names:
             if name not in index:
-                raise UserError(f"the class folder {name} is no ImageNet-1k class; label the images with data.csv")
+                raise UserError(
+                    f"the class folder {name} is no ImageNet-1k class; rename it, or label the images of data.root "
+                    "with data.csv"
+                )
         return {name: index[name] for name in names}
     return {name: i for i, name in enumerate(sorted(names))}
 
@@ -113,22 +179,35 @@ def folder_class_names(names: list[str]) -> list[str] | None:
     return imagenet_names() if "WordNet id" in kinds else sorted(names)
 
 
+def check_same_classes(found: Mapping[str, Sequence[str]]) -> None:
+    """Checks that the class folders of several folders agree.
+
+    Args:
+        found: The names of the class folders by the option that named their folder: "train", "validation", "root".
+
+    Raises:
+        UserError: A folder lacks a class of the others that it needs: one named by a word, or one to train on.
+
+    >>> check_same_classes({"train": ["cat", "dog"], "root": ["cat"]})
+    Traceback (most recent call last):
+    naa_lightning.errors.UserError: class folders differ: data.root lacks dog; give all folders the same ones
+    """
+    names = sorted({name for part in found.values() for name in part})
+    indices = class_indices(names)
+    lacking = []
+    for key, part in found.items():
+        present = {indices[name] for name in part}
+        lacks = [name for name in names if indices[name] not in present]
+        if lacks and (key == "train" or _kind(lacks[0]) == "name"):
+            lacking.append(f"data.{key} lacks {', '.join(lacks)}")
+    if lacking:
+        raise UserError(f"class folders differ: {'; '.join(lacking)}; give all folders the same ones")
+
+
 def _kind(name: str) -> str:
     if re.fullmatch("[0-9]+", name):
         return "class index"
     return "WordNet id" if re.fullmatch("n[0-9]{8}", name) else "name"
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def _class_folders(root: Path) -> list[Path]:
-    visible = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
-    stray = [path for path in visible if _is_image(path)]
-    if stray:
-        raise UserError(f"{stray[0]} lies in no class folder; label images with data.csv=FILE or move them into one")
-    return [path for path in visible if path.is_dir()]
 
 
 def _records_of_class_folders(root: Path, folders: list[Path]) -> list[ImageRecord]:
@@ -137,15 +216,9 @@ def _records_of_class_folders(root: Path, folders: list[Path]) -> list[ImageReco
         (path.relative_to(root).as_posix(), indices[folder.name])
         for folder in folders
         for path in sorted(folder.rglob("*"))
-        if _is_image(path)
+        if is_image(path)
     ]
     return [ImageRecord(i, file, label) for i, (file, label) in enumerate(found)]
-
-
-def _records_of_csv(root: Path, csv: Path) -> list[ImageRecord]:
-    records = list_images(csv, target_column="target")
-    require_files(root, records, csv)
-    return records
 
 
 def _read(root: Path, image_size: int | None, record: ImageRecord) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from naa_lightning.data import ImageRecord
-from naa_lightning.data.folder import SUFFIXES
+from naa_lightning.data.class_folders import SUFFIXES
 from naa_lightning.errors import UserError
 from naa_lightning.records import SavedImage
 from naa_lightning.records.manifest import target_class

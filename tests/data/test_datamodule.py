@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning import LightningModule, Trainer
 
 from naa_lightning.data import Batch, ImageDataModule, ImageRecord, LabelledImages
+from naa_lightning.data.cifar10 import Cifar10Data
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.data.folder import FolderData
 from naa_lightning.data.nips2017 import Nips2017Data
@@ -114,10 +115,10 @@ def test_lightning_predicts_over_it(tmp_path: Path) -> None:
     assert trainer.predict(Ids(), datamodule=SevenImages()) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-@pytest.mark.parametrize("kind", [DigitsData, FolderData, Nips2017Data])
+@pytest.mark.parametrize("kind", [Cifar10Data, DigitsData, FolderData, Nips2017Data])
 def test_configs_state_every_setting_and_its_default(kind: type[ImageDataModule], tmp_path: Path) -> None:
     group = kind.__name__.removesuffix("Data").lower()
-    config = OmegaConf.create({"seed": 3, "paths": {"data_dir": str(tmp_path)}})
+    config = OmegaConf.create({"seed": 3, "paths": {"data_dir": str(tmp_path), "cifar10_dir": None}})
     config.data = OmegaConf.load(Path(__file__).parents[2] / "conf" / "data" / f"{group}.yaml")
     if kind is FolderData:
         config.data.root = str(tmp_path)

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from naa_lightning.data import check_trainable
 from naa_lightning.data.digits import DigitsData
+from naa_lightning.errors import UserError
 
 
 def train_ids(data: DigitsData) -> list[int]:
@@ -28,8 +31,10 @@ def test_held_out_digits_are_scikit_learns_every_fifth() -> None:
 
 
 def test_training_rows_are_the_others_in_a_seeded_order() -> None:
-    ids = train_ids(DigitsData(seed=1, limit=3))
-    assert sorted(ids) == [i for i in range(1797) if i % 5]
+    data = DigitsData(seed=1, limit=3)
+    assert [record.id for record in data.training_images().records] == [i for i in range(1797) if i % 5]
+    ids = train_ids(data)
+    assert len(ids) == 22 * 64
     assert ids != sorted(ids)
     assert train_ids(DigitsData(seed=1)) == ids
     assert train_ids(DigitsData(seed=2)) != ids
@@ -38,6 +43,12 @@ def test_training_rows_are_the_others_in_a_seeded_order() -> None:
 def test_validation_has_all_held_out_rows_in_order() -> None:
     ids = torch.cat([batch["id"] for batch in DigitsData(limit=3, num_workers=2).val_dataloader()])
     assert ids.tolist() == list(range(0, 1797, 5))
+
+
+def test_there_is_a_training_image_of_every_class() -> None:
+    check_trainable(DigitsData(), 10, "plain")
+    with pytest.raises(UserError, match=r"class counts differ: digits has 10 classes .* plain tells 12 .*=10$"):
+        check_trainable(DigitsData(), 12, "plain")
 
 
 def test_classes_are_called_by_their_digits() -> None:

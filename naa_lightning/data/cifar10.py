@@ -1,0 +1,202 @@
+"""CIFAR-10: 60,000 photographs of 32x32 pixels in ten classes, from a tree of image files or as published."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from http.client import HTTPException
+from pathlib import Path
+from tarfile import TarError
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.datasets import CIFAR10
+from torchvision.datasets.utils import check_integrity
+
+from naa_lightning.data.class_folders import SUFFIXES, is_image
+from naa_lightning.data.datamodule import check_at_least
+from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
+from naa_lightning.data.trainable import TrainableData
+from naa_lightning.errors import UserError
+from naa_lightning.reachable import reachable
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+REMEDY = "name a tree of CIFAR-10's images with paths.cifar10_dir=PATH or data.root=PATH"
+
+
+class Cifar10Data(TrainableData):
+    """CIFAR-10, whose 10,000 test images are attacked.
+
+    An image's id is its row in the training or the test images. Those of a tree are ordered by their rank within their
+    class, then by class, so that the first ones are of all classes alike; the published ones keep their order. The
+    target class of an image is the next one, (label + 1) % 10.
+
+    Args:
+        root: A tree of image files, `train/<class>/*` and `test/<class>/*`; None for the published files in `cache`.
+        cache: Folder of the published Python version (https://www.cs.toronto.edu/~kriz/cifar.html).
+        download: Whether `cache` may be filled; else only what it holds is used.
+        validation_every: Of each class, every so-manieth training image is held out to choose the best epoch on.
+        seed: As in `TrainableData`.
+        name: As in `ImageDataModule`.
+        batch_size: As in `TrainableData`.
+        num_workers: As in `ImageDataModule`. Each process keeps the training images that it has read in memory.
+        limit: As in `ImageDataModule`.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    num_classes = 10
+    class_names = CLASSES
+
+    def __init__(
+        self,
+        *,
+        cache: str | Path,
+        root: str | Path | None = None,
+        download: bool = True,
+        validation_every: int = 25,
+        seed: int = 0,
+        name: str = "cifar10",
+        batch_size: int = 256,
+        num_workers: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(seed=seed, name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
+        check_at_least("validation_every", validation_every, least=2)
+        self.root = None if root is None else Path(root).expanduser()
+        self.cache = Path(cache).expanduser()
+        self.download = download
+        self.validation_every = validation_every
+
+    def prepare_data(self) -> None:
+        """Downloads what is missing, if it may.
+
+        Raises:
+            UserError: The server cannot be reached or gives other files than the published ones.
+        """
+        if self.root is None and self.download and not _is_complete(self.cache):
+            _download(self.cache)
+
+    def load(self) -> LabelledImages:
+        """Lists the test images.
+
+        Raises:
+            UserError: There is no copy, or the tree is malformed.
+        """
+        return _published(self.cache, train=False) if self.root is None else _tree(self.root, "test")
+
+    def training_images(self) -> LabelledImages:
+        """Lists the training images that are not held out.
+
+        Raises:
+            UserError: As `load`.
+        """
+        return self._split[0]
+
+    def validation_images(self) -> LabelledImages:
+        """Lists the training images that are held out.
+
+        Raises:
+            UserError: As `load`.
+        """
+        return self._split[1]
+
+    @cached_property
+    def _split(self) -> tuple[LabelledImages, LabelledImages]:
+        if self.root is None:
+            images = _published(self.cache, train=True)
+        else:
+            images = _tree(self.root, "train")
+            images = LabelledImages(images.records, _ReadOnce(images.read))
+        seen: Counter[int] = Counter()
+        parts: tuple[list[ImageRecord], list[ImageRecord]] = [], []
+        for record in images.records:
+            parts[seen[record.label] % self.validation_every == 0].append(record)
+            seen[record.label] += 1
+        return LabelledImages(parts[0], images.read), LabelledImages(parts[1], images.read)
+
+
+class _ReadOnce:
+    """Keeps pixels in memory: to decode the files in every epoch would cost more than to train."""
+
+    def __init__(self, read: Callable[[ImageRecord], Tensor]) -> None:
+        self._read = read
+        self._pixels: dict[int, Tensor] = {}
+
+    def __call__(self, record: ImageRecord) -> Tensor:
+        if record.id not in self._pixels:
+            self._pixels[record.id] = self._read(record)
+        return self._pixels[record.id]
+
+
+def _records(files: Sequence[tuple[str, int]]) -> list[ImageRecord]:
+    return [ImageRecord(row, file, label, target=(label + 1) % len(CLASSES)) for row, (file, label) in enumerate(files)]
+
+
+def _tree(root: Path, part: str) -> LabelledImages:
+    if not root.is_dir():
+        raise UserError(f"data.root={root} is not a folder; {REMEDY}")
+    for folder in (root / "train", root / "test"):
+        _check_classes(folder)
+    ranked = []
+    for label, name in enumerate(CLASSES):
+        files = sorted(path.name for path in (root / part / name).iterdir() if is_image(path))
+        if not files:
+            raise UserError(f"{root / part / name} holds no images; it needs files of {', '.join(sorted(SUFFIXES))}")
+        ranked += [(rank, label, f"{name}/{file}") for rank, file in enumerate(files)]
+    return LabelledImages(_records([(file, label) for _, label, file in sorted(ranked)]), partial(_read, root / part))
+
+
+def _check_classes(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is missing: CIFAR-10 is train/<class>/* and test/<class>/*; {REMEDY}")
+    found = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    differences = {"lacks": set(CLASSES) - found, "has": found - set(CLASSES)}
+    told = [f"{verb} {', '.join(sorted(names))}" for verb, names in differences.items() if names]
+    if told:
+        raise UserError(f"{folder} is not of CIFAR-10's classes: it {' and '.join(told)}; {REMEDY}, or use data=folder")
+
+
+def _read(folder: Path, record: ImageRecord) -> Tensor:
+    pixels = read_image(folder / record.file)
+    height, width = pixels.shape[1:]
+    if (height, width) != (32, 32):
+        raise UserError(
+            f"{folder / record.file} is {width}x{height}, and CIFAR-10's images are 32x32; replace it, or use "
+            "data=folder with data.image_size=32"
+        )
+    return pixels
+
+
+def _is_complete(cache: Path) -> bool:
+    try:
+        CIFAR10(cache, train=False)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _download(cache: Path) -> None:
+    archive = cache / CIFAR10.filename
+    if not check_integrity(archive, CIFAR10.tgz_md5) and not reachable(CIFAR10.url):
+        raise UserError(f"{archive} is missing and {CIFAR10.url} is out of reach; connect to the network, or {REMEDY}")
+    try:
+        CIFAR10(cache, train=False, download=True)
+    except (RuntimeError, OSError, HTTPException, TarError, EOFError) as error:
+        raise UserError(f"{CIFAR10.url} cannot be fetched to {cache} ({error}); run again, or {REMEDY}") from error
+
+
+def _published(cache: Path, *, train: bool) -> LabelledImages:
+    try:
+        published = CIFAR10(cache, train=train)
+    except RuntimeError as error:
+        raise UserError(
+            f"{cache} holds no whole copy of CIFAR-10; {REMEDY}, or fetch it with data.root=null data.download=true"
+        ) from error
+    files = [(f"{CLASSES[label]}/{row:05d}.png", label) for row, label in enumerate(published.targets)]
+    return LabelledImages(_records(files), partial(_row, published.data))
+
+
+def _row(pixels: np.ndarray, record: ImageRecord) -> Tensor:
+    return torch.from_numpy(pixels[record.id]).permute(2, 0, 1)

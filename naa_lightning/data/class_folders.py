@@ -1,0 +1,28 @@
+"""Folders of images whose sub-folders are classes."""
+
+from pathlib import Path
+
+from naa_lightning.errors import UserError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+
+
+def is_image(path: Path) -> bool:
+    """Tells an image file by its suffix."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def class_folders(root: Path) -> list[Path]:
+    """Lists the sub-folders, sorted; hidden ones are passed over.
+
+    Raises:
+        UserError: An image lies beside them.
+    """
+    visible = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
+    stray = [path for path in visible if is_image(path)]
+    if stray:
+        raise UserError(
+            f"{stray[0]} lies in no class folder; move images into class folders, or label those of data.root with "
+            "data.csv=FILE"
+        )
+    return [path for path in visible if path.is_dir()]

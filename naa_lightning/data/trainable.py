@@ -1,0 +1,138 @@
+"""Data that can be trained on: what is seen in which epoch, and by which of several processes."""
+
+from abc import abstractmethod
+from typing import Any
+
+from torch.utils.data import DataLoader, DistributedSampler
+
+from naa_lightning.data.class_names import class_name
+from naa_lightning.data.datamodule import ImageDataModule, check_at_least
+from naa_lightning.data.images import LabelledImages, Sample, check_labels
+from naa_lightning.errors import UserError
+
+
+class TrainableData(ImageDataModule):
+    """Images to train on and to choose the best epoch on, besides those to attack, on which the model is tested.
+
+    The order of the training images depends on `seed` and the epoch alone, so that a resumed training sees what an
+    uninterrupted one sees. Incomplete last training batches are dropped, unless there is no other. Training and
+    validation use all their images, whatever the `limit`.
+
+    Processes that train together `share` the batches, and Lightning must not deal them out again: give the trainer
+    `use_distributed_sampler=False`.
+
+    Args:
+        seed: Seeds the order of the training images.
+        name: As in `ImageDataModule`.
+        batch_size: Images per batch; in training, per step of all processes together.
+        num_workers: As in `ImageDataModule`.
+        limit: As in `ImageDataModule`.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    def __init__(self, *, seed: int, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:
+        super().__init__(name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
+        check_at_least("seed", seed, least=0)
+        self.seed = seed
+        self._rank = 0
+        self._world_size = 1
+
+    @abstractmethod
+    def training_images(self) -> LabelledImages:
+        """Lists the images to train on; may be asked more than once.
+
+        Raises:
+            UserError: There are none, or the source is malformed.
+        """
+
+    @abstractmethod
+    def validation_images(self) -> LabelledImages:
+        """Lists the images to choose the best epoch on; may be asked more than once.
+
+        Raises:
+            UserError: There are none, or the source is malformed.
+        """
+
+    def share(self, rank: int, world_size: int) -> None:
+        """Makes this one of several processes that train together.
+
+        Of every training batch each process gets an equal part, and of the other images every `world_size`-th.
+
+        Args:
+            rank: Of this process, from 0.
+            world_size: Number of processes.
+
+        Raises:
+            UserError: A batch cannot be dealt in equal parts.
+        """
+        if self.batch_size % world_size:
+            raise UserError(
+                f"data.batch_size={self.batch_size} cannot be dealt to {world_size} processes in equal parts; give "
+                f"data.batch_size={-(-self.batch_size // world_size) * world_size}"
+            )
+        self._rank = rank
+        self._world_size = world_size
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of the training images, in an order of each epoch's own."""
+        images = self.training_images()
+        self._require_one_each(images, "training")
+        order: DistributedSampler[Sample] = DistributedSampler(
+            images, num_replicas=self._world_size, rank=self._rank, shuffle=True, seed=self.seed, drop_last=True
+        )
+        return self._shared_batches(images, sampler=order, drop_last=len(images) >= self.batch_size)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Batches of the validation images, in order."""
+        return self._dealt(self.validation_images(), "validation")
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Batches of the images that are attacked, in order."""
+        return self._dealt(self.images, "test")
+
+    def _dealt(self, images: LabelledImages, role: str) -> DataLoader[Sample]:
+        self._require_one_each(images, role)
+        return self._shared_batches(LabelledImages(images.records[self._rank :: self._world_size], images.read))
+
+    def _shared_batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
+        batch_size = self.batch_size // self._world_size
+        return self._batches(images, batch_size=batch_size, persistent_workers=self.num_workers > 0, **options)
+
+    def _require_one_each(self, images: LabelledImages, role: str) -> None:
+        if len(images) < self._world_size:
+            raise UserError(
+                f"{self.name} has {len(images)} {role} images for {self._world_size} "
+                f"process{'es' if self._world_size > 1 else ''}; give as many at least"
+            )
+
+
+def check_trainable(data: TrainableData, num_classes: int, model: str) -> None:
+    """Checks before training that the training images are of the classes that a model tells apart.
+
+    Args:
+        data: What to train on.
+        num_classes: Number of classes that the model tells apart.
+        model: What it is called.
+
+    Raises:
+        UserError: A class has no training image, the data have more or fewer classes than the model, or a validation
+            image is of another class.
+    """
+    labels = {record.label for record in data.training_images().records}
+    known = data.num_classes or len(data.class_names or ()) or None
+    classes = known or max(labels, default=-1) + 1
+    for label in range(classes):
+        if label not in labels:
+            raise UserError(
+                f"{data.name} has no training image of {class_name(data.class_names, label)}, one of its {classes} "
+                "classes; add some, or give the class folders other names: words are counted from 0"
+            )
+    if classes != num_classes:
+        lacking = f", or add images of class {classes}" if known is None and classes < num_classes else ""
+        raise UserError(
+            f"class counts differ: {data.name} has {classes} classes to train on, and {model} tells {num_classes} "
+            f"apart; give surrogate.num_classes={classes}{lacking}"
+        )
+    check_labels(data.validation_images().records, num_classes)
