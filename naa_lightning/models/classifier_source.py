@@ -41,6 +41,7 @@ class ClassifierSource(ModelSource):
         interpolation: How images of another size are resized: "bilinear", "bicubic" or "nearest".
         antialias: Whether shrinking filters first.
         create_kwargs: Passed to the library's constructor.
+        classes: What its classes are called, by index; None where that is not known.
 
     Raises:
         ValueError: A value is out of range.
@@ -55,6 +56,7 @@ class ClassifierSource(ModelSource):
     interpolation: str = "bilinear"
     antialias: bool = False
     create_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for key, length in (("mean", 3), ("std", 3), ("input_size", 2)):
@@ -65,6 +67,8 @@ class ClassifierSource(ModelSource):
             raise ValueError(f"std must be positive, got {list(self.std)}")
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
+        if self.classes is not None and len(self.classes) != self.num_classes:
+            raise ValueError(f"classes must name num_classes={self.num_classes} classes, got {len(self.classes)}")
 
     @abstractmethod
     def network(self, *, pretrained: bool) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Classifiers that this project trains itself."""
+"""Classifiers that are trained here: where the outcome of a training is kept, and the networks made for it."""
 
 import hashlib
 import json
@@ -10,10 +10,11 @@ from typing import Any
 from torch import nn
 
 from naa_lightning.errors import UserError
-from naa_lightning.models.classifier import Classifier
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing
 from naa_lightning.models.small import SMALL_NETWORKS
 from naa_lightning.models.weights import load_weights
+
+Recipe = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class TrainedModel(ClassifierSource):
     """
 
     models_dir: str
-    recipe: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the architecture's name and that the preprocessing is given."""
@@ -43,12 +44,7 @@ class TrainedModel(ClassifierSource):
     @property
     def weights_path(self) -> Path:
         """The file that holds the weights, or will hold them once they are trained."""
-        if self.weights is not None:
-            return Path(self.weights)
-        network = repr(self.network(pretrained=False))
-        made_of = [network, self.mean, self.std, self.input_size, self.recipe]
-        digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-        return Path(self.models_dir) / f"{self.name}-{digest[:12]}.safetensors"
+        return Path(self.weights) if self.weights is not None else trained_file(self, self.recipe, self.models_dir)
 
     def network(self, *, pretrained: bool) -> nn.Module:
         """Create the network."""
@@ -69,6 +65,38 @@ class TrainedModel(ClassifierSource):
         if not self.recipe and not self.weights_path.is_file():
             raise UserError(f"{self.name} has neither weights nor a recipe to train them: give `weights` or `recipe`")
 
-    def untrained(self) -> Classifier:
-        """Return the classifier as the recipe finds it."""
-        return self.wrap(self.network(pretrained=False))
+
+def trained_file(source: ClassifierSource, recipe: Recipe, models_dir: str) -> Path:
+    """Return where the weights are kept that a recipe makes of a network."""
+    digest = hashlib.sha256(json.dumps(made_of(source, recipe), sort_keys=True).encode()).hexdigest()
+    return Path(models_dir) / f"{source.name}-{digest[:12]}.safetensors"
+
+
+def made_of(source: ClassifierSource, recipe: Recipe) -> dict[str, Any]:
+    """Return all that trained weights depend on, as plain values.
+
+    Where a published data set lies, and how many processes read it, are not among them.
+    """
+    made: dict[str, Any] = {
+        "library": type(source).__name__,
+        "architecture": source.architecture,
+        "num_classes": source.num_classes,
+        "create_kwargs": source.create_kwargs,
+        "mean": source.mean,
+        "std": source.std,
+        "input_size": source.input_size,
+        "recipe": {
+            "training": recipe.get("training", {}),
+            "data": _which_images(recipe.get("data", {})),
+        },
+    }
+    if isinstance(source, TrainedModel):
+        made["network"] = repr(source.network(pretrained=False))
+    return made
+
+
+def _which_images(data: Mapping[str, Any]) -> dict[str, Any]:
+    where = {"num_workers", "cache", "download"}
+    if "cache" in data:  # a published data set, of which root is but a copy
+        where.add("root")
+    return {key: value for key, value in data.items() if key not in where}

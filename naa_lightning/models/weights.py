@@ -12,6 +12,8 @@ from naa_lightning.errors import UserError
 
 # torchvision's published DenseNet files write `denselayer1.norm.1` for what the network calls `denselayer1.norm1`
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
+# what a checkpoint of `train.py` puts before the names of the network's weights
+_CHECKPOINT = "classifier.network."
 # how many batches a normalisation has seen: old files lack it, and evaluation does not need it
 _COUNTER = ".num_batches_tracked"
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
@@ -76,7 +78,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     ):
         raise UserError(f"the weights file {path} holds no state dict")
-    return {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
+    return {_OLD_DENSENET.sub(r"\1\2", key.removeprefix(_CHECKPOINT)): value for key, value in state.items()}
 
 
 def _some(kind: str, names: list[str]) -> str:

@@ -17,7 +17,8 @@ from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
 
 CONF = Path(__file__).parents[2] / "conf"
-SURROGATES = sorted(path.stem for path in (CONF / "surrogate").glob("*.yaml") if path.stem != "ensemble")
+NO_NETWORKS = {"ensemble", "trained"}
+SURROGATES = sorted({path.stem for path in (CONF / "surrogate").glob("*.yaml")} - NO_NETWORKS)
 ADVERSARIAL = {"inception_v3_adv": "inception_v3", "inception_resnet_v2_ens_adv": "inception_resnet_v2"}
 
 TIMM = TimmModel(name="mine", architecture="mobilenetv2_100.ra_in1k")
@@ -50,7 +51,7 @@ def configured(name: str) -> ClassifierSource:
         (TORCHVISION, "squeezenet9.IMAGENET1K_V1", "torchvision has no model 'squeezenet9'"),
         (TORCHVISION, "squeezenet1_1.V7", "squeezenet1_1 has no weights 'V7'; it has IMAGENET1K_V1"),
         (TORCHVISION, "squeezenet1_1", "squeezenet1_1 has no weights ''; it has IMAGENET1K_V1"),
-        (TRAINED, "vgg", "architecture must be one of plain, residual, inception, got 'vgg'"),
+        (TRAINED, "vgg", "architecture must be one of plain, residual, .*, got 'vgg'"),
     ],
 )
 def test_unknown_architectures_are_refused(source: ClassifierSource, architecture: str, message: str) -> None:
@@ -213,7 +214,7 @@ def test_what_does_not_change_the_weights_keeps_the_files_name(change: dict[str,
 
 def test_a_trained_model_is_found_again(tmp_path: Path) -> None:
     source = replace(TRAINED, models_dir=str(tmp_path))
-    trained = source.untrained()
+    trained = source.wrap(source.network(pretrained=False))
     save_file(trained.network.state_dict(), source.weights_path)
     images = torch.rand(2, 3, 32, 32)
     assert torch.equal(source.build()(images), trained.eval()(images))
@@ -225,6 +226,12 @@ def test_a_trained_model_needs_weights_or_a_recipe(tmp_path: Path) -> None:
 
 
 FEATURES: Mapping[str, tuple[int, ...]] = {
+    "cifar10_densenet": (232, 8, 8),
+    "cifar10_inception": (152, 16, 16),
+    "cifar10_mobilenet": (96, 8, 8),
+    "cifar10_resnet": (64, 16, 16),
+    "cifar10_resnet_hardened": (64, 16, 16),
+    "cifar10_vgg": (64, 16, 16),
     "densenet121": (512, 28, 28),
     "digits_inception": (48, 16, 16),
     "digits_plain": (32, 16, 16),

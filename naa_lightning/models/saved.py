@@ -1,0 +1,251 @@
+"""Models that were trained and saved: a file of weights, and beside it one that says what they are the weights of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from itertools import zip_longest
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from safetensors.torch import save
+from torch import nn
+
+from naa_lightning.errors import UserError
+from naa_lightning.models.classifier_source import ClassifierSource
+from naa_lightning.whole_file import write_whole
+
+# All that a description may name, and not imported before it does: most of them take seconds to load.
+_LIBRARIES = {
+    "small": "naa_lightning.models.trained.TrainedModel",
+    "timm": "naa_lightning.models.timm_model.TimmModel",
+    "torchvision": "naa_lightning.models.torchvision_model.TorchvisionModel",
+}
+# What has a library's constructor read weights from elsewhere.
+_OTHER_WEIGHTS = {"pretrained", "checkpoint_path", "weights", "weights_backbone"}
+
+_Three = Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+class _Description(BaseModel):
+    """What is said of a network beside its weights; how it was trained is said there too."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+
+    library: Literal["small", "timm", "torchvision"]
+    name: Annotated[str, Field(min_length=1)]
+    architecture: str
+    create_kwargs: dict[str, Any]
+    num_classes: PositiveInt
+    classes: list[str] | None
+    mean: _Three
+    std: _Three
+    input_size: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+    interpolation: str
+    antialias: bool
+    layer: str | list[str] | None
+
+
+def library_of(source: ClassifierSource) -> str:
+    """Return where the networks of a source come from: "small" (this project), "timm" or "torchvision".
+
+    Raises:
+        UserError: From elsewhere, so that a saved one could not be found again.
+    """
+    kind = f"{type(source).__module__}.{type(source).__qualname__}"
+    for library, known in _LIBRARIES.items():
+        if kind == known:
+            return library
+    raise UserError(
+        f"{source.name} is a {type(source).__name__}: only networks of timm, torchvision and this project can be saved"
+    )
+
+
+def save_model(path: Path, source: ClassifierSource, network: nn.Module, facts: Mapping[str, Any]) -> None:
+    """Save a network's weights, and beside them a JSON file that describes it.
+
+    Args:
+        path: Of the weights, `.safetensors`.
+        source: Describes the network; its preprocessing is written down as it is used.
+        network: As `source.network` creates it.
+        facts: How it was trained and what came of it: plain values, written beside the description.
+
+    Raises:
+        UserError: The network is of no library that `saved_model` knows.
+        ValueError: A fact has the name of a part of the description, or the file another ending.
+        OSError: A file cannot be written.
+    """
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a model's file must end in .safetensors, got {path}")
+    description = _described(source).model_dump()
+    if both := description.keys() & facts.keys():
+        raise ValueError(f"facts must not describe the network again, got {', '.join(sorted(both))}")
+    text = json.dumps({**description, **facts}, indent=2) + "\n"
+    # copies: safetensors refuses tensors that share memory
+    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+    write_whole(path.with_suffix(".json"), text)
+    write_whole(path, save(weights))
+
+
+def saved_model(
+    model: str, models_dir: str, name: str | None = None, layer: str | Sequence[str] | None = None
+) -> ClassifierSource:
+    """Describe a saved model, so that it can be attacked or tried.
+
+    Args:
+        model: The path of one of its two files, the file's name without its ending, or what the model is called
+            where no other one is called so.
+        models_dir: The folder that is searched for names.
+        name: How tables and files call it; None: as when it was saved.
+        layer: The attacked layer, or several; None: as when it was saved.
+
+    Raises:
+        UserError: There is no such model, there are several, or its files are incomplete or damaged.
+    """
+    path = _find(model, Path(models_dir))
+    weights = path.with_suffix(".safetensors")
+    said = _description_in(path)
+    if not weights.is_file():
+        raise UserError(f"there are no weights {weights} beside {path.name}: put them there, or train the model again")
+    options = said.model_dump()
+    module, _, kind = _LIBRARIES[options.pop("library")].rpartition(".")
+    options |= {"name": name or said.name, "layer": layer or said.layer, "weights": str(weights)}
+    if said.library == "small":
+        options |= {"models_dir": models_dir, "recipe": {}}
+    try:
+        source: ClassifierSource = getattr(import_module(module), kind)(**options)
+    except ValueError as error:
+        raise _unusable(path, str(error)) from error
+    return source
+
+
+def check_classes(source: ClassifierSource, class_names: Sequence[str] | None, data: str) -> None:
+    """Check that a model and data mean the same classes, as far as both name theirs.
+
+    Args:
+        source: Of the model.
+        class_names: Of the data, by index; None where they are not known.
+        data: What the data are called.
+
+    Raises:
+        UserError: They do not.
+    """
+    if source.classes is None or class_names is None:
+        return
+    for index, (known, given) in enumerate(zip_longest(source.classes, class_names)):
+        if known != given:
+            raise UserError(
+                f"{source.name} was trained on other classes than those of {data}: class {index} is "
+                f"{_or_none(known)} for the model and {_or_none(given)} in the data; choose data with the model's "
+                "classes, in its order, or a model trained on these data"
+            )
+
+
+def saved_stems(folder: Path) -> list[str]:
+    """Return the names of the models in a folder: those of their files without the ending, sorted."""
+    return sorted({path.stem for ending in ("json", "safetensors") for path in folder.glob(f"*.{ending}")})
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read all that is said of a model beside its weights, unchecked.
+
+    Raises:
+        UserError: The file is missing, unreadable or no JSON object.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"there is no {path}, where train.py writes what the weights beside it are of: put it there, or give the "
+            "path or the name of another model"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise _unusable(path, f"it is damaged or no JSON ({error})") from error
+    if not isinstance(facts, dict):
+        raise _unusable(path, "it holds no JSON object")
+    return facts
+
+
+def _described(source: ClassifierSource) -> _Description:
+    published = source.published()
+    return _Description(
+        library=library_of(source),  # type: ignore[arg-type] # a key of _LIBRARIES
+        name=source.name,
+        architecture=source.architecture,
+        create_kwargs={key: value for key, value in source.create_kwargs.items() if key not in _OTHER_WEIGHTS},
+        num_classes=source.num_classes,
+        classes=None if source.classes is None else list(source.classes),
+        mean=list(source.mean or published.mean),
+        std=list(source.std or published.std),
+        input_size=list(source.input_size or published.input_size),
+        interpolation=source.interpolation,
+        antialias=source.antialias,
+        layer=source.layer if source.layer is None or isinstance(source.layer, str) else list(source.layer),
+    )
+
+
+def _description_in(path: Path) -> _Description:
+    try:
+        said = _Description.model_validate(read_facts(path))
+    except ValidationError as error:
+        raise _unusable(path, _explain(error)) from error
+    if elsewhere := _OTHER_WEIGHTS & said.create_kwargs.keys():
+        raise _unusable(path, f"create_kwargs must not name other weights, got {', '.join(sorted(elsewhere))}")
+    return said
+
+
+def _find(model: str, folder: Path) -> Path:
+    """Return where a model's description is, or should be."""
+    if Path(model).suffix in {".json", ".safetensors"}:
+        return Path(model).with_suffix(".json")
+    stems = saved_stems(folder)
+    found = [model] if model in stems else [stem for stem in stems if _name(folder, stem) == model]
+    if len(found) == 1:
+        return folder / f"{found[0]}.json"
+    if found:
+        raise UserError(f"{len(found)} models in {folder} are called {model}: name one of {_listed(folder, found)}")
+    if not stems:
+        raise UserError(f"there is no model {model}, as {folder} holds none: give a path, or train one with train.py")
+    raise UserError(
+        f"there is no model {model} in {folder}, which holds {_listed(folder, stems)}; "
+        f"python -m naa_lightning.models {folder} says more of them"
+    )
+
+
+def _name(folder: Path, stem: str) -> Any:
+    """Return what a model is called; of a damaged one, what its file says."""
+    try:
+        return read_facts(folder / f"{stem}.json")["name"]
+    except (UserError, KeyError):
+        return stem.rpartition("-")[0]
+
+
+def _listed(folder: Path, stems: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(stems) - most} more" if len(stems) > most else ""
+    return ", ".join(f"{stem}{_accuracy(folder / f'{stem}.json')}" for stem in stems[:most]) + more
+
+
+def _accuracy(path: Path) -> str:
+    try:
+        return f" ({100 * read_facts(path)['accuracy']:.1f} % right)"
+    except (UserError, KeyError, TypeError, ValueError):
+        return ""
+
+
+def _explain(error: ValidationError) -> str:
+    """Say what is wrong with each part of a description, once."""
+    problems: dict[Any, str] = {}
+    for problem in error.errors():
+        message = "must be given" if problem["type"] == "missing" else problem["msg"].replace("Input should", "must")
+        problems.setdefault(problem["loc"][0], message)
+    return "; ".join(f"{key} {message}" for key, message in problems.items())
+
+
+def _unusable(path: Path, reason: str) -> UserError:
+    return UserError(f"{path} describes no model that can be used: {reason}; train it again, or name another model")
+
+
+def _or_none(name: str | None) -> str:
+    return "none" if name is None else repr(name)
