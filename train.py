@@ -8,7 +8,7 @@ from naa_lightning.entry import launch, one_line_errors
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(config: DictConfig) -> float:
-    """Run one job; a sweep optimises what it returns, the accuracy on held-out images."""
+    """Run one job; a sweep optimises what it returns, the accuracy on test images."""
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
         from naa_lightning.composition import compose_training_run  # noqa: PLC0415
@@ -20,4 +20,4 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    launch(main)
+    launch(main, trains=True)

@@ -1,86 +1,123 @@
 """Training a classifier as a LightningModule."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
-from torch.nn import functional as F
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
 from naa_lightning.data import Batch
+from naa_lightning.draws import Draws, Scoped, SeededDraws
+from naa_lightning.errors import UserError
 from naa_lightning.models import Classifier
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """How a classifier is trained: AdamW with a one-cycle schedule.
-
-    Args:
-        epochs: Passes over the training images.
-        learning_rate: Its largest value.
-        weight_decay: Of AdamW.
-        label_smoothing: In [0, 1).
-        seed: Of the initial weights.
-
-    Raises:
-        ValueError: A value is out of range.
-    """
-
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-    label_smoothing: float
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
+from naa_lightning.training import Recipe
+from naa_lightning.training.losses import Step
 
 
 class ClassifierModule(LightningModule):
     """Trains a classifier.
 
+    What is random for an image depends on (seed, epoch, id), so that a training that goes on from a checkpoint, or is
+    shared by several processes, sees the same images as one that was left alone.
+
     Args:
         classifier: Images in [0, 1] in, logits out.
         num_classes: How many it tells apart.
-        training: How.
+        recipe: How.
         title: What progress bars call the work.
+        remedy: What to do where the loss is no number, in words.
     """
 
-    def __init__(self, classifier: Classifier, *, num_classes: int, title: str, training: Training) -> None:
+    def __init__(self, classifier: Classifier, *, num_classes: int, recipe: Recipe, title: str, remedy: str) -> None:
         super().__init__()
         self.classifier = classifier
-        self.settings = training
+        self.recipe = recipe
         self.title = title
-        self.accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.remedy = remedy
+        self.clean = MetricCollection(
+            {
+                "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+                "calibration_error": MulticlassCalibrationError(num_classes, n_bins=15, norm="l1"),
+            }
+        )
+        self.robust = MulticlassAccuracy(num_classes, average="micro")
+        self._attacked = 0  # images of this pass over the data
+
+    @property
+    def monitor(self) -> str:
+        """What the best epoch has most of."""
+        return f"val/{'robust_accuracy' if self._attacks_validation() else 'accuracy'}"
+
+    def on_train_epoch_start(self) -> None:
+        """Seed what networks draw by themselves, such as dropout."""
+        torch.manual_seed((self.recipe.seed * 10_000 + self.current_epoch) * 10_000 + self.global_rank)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment training images."""
+        images = batch["image"]
+        if self.trainer.training:
+            images = self.recipe.augmentation(images, self._draws(batch))
+        return {**batch, "image": images.contiguous(memory_format=torch.channels_last)}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the cross-entropy of a batch."""
-        smoothing = self.settings.label_smoothing
-        loss = F.cross_entropy(self.classifier(batch["image"]), batch["label"], label_smoothing=smoothing)
+        """Return what the recipe minimises.
+
+        Raises:
+            UserError: It is no number.
+        """
+        step = Step(self.classifier, batch["image"], batch["label"], self._draws(batch), self.global_step)
+        loss = self.recipe.loss(step)
+        if not loss.isfinite():
+            raise UserError(
+                f"{self.title}: the loss is {loss.item()} at step {self.global_step}, in epoch "
+                f"{self.current_epoch + 1} of {self.recipe.epochs}; {self.remedy}"
+            )
         self.log("train/loss", loss)
         return loss
 
+    def on_validation_epoch_start(self) -> None:
+        """Begin to count."""
+        self._attacked = 0
+
+    def on_test_epoch_start(self) -> None:
+        """Begin to count."""
+        self._attacked = 0
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count correct predictions."""
-        self.accuracy(self.classifier(batch["image"]), batch["label"])
-        self.log("val/accuracy", self.accuracy, on_epoch=True)
+        """Rate a batch, in a training that hardens also its adversarial version."""
+        robustness = self.recipe.robustness
+        self._rate(batch, "val", robustness.validation_images if robustness and self._attacks_validation() else 0)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Rate a batch and its adversarial version."""
+        self._rate(batch, "test", self.recipe.robustness.test_images if self.recipe.robustness else 0)
+
+    def _attacks_validation(self) -> bool:
+        robustness = self.recipe.robustness
+        return self.recipe.loss.hardens and robustness is not None and robustness.validation_images > 0
+
+    def _rate(self, batch: Batch, stage: str, attacked_images: int) -> None:
+        images, labels = batch["image"], batch["label"]
+        self.clean.update(self.classifier(images).float().softmax(1), labels)
+        self.log_dict({f"{stage}/{name}": metric for name, metric in self.clean.items()}, on_epoch=True)
+        if not attacked_images or self.recipe.robustness is None:
+            return
+        wanted = max(0, -(-attacked_images // self.trainer.world_size) - self._attacked)
+        images, labels, ids = images[:wanted], labels[:wanted], batch["id"][:wanted]
+        if len(ids):
+            draws = SeededDraws(self.recipe.seed, ids.tolist())
+            attack = self.recipe.robustness.attack()
+            self.robust.update(self.classifier(attack(self.classifier, images, labels, draws).images), labels)
+            self._attacked += len(ids)
+        self.log(f"{stage}/robust_accuracy", self.robust, on_epoch=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, its learning rate following one cycle over all steps."""
-        training = self.settings
-        optimizer = torch.optim.AdamW(
-            self.classifier.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=training.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
+        """Return the recipe's optimizer, its learning rate following the schedule over all steps."""
+        optimizer = self.recipe.make_optimizer(self.classifier.parameters())
+        schedule = self.recipe.make_schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _draws(self, batch: Batch) -> Draws:
+        return Scoped(SeededDraws(self.recipe.seed, batch["id"].tolist()), f"epoch {self.current_epoch}")

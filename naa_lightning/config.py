@@ -61,6 +61,7 @@ class PathsNode:
     run_dir: str
     data_dir: str
     models_dir: str
+    cifar10_dir: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,11 +150,13 @@ class TrainRun:
     task_name: str
     tags: list[str]
     surrogate: Node
-    training: Node
-    data: Node
+    usual_training: Node
     trainer: Node
     paths: PathsNode
     extras: ExtrasNode
+    training: Node | None = None
+    data: Node | None = None
+    ckpt_path: str | None = None
     logger: dict[str, Node] | None = None
     callbacks: dict[str, Node] | None = None
 

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -58,7 +58,7 @@ def one_line_errors() -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
         _end(in_one_line(error))
     except (HydraException, OmegaConfBaseException) as error:
-        _end(_missing_extra(str(error)) or str(error))
+        _end(_missing_extra(str(error)) or _missing_recipe(str(error)) or str(error))
     except (OSError, ValueError) as error:
         # logging hides an OSError of the run's folder behind a ValueError
         reason = error if isinstance(error, OSError) else error.__cause__
@@ -69,10 +69,16 @@ def one_line_errors() -> Iterator[None]:
         _end(_about_a_file(reason))
 
 
-def launch(main: Callable[[], None]) -> None:
-    """Run a Hydra program with one-line errors and short forms that Hydra lacks; see `in_hydras_words`."""
+def launch(main: Callable[[], None], *, trains: bool = False) -> None:
+    """Run a Hydra program with one-line errors and short forms that Hydra lacks.
+
+    Args:
+        main: The program.
+        trains: Whether it has recipes; see `of_the_recipe`.
+    """
     with one_line_errors(), _without_workers():
-        sys.argv = [word for argument in sys.argv for word in in_hydras_words(argument)] + _of_a_later_rank()
+        given = of_the_recipe(sys.argv) if trains else sys.argv
+        sys.argv = [word for argument in given for word in in_hydras_words(argument)] + _of_a_later_rank()
         try:
             main()
         except Exception:
@@ -147,6 +153,29 @@ def in_hydras_words(argument: str) -> list[str]:
     return [re.sub(rf"^({'|'.join(OPTIONAL_GROUPS)})=null$", r"~\1", argument)]
 
 
+def of_the_recipe(arguments: Sequence[str]) -> list[str]:
+    """Let `training.KEY=`, `training/GROUP=` and `data.KEY=` change the surrogate's recipe, where it is not replaced.
+
+    Example:
+        >>> of_the_recipe(["training.epochs=3", "training/loss=pgd", "data=folder", "data.root=photos"])
+        ... # doctest: +NORMALIZE_WHITESPACE
+        ['++surrogate.recipe.training.epochs=3', 'training/loss@surrogate.recipe.training.loss=pgd',
+         'data=folder', 'data.root=photos']
+    """
+    replaced = {argument.partition("=")[0] for argument in arguments}
+    words = []
+    for argument in arguments:
+        part = re.match(r"(training|data)(\.|/(\w+)=)", argument)
+        if part is None or part[1] in replaced:
+            words.append(argument)
+        elif part[3] is None:
+            words.append(f"++surrogate.recipe.{argument}")
+        else:
+            group = f"{part[1]}/{part[3]}"
+            words.append(argument.replace(group, f"{group}@surrogate.recipe.{part[1]}.{part[3]}", 1))
+    return words
+
+
 def _about_a_file(error: OSError) -> str:
     """Say what the system says of a file, and how a run with a full disk goes on."""
     folder = HydraConfig.get().runtime.output_dir if HydraConfig.initialized() else None
@@ -162,6 +191,13 @@ def _missing_extra(message: str) -> str | None:
         if config in message:
             return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
     return None
+
+
+def _missing_recipe(message: str) -> str | None:
+    """Say what to give, if what Hydra does not find is a part of the surrogate's recipe."""
+    if "Could not override" not in message or "@surrogate.recipe." not in message:
+        return None
+    return "the surrogate has no recipe of its own whose parts could be changed: give training=standard as well"
 
 
 def _end(message: str) -> NoReturn:

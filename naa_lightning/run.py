@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from naa_lightning.composition import AttackExperiment, TrainingExperiment
+from naa_lightning.composition import AttackExperiment, TrainingExperiment, plan_of
 from naa_lightning.config import AttackRun, TrainRun
 from naa_lightning.data import ImageDataModule, check_ids, check_labels, check_targets
-from naa_lightning.errors import UserError
-from naa_lightning.models import TrainedModel
+from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models.saved import check_classes
 from naa_lightning.processes.launching import in_ranks
 from naa_lightning.processes.ranks import Place, Ranks, joined, place_given
 from naa_lightning.processes.stopping import Stopped, asked_to_stop, sigterm_noted
@@ -28,6 +28,7 @@ from naa_lightning.studies.layer_study import study_layers
 from naa_lightning.trainer import make_all, make_data, make_trainer, processes
 
 log = logging.getLogger(__name__)
+_TRAINING_GOES_ON = "the same command goes on with the last finished epoch"
 
 
 def run_attack(experiment: AttackExperiment, *, again: bool = True) -> float | None:
@@ -90,7 +91,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:
     ranks.first_before_others(lambda: _prepare(data, experiment))
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
-            ranks.from_first(partial(train, source, run.trainer, callbacks))
+            ranks.from_first(partial(train, plan_of(source), run.trainer, callbacks))
 
     loggers = make_all(run.logger, "logger") if ranks.first else []
     with logging_to(loggers, asdict(run)):
@@ -125,6 +126,8 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
     data.setup("predict")
     for source in experiment.sources:
         check_labels(data.images.records, source.num_classes)
+        if isinstance(source, ClassifierSource):
+            check_classes(source, data.class_names, data.name)
     if run.attack.targeted:
         check_targets(data.images.records, data.name)
     check_ids(run.report.attention_ids or [], data, "report.attention_ids")
@@ -133,21 +136,47 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
 def run_training(experiment: TrainingExperiment) -> float:
     """Train a classifier and keep its weights where attack runs look for them.
 
+    Where the configuration asks for several processes, they are started here, unless a cluster has done so.
+
     Returns:
-        The accuracy on held-out images, in [0, 1].
+        The accuracy on the test images, in [0, 1].
 
     Raises:
         UserError: Something in the recipe or the data is not as it must be.
+        Stopped: SIGTERM asked for it; the epochs that are finished are saved.
+    """
+    run, place = experiment.run, place_given()
+    _quieten(run)
+    count = processes(run.trainer, place)
+    make_trainer(run.trainer, place=place)  # refuses a device that is not there
+    if count > 1:
+        return in_ranks(count, be_training_rank, experiment, going_on=_TRAINING_GOES_ON)
+    return be_training_rank(experiment, place)
+
+
+def be_training_rank(experiment: TrainingExperiment, place: Place) -> float:
+    """Do one rank's part of a training.
+
+    Returns:
+        As `run_training`.
+
+    Raises:
+        UserError, Stopped: As of `run_training`.
     """
     run = experiment.run
     _quieten(run)
-    if processes(run.trainer, place_given()) > 1:
-        raise UserError("train.py trains in one process: give trainer=default, or trainer=gpu")
-    if run.extras.print_config:
-        Console().print(asdict(run))
-    with sigterm_noted(), logging_to(make_all(run.logger, "logger"), asdict(run)) as loggers:
-        accuracy = train(experiment.model, run.trainer, make_all(run.callbacks, "callbacks"), loggers)
-    Console().print(f"results: {experiment.model.weights_path.resolve()}", soft_wrap=True, highlight=False)
+    with joined(place) as ranks, sigterm_noted():
+        if run.extras.print_config and ranks.first:
+            Console().print(asdict(run))
+        callbacks = make_all(run.callbacks, "callbacks")
+        try:
+            with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
+                accuracy = train(experiment.plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
+        except Stopped as stopped:
+            raise Stopped(f"{stopped}; {_TRAINING_GOES_ON}" if ranks.first else "") from None
+        if ranks.first:
+            path = experiment.plan.weights_path.resolve()
+            Console().print(f"results: {path}", soft_wrap=True, highlight=False)
     return accuracy
 
 

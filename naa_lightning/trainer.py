@@ -1,18 +1,21 @@
 """Building Lightning's trainer and what surrounds it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
 from naa_lightning.config import build_target, expect
 from naa_lightning.data import ImageDataModule
 from naa_lightning.errors import UserError
-from naa_lightning.processes.ranks import Place
+from naa_lightning.processes.ranks import Place, Ranks
 
 
 def processes(node: Mapping[str, Any], place: Place) -> int:
@@ -82,11 +85,65 @@ def make_trainer(
         node,
         callbacks=[*callbacks, StopBetweenBatches()],
         logger=list(loggers),
-        strategy="auto",
-        num_nodes=1,
-        devices=_device(node, place or Place()),
-        **options,
+        **{"strategy": "auto", "num_nodes": 1, "devices": _device(node, place or Place()), **options},
     )
+
+
+def device_of(node: Mapping[str, Any], place: Place) -> torch.device:
+    """Return the device that a process works on.
+
+    Raises:
+        UserError: There are more processes than devices.
+    """
+    return _trainer(node, strategy="auto", num_nodes=1, devices=_device(node, place)).strategy.root_device
+
+
+@contextmanager
+def training_strategy(node: Mapping[str, Any], ranks: Ranks) -> Iterator[dict[str, Any]]:
+    """Yield the options of `make_trainer` by which ranks train one model together, each on its device.
+
+    Raises:
+        UserError: There are more processes than devices, or nodes have different numbers of them.
+    """
+    place = ranks.place
+    if place.world_size == 1:
+        yield {}
+        return
+    if place.world_size % place.local_size:
+        raise UserError(
+            f"{place.world_size} processes train together, {place.local_size} of them on one node: start as many on "
+            "each node"
+        )
+    device = device_of(node, place)
+    with ranks.as_default_group("nccl" if device.type == "cuda" else "gloo"):
+        # Lightning takes the one at a process's local rank, and each process knows but its own.
+        devices = [device] * place.local_size
+        yield {
+            "strategy": DDPStrategy(parallel_devices=devices),
+            "devices": len(devices),
+            "num_nodes": place.world_size // place.local_size,
+            "plugins": [_RanksEnvironment(place)],
+        }
+
+
+class _RanksEnvironment(LightningEnvironment):
+    """Tells Lightning where a rank stands among those that have met."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+        self.set_world_size(place.world_size)
+        self.set_global_rank(place.rank)
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        return True
+
+    def local_rank(self) -> int:
+        return self._place.local_rank
+
+    def node_rank(self) -> int:
+        return self._place.rank // self._place.local_size
 
 
 def _trainer(node: Mapping[str, Any], **options: Any) -> Trainer:

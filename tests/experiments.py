@@ -6,10 +6,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.composition import compose_attack_run, compose_training_run
+from naa_lightning.composition import TrainingExperiment, compose_attack_run, compose_training_run
+from naa_lightning.entry import of_the_recipe
 from naa_lightning.run import run_attack, run_training
 
 ROOT = Path(__file__).parents[1]
+NO_PICTURES = ("report.panel_images=0", "report.extreme_images=0", "report.attention_images=0")
 
 
 def composed(*overrides: str, program: str = "attack") -> DictConfig:
@@ -24,7 +26,7 @@ def composed(*overrides: str, program: str = "attack") -> DictConfig:
 
 
 def attack(folder: Path, *overrides: str) -> float | None:
-    """Run an attack on the digits in `folder`, by default with the first 20 images and no logger."""
+    """Run an attack on the digits in `folder`, by default with the first 20 images, no logger and no pictures."""
     logger = [] if any(override.startswith("logger=") for override in overrides) else ["~logger"]
     return run_attack(
         compose_attack_run(
@@ -34,7 +36,7 @@ def attack(folder: Path, *overrides: str) -> float | None:
                 "callbacks=training",
                 "data.limit=20",
                 "data.batch_size=8",
-                "report.attention_images=0",
+                *NO_PICTURES,
                 f"paths.run_dir={folder}",
                 *overrides,
             )
@@ -42,11 +44,17 @@ def attack(folder: Path, *overrides: str) -> float | None:
     )
 
 
+def training(folder: Path, *overrides: str) -> TrainingExperiment:
+    """Compose a training as its command line would, by default without a logger and progress bar."""
+    shown = [f"~{group}" for group in ("logger", "callbacks") if not any(o.startswith(f"{group}=") for o in overrides)]
+    models = f"paths.models_dir={folder / 'models'}"
+    words = of_the_recipe([*shown, f"paths.run_dir={folder}", models, *overrides])
+    return compose_training_run(composed(*words, program="train"))
+
+
 def train(folder: Path, *overrides: str) -> float:
-    """Train a network, by default without a logger."""
-    return run_training(
-        compose_training_run(composed("~logger", f"paths.run_dir={folder}", *overrides, program="train"))
-    )
+    """Run a training in `folder`."""
+    return run_training(training(folder, *overrides))
 
 
 def adversarial_files(folder: Path) -> dict[str, bytes]:

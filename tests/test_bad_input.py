@@ -149,8 +149,8 @@ def test_missing_weights_file(images: Path, models_dir: str) -> None:
 
 
 def test_data_that_cannot_be_trained_on(images: Path, models_dir: str) -> None:
-    recipe = ["surrogate.recipe.data._target_=naa_lightning.data.folder.FolderData", "~surrogate.recipe.data.seed"]
-    message = refusal(images, models_dir, "~targets", *recipe, f"+surrogate.recipe.data.root={images}")
+    recipe = ["surrogate.recipe.data._target_=naa_lightning.data.nips2017.Nips2017Data", "~surrogate.recipe.data.seed"]
+    message = refusal(images, models_dir, "~targets", *recipe, f"+surrogate.recipe.data.cache={images}")
     assert message.startswith("digits_plain cannot be trained on data=digits, which has no training images")
 
 

@@ -13,13 +13,14 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import Conductance, attribute, class_margin
 from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.composition import compose_attack, compose_attack_run, plain_values
-from naa_lightning.config import AttackRun, TrainRun, build, build_target, validated
+from naa_lightning.config import AttackRun, build, build_target, validated
 from naa_lightning.draws import SeededDraws
 from naa_lightning.entry import in_hydras_words
 from naa_lightning.errors import UserError
 from naa_lightning.models import EnsembleSource
+from naa_lightning.models.saved import save_model
 from naa_lightning.studies import LayerStudy
-from tests.experiments import ROOT, composed
+from tests.experiments import ROOT, composed, training
 
 CONF = ROOT / "conf"
 
@@ -52,13 +53,54 @@ def attack_run(*overrides: str) -> AttackRun:
     ],
 )
 def test_every_preset_composes_and_is_valid(override: str) -> None:
-    run = attack_run(override, *(["data.root=somewhere"] if override == "data=folder" else []))
+    needed = {"data=folder": ["data.root=somewhere"], "surrogate=trained": ["surrogate.model=mine"]}
+    run = attack_run(override, *needed.get(override, []))
     assert isinstance(compose_attack(run.attack), Attack)
 
 
-@pytest.mark.parametrize("name", [name for name in presets("surrogate") if name.startswith("digits")])
-def test_every_trainable_network_composes_for_training(name: str) -> None:
-    assert validated(TrainRun, plain_values(composed(f"surrogate={name}", program="train"))).task_name == "train"
+@pytest.mark.parametrize("name", [name for name in presets("surrogate") if name not in {"ensemble", "trained"}])
+def test_every_network_can_be_trained(name: str, tmp_path: Path) -> None:
+    own = name.startswith(("digits", "cifar10"))
+    plan = training(tmp_path, f"surrogate={name}", *([] if own else ["data=digits"])).plan
+    assert plan.source.name == name
+    assert plan.weights_path.name.startswith(f"{name}-")
+
+
+@pytest.mark.parametrize("recipe", presets("training"))
+@pytest.mark.parametrize("loss", presets("training/loss"))
+def test_every_recipe_goes_with_every_loss(recipe: str, loss: str, tmp_path: Path) -> None:
+    models = ["training.loss.models=[mine]"] if loss == "ensemble" else []
+    if models:
+        source = training(tmp_path, f"training={recipe}").plan.source
+        save_model(tmp_path / "models" / "mine.safetensors", source, source.network(pretrained=False), {})
+    plan = training(tmp_path, f"training={recipe}", f"training/loss={loss}", *models).plan
+    assert plan.recipe.loss.hardens == (loss != "clean")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["surrogate=resnet50"], "surrogate=resnet50 has no data of its own to train on: give data=folder or others"),
+        (["training.epocs=3"], "there is no option training.epocs; did you mean epochs?"),
+        (["training.epochs=0"], "training: epochs must be at least 1, got 0"),
+        (["training.optimizer=adam"], "training.optimizer must be 'sgd' or 'adamw', got 'adam'"),
+        (["training.loss.beta=1"], "there is no option training.loss.beta; there are label_smoothing"),
+        (["training/loss=pgd", "training.loss.eps=8"], "training.loss: eps must be between 0 and 1 (for example"),
+        (["training.augmentation.flip=2"], r"training.augmentation: flip must be in [0, 1], got 2.0"),
+        (["training.robustness.eps=x"], "training.robustness: eps must be a number or a fraction"),
+        (["training.start=published"], "training.start=published: nobody publishes weights of digits_plain"),
+        (["training.start=nowhere.pt"], "there is no weights file nowhere.pt"),
+        (["surrogate.weights=a.pt"], "surrogate.weights=a.pt would not be used: give it as training.start"),
+        (["trainer.precision=bf16-mixed"], "give trainer.precision=bf16-mixed as training.precision"),
+        (["training/loss=ensemble", "training.loss.models=[nobody]"], "nobody"),
+        (["training/loss=ensemble", "training.loss.models=[]"], "training.loss: models must name the fixed models"),
+        (["surrogate=ensemble", "data=digits"], "several surrogates are trained one by one"),
+    ],
+)
+def test_mistakes_in_a_training(overrides: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        training(tmp_path, *overrides)
+    assert message in str(error.value)
 
 
 def test_published_numbers_of_naa() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "naa_lightning"
-PLAIN = ("attacks", "attribution", "models", "metrics")
+PLAIN = ("attacks", "attribution", "models", "metrics", "training")
 FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
 OWN_PARTS_ABOVE = {
     "callbacks",

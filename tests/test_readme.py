@@ -6,18 +6,21 @@ import shlex
 import pytest
 
 from naa_lightning.attacks import Attack
-from naa_lightning.composition import compose_attack, plain_values
+from naa_lightning.composition import compose_attack, compose_training_run, plain_values
 from naa_lightning.config import AttackRun, validated
-from naa_lightning.entry import in_hydras_words
+from naa_lightning.entry import in_hydras_words, of_the_recipe
 from tests.attacks.test_every_attack import ATTACKS, configured
 from tests.experiments import ROOT, composed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    shlex.split(line, comments=True)[2:]
-    for line in re.findall(r"(?<=    )python attack\.py .*", README.replace("\\\n", ""))
-    if "--config-dir" not in line
-]
+
+
+def commands(program: str) -> list[list[str]]:
+    lines = re.findall(rf"(?<=    )python {program}\.py .*", README.replace("\\\n", ""))
+    return [shlex.split(line, comments=True)[2:] for line in lines if "--config-dir" not in line]
+
+
+COMMANDS = commands("attack")
 
 
 def test_every_attack_is_listed_with_its_cost() -> None:
@@ -40,3 +43,10 @@ def test_commands_compose(words: list[str]) -> None:
 
 def test_there_are_commands_to_compose() -> None:
     assert len(COMMANDS) >= 10
+    assert len(commands("train")) >= 3
+
+
+@pytest.mark.parametrize("words", commands("train"), ids=" ".join)
+def test_commands_that_train_compose(words: list[str]) -> None:
+    experiment = compose_training_run(composed(*of_the_recipe(words), program="train"))
+    assert experiment.plan.recipe.epochs > 1

@@ -24,13 +24,25 @@ class ProgressBar(Callback):
         self._bar: Progress | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count epochs."""
-        if trainer.max_epochs is not None:
-            self._start(trainer, pl_module, trainer.max_epochs, "epochs")
+        """Count steps, from those of the checkpoint that the training goes on from."""
+        self._start(trainer, pl_module, int(trainer.estimated_stepping_batches), "steps")
+        self._advance(trainer.global_step)
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Advance by an epoch."""
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Advance by a step."""
         self._advance(1)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say how good the epoch before was."""
+        accuracies = [
+            f"{name.removeprefix('val/').replace('_', ' ')} {100 * float(value):.1f} %"
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val/") and name.endswith("accuracy")
+        ]
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=f"{pl_module.title}: {', '.join(accuracies)}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""

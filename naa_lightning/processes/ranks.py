@@ -14,8 +14,9 @@ from typing import Generic, TypeVar, cast
 
 import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.distributed import ProcessGroupGloo
+from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
 from naa_lightning.errors import RankError, UserError, in_one_line
@@ -104,11 +105,15 @@ class Ranks:
         place: Of this one.
         group: Connects them; None where there is but this one. It is not torch's default one: libraries that find a
             default one synchronise in it whatever they compute, also where one rank computes alone.
+        store: Where they found each other.
     """
 
-    def __init__(self, place: Place | None = None, group: ProcessGroupGloo | None = None) -> None:
+    def __init__(
+        self, place: Place | None = None, group: ProcessGroupGloo | None = None, store: Store | None = None
+    ) -> None:
         self.place = place or Place()
         self._group = group
+        self._store = store
 
     @property
     def first(self) -> bool:
@@ -163,6 +168,25 @@ class Ranks:
         found: list[T | None] = self.gathered(work if self.first else _nothing)
         return cast(T, found[0])
 
+    @contextmanager
+    def as_default_group(self, backend: str) -> Iterator[None]:
+        """Be torch's default group meanwhile, in which all compute together.
+
+        Args:
+            backend: How tensors travel: "gloo", or "nccl" between GPUs.
+        """
+        if self._store is None:
+            yield
+            return
+        place = self.place
+        distributed.init_process_group(
+            backend, store=self._store, rank=place.rank, world_size=place.world_size, timeout=TO_WAIT
+        )
+        try:
+            yield
+        finally:
+            distributed.destroy_process_group()
+
     def part(self) -> bool:
         """Part from the others and tell whether this is the first rank, which goes on alone."""
         self._group = None
@@ -202,7 +226,7 @@ def joined(place: Place) -> Iterator[Ranks]:
         return
     try:
         store, _, _ = next(iter(rendezvous(place.rendezvous, place.rank, place.world_size, timeout=TO_JOIN)))
-        ranks = Ranks(place, ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT))
+        ranks = Ranks(place, ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT), store)
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"rank {place.rank} of {place.world_size} does not find the others at {place.rendezvous} "

@@ -116,6 +116,8 @@ def identity(experiment: AttackExperiment, device: torch.device, pool_size: int 
         "seed": run.seed,
         "surrogate": _without(run.surrogate or {}, {"weights", "models_dir"}),
         "weights": {source.name: _weights_digest(source) for source in experiment.white_box},
+        "seen_as": {source.name: [source.mean, source.std, source.input_size] for source in experiment.white_box},
+        "layers": {source.name: source.layer for source in experiment.white_box},
         "attack": _without(asdict(run.attack), _DESCRIPTION),
         "transform_order": ", ".join(run.attack.transforms),
         "images_mixed_from": pool_size,

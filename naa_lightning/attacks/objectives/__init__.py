@@ -8,6 +8,7 @@ from naa_lightning.attacks.objectives.feature_importance import FeatureImportanc
 from naa_lightning.attacks.objectives.neuron_attribution import NeuronAttribution
 from naa_lightning.attacks.objectives.objective import Goal, Objective, Task
 from naa_lightning.attacks.objectives.perturbation_decay import PerturbationDecay
+from naa_lightning.attacks.objectives.prediction_divergence import PredictionDivergence
 from naa_lightning.attacks.objectives.random_patch import RandomPatch
 from naa_lightning.attacks.objectives.representation_distortion import RepresentationDistortion
 
@@ -21,6 +22,7 @@ __all__ = [
     "NeuronAttribution",
     "Objective",
     "PerturbationDecay",
+    "PredictionDivergence",
     "RandomPatch",
     "RepresentationDistortion",
     "Task",

@@ -1,0 +1,45 @@
+"""Adversarial training by projected gradient descent (Madry et al., ICLR 2018, arXiv:1706.06083).
+
+With one step that begins at random it is fast adversarial training (Wong et al., ICLR 2020, arXiv:2001.03994).
+"""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from naa_lightning.attacks import Attack, Budget, CrossEntropy, Sign
+from naa_lightning.training.losses.loss import Step, check_smoothing
+
+
+class AdversarialTraining:
+    """Cross-entropy of images crafted on the model as it is, its batch normalisation in evaluation mode meanwhile.
+
+    Args:
+        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
+        steps: Gradient steps.
+        step_size: Of one step, written like eps.
+        random_start: Steps begin at random within this distance of the image, written like eps.
+        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    hardens = True
+
+    def __init__(
+        self,
+        *,
+        eps: float | str,
+        steps: int,
+        step_size: float | str,
+        random_start: float | str,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        budget = Budget(eps=eps, steps=steps, step_size=step_size, random_start=random_start)
+        self.attack = Attack(objective=CrossEntropy(), update=Sign(), budget=budget)
+        self.label_smoothing = check_smoothing(label_smoothing)
+
+    def __call__(self, step: Step) -> Tensor:
+        """Return the mean cross-entropy of adversarial images."""
+        adversarial = self.attack(step.model, step.images, step.labels, step.draws).images
+        return F.cross_entropy(step.model(adversarial), step.labels, label_smoothing=self.label_smoothing)

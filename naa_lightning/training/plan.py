@@ -1,0 +1,42 @@
+"""One training: a network, what is done with it, and the file that it ends in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from naa_lightning.models import ClassifierSource
+from naa_lightning.models.trained import made_of, trained_file
+from naa_lightning.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What is trained, and how.
+
+    Args:
+        source: Describes the network.
+        recipe: How it is trained.
+        node: The recipe as the configuration says it, `training` and `data`.
+        models_dir: Where trained weights are kept.
+    """
+
+    source: ClassifierSource
+    recipe: Recipe
+    node: Mapping[str, Any]
+    models_dir: str
+
+    @property
+    def weights_path(self) -> Path:
+        """Where the weights will be."""
+        return trained_file(self.source, self.node, self.models_dir)
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.weights_path.with_suffix("")
+
+    @property
+    def made_of(self) -> dict[str, Any]:
+        """All that the weights depend on, as plain values."""
+        return made_of(self.source, self.node)

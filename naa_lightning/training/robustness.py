@@ -1,0 +1,38 @@
+"""How robust accuracy is measured."""
+
+from dataclasses import dataclass
+
+from naa_lightning.attacks import Attack, Budget, CrossEntropy, Sign
+from naa_lightning.values import check_at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robustness:
+    """Projected gradient descent on the cross-entropy from a random start (PGD; Madry et al., 2018).
+
+    Args:
+        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
+        steps: Gradient steps.
+        step_size: Of one step, written like eps.
+        validation_images: So many validation images are attacked after every epoch of a training that hardens.
+        test_images: So many test images are attacked once the model is trained.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    eps: float | str
+    steps: int
+    step_size: float | str
+    validation_images: int
+    test_images: int
+
+    def __post_init__(self) -> None:
+        check_at_least("validation_images", self.validation_images, 0)
+        check_at_least("test_images", self.test_images, 0)
+        self.attack()
+
+    def attack(self) -> Attack:
+        """Return the attack."""
+        budget = Budget(eps=self.eps, steps=self.steps, step_size=self.step_size, random_start=self.eps)
+        return Attack(objective=CrossEntropy(), update=Sign(), budget=budget)
