@@ -34,11 +34,10 @@ from naa_lightning.config import (
 from naa_lightning.errors import UserError
 from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, TrainedModel
 from naa_lightning.models.defences import Defence
-from naa_lightning.models.saved import library_of
 from naa_lightning.models.target import Target
-from naa_lightning.models.weights import check_weights_file
+from naa_lightning.planning import plan_of, plan_training
 from naa_lightning.studies import LayerStudy, Study
-from naa_lightning.training import Augmentation, Recipe, Robustness, TrainingLoss, TrainingPlan
+from naa_lightning.training import TrainingPlan
 
 T = TypeVar("T")
 
@@ -178,14 +177,12 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
     if "members" in run.surrogate:
         raise UserError("several surrogates are trained one by one: python train.py -m surrogate=a,b")
     node = dict(run.surrogate)
-    own = node.get("recipe") or {}
+    own = node.pop("recipe", None) or {}
     training = run.training or {**run.usual_training, **own.get("training", {})}
     data = run.data or own.get("data")
     if data is None:
         raise UserError(f"surrogate={node.get('name')} has no data of its own to train on: give data=folder or others")
     recipe = {"training": training, "data": data}
-    if "recipe" in node and "architecture" in node and not node["_target_"].endswith("TrainedModel"):
-        node.pop("recipe")
     source = _part(ClassifierSource, node, "surrogate")
     if source.weights is not None:
         raise UserError(
@@ -195,33 +192,8 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
         raise UserError(f"give trainer.precision={run.trainer['precision']} as training.precision: it is of the recipe")
     if isinstance(source, TrainedModel):
         source = replace(source, recipe=recipe)
-    return TrainingExperiment(run, _plan(source, recipe, run.paths.models_dir, "training"))
-
-
-def plan_of(source: TrainedModel) -> TrainingPlan:
-    """Return how a model's missing weights are to be made.
-
-    Raises:
-        UserError: Its recipe is refused.
-    """
-    return _plan(source, source.recipe, source.models_dir, f"{source.name}.recipe.training")
-
-
-def _plan(source: ClassifierSource, node: Mapping[str, Any], models_dir: str, key: str) -> TrainingPlan:
-    library_of(source)
-    options = dict(node.get("training", {}))
-    parts = {
-        "augmentation": build(Augmentation, options.get("augmentation", {}), f"{key}.augmentation"),
-        "loss": _part(TrainingLoss, options.get("loss", {}), f"{key}.loss"),
-    }
-    if options.get("robustness") is not None:
-        parts["robustness"] = build(Robustness, options["robustness"], f"{key}.robustness")
-    recipe = build(Recipe, {**options, **parts}, key)
-    if recipe.start == "published" and isinstance(source, TrainedModel):
-        raise UserError(f"{key}.start=published: nobody publishes weights of {source.name}; give random or a file")
-    if recipe.start not in {"random", "published"}:
-        check_weights_file(FilePath(recipe.start).expanduser())
-    return TrainingPlan(source, recipe, node, models_dir)
+    run = replace(run, training=training, data=data)
+    return TrainingExperiment(run, plan_training(source, recipe, run.paths.models_dir, "training"))
 
 
 def plain_values(config: DictConfig) -> Node:

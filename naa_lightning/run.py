@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from naa_lightning.composition import AttackExperiment, TrainingExperiment, plan_of
+from naa_lightning.composition import AttackExperiment, TrainingExperiment
 from naa_lightning.config import AttackRun, TrainRun
 from naa_lightning.data import ImageDataModule, check_ids, check_labels, check_targets
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.saved import check_classes
+from naa_lightning.planning import plan_of
 from naa_lightning.processes.launching import in_ranks
 from naa_lightning.processes.ranks import Place, Ranks, joined, place_given
 from naa_lightning.processes.stopping import Stopped, asked_to_stop, sigterm_noted

@@ -1,0 +1,48 @@
+"""From a recipe, as a configuration says it, to the plan of a training."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from naa_lightning.config import build, build_target, expect
+from naa_lightning.errors import UserError
+from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models.saved import library_of
+from naa_lightning.models.weights import check_weights_file
+from naa_lightning.training import Augmentation, Recipe, Robustness, TrainingLoss, TrainingPlan
+
+
+def plan_of(source: TrainedModel) -> TrainingPlan:
+    """Return how a model's missing weights are to be made.
+
+    Raises:
+        UserError: Its recipe is refused.
+    """
+    return plan_training(source, source.recipe, source.models_dir, f"{source.name}.recipe.training")
+
+
+def plan_training(source: ClassifierSource, node: Mapping[str, Any], models_dir: str, key: str) -> TrainingPlan:
+    """Return how a network is trained.
+
+    Args:
+        source: Describes the network.
+        node: The recipe as the configuration says it: `training` and `data`.
+        models_dir: Where trained weights are kept.
+        key: Where `training` stands in the configuration.
+
+    Raises:
+        UserError: The recipe is refused, or the network could not be saved.
+    """
+    library_of(source)
+    options = dict(node.get("training", {}))
+    options["augmentation"] = build(Augmentation, options.get("augmentation", {}), f"{key}.augmentation")
+    loss = build_target(options.get("loss", {}), f"{key}.loss")
+    options["loss"] = expect(TrainingLoss, loss, f"{key}.loss")
+    if options.get("robustness") is not None:
+        options["robustness"] = build(Robustness, options["robustness"], f"{key}.robustness")
+    recipe = build(Recipe, options, key)
+    if recipe.start == "published" and isinstance(source, TrainedModel):
+        raise UserError(f"{key}.start=published: nobody publishes weights of {source.name}; give random or a file")
+    if recipe.start not in {"random", "published"}:
+        check_weights_file(Path(recipe.start).expanduser())
+    return TrainingPlan(source, recipe, node, models_dir)
