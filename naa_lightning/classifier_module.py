@@ -1,5 +1,6 @@
 """Training a classifier as a LightningModule."""
 
+import hashlib
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibratio
 
 from naa_lightning.data import Batch
 from naa_lightning.draws import Draws, Scoped, SeededDraws
-from naa_lightning.errors import UserError
+from naa_lightning.errors import RankError, UserError
 from naa_lightning.models import Classifier
 from naa_lightning.training import Recipe
 from naa_lightning.training.losses import Step
@@ -45,14 +46,10 @@ class ClassifierModule(LightningModule):
         self.robust = MulticlassAccuracy(num_classes, average="micro")
         self._attacked = 0  # images of this pass over the data
 
-    @property
-    def monitor(self) -> str:
-        """What the best epoch has most of."""
-        return f"val/{'robust_accuracy' if self._attacks_validation() else 'accuracy'}"
-
-    def on_train_epoch_start(self) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed what networks draw by themselves, such as dropout."""
-        torch.manual_seed((self.recipe.seed * 10_000 + self.current_epoch) * 10_000 + self.global_rank)
+        key = f"{self.recipe.seed}/{self.current_epoch}/{batch_idx}/{self.global_rank}".encode()
+        torch.manual_seed(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big", signed=True))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment training images."""
@@ -65,11 +62,14 @@ class ClassifierModule(LightningModule):
         """Return what the recipe minimises.
 
         Raises:
-            UserError: It is no number.
+            UserError: It is no number; a RankError where it is none on another rank.
         """
         step = Step(self.classifier, batch["image"], batch["label"], self._draws(batch), self.global_step)
         loss = self.recipe.loss(step)
-        if not loss.isfinite():
+        finite = bool(loss.isfinite())
+        if not self.trainer.strategy.reduce_boolean_decision(finite):
+            if finite:
+                raise RankError(f"{self.title}: the loss of another rank is no number at step {self.global_step}")
             raise UserError(
                 f"{self.title}: the loss is {loss.item()} at step {self.global_step}, in epoch "
                 f"{self.current_epoch + 1} of {self.recipe.epochs}; {self.remedy}"
@@ -80,6 +80,13 @@ class ClassifierModule(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin to count."""
         self._attacked = 0
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the best epoch has most of: of a training that hardens, robust accuracy, and of equals, accuracy."""
+        score = self.clean["accuracy"].compute()
+        if self._attacks_validation():
+            score = self.robust.compute() + score / 1000
+        self.log("val/score", score)
 
     def on_test_epoch_start(self) -> None:
         """Begin to count."""
@@ -104,7 +111,8 @@ class ClassifierModule(LightningModule):
         self.log_dict({f"{stage}/{name}": metric for name, metric in self.clean.items()}, on_epoch=True)
         if not attacked_images or self.recipe.robustness is None:
             return
-        wanted = max(0, -(-attacked_images // self.trainer.world_size) - self._attacked)
+        share = range(self.global_rank, attacked_images, self.trainer.world_size)
+        wanted = max(0, len(share) - self._attacked)
         images, labels, ids = images[:wanted], labels[:wanted], batch["id"][:wanted]
         if len(ids):
             draws = SeededDraws(self.recipe.seed, ids.tolist())

@@ -178,9 +178,11 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
         raise UserError("several surrogates are trained one by one: python train.py -m surrogate=a,b")
     node = dict(run.surrogate)
     own = node.pop("recipe", None) or {}
-    training = run.training or {**run.usual_training, **own.get("training", {})}
-    data = run.data or own.get("data")
-    if data is None:
+    training = run.training or _merged(run.usual_training, own.get("training", {}))
+    if run.loss is not None:
+        training["loss"] = {"label_smoothing": training["loss"].get("label_smoothing", 0.0), **run.loss}
+    data = run.data or own.get("data", {})
+    if "_target_" not in data:
         raise UserError(f"surrogate={node.get('name')} has no data of its own to train on: give data=folder or others")
     recipe = {"training": training, "data": data}
     source = _part(ClassifierSource, node, "surrogate")
@@ -188,12 +190,25 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
         raise UserError(
             f"surrogate.weights={source.weights} would not be used: give it as training.start to go on from there"
         )
-    if run.trainer.get("precision", "32-true") != "32-true":
-        raise UserError(f"give trainer.precision={run.trainer['precision']} as training.precision: it is of the recipe")
+    _check_trainer(run.trainer)
     if isinstance(source, TrainedModel):
         source = replace(source, recipe=recipe)
     run = replace(run, training=training, data=data)
-    return TrainingExperiment(run, plan_training(source, recipe, run.paths.models_dir, "training"))
+    return TrainingExperiment(run, plan_training(source, recipe, run.paths.models_dir, "training", "data"))
+
+
+def _merged(node: Node, changes: Node) -> Node:
+    merged: Node = OmegaConf.to_container(OmegaConf.merge(node, changes))  # type: ignore[assignment]
+    return merged
+
+
+def _check_trainer(node: Node) -> None:
+    """Check that the recipe alone says what the weights depend on."""
+    if node.get("precision", "32-true") != "32-true":
+        raise UserError(f"give trainer.precision={node['precision']} as training.precision: it is of the recipe")
+    for key in ("max_epochs", "min_epochs", "max_steps", "min_steps", "gradient_clip_val", "accumulate_grad_batches"):
+        if key in node:
+            raise UserError(f"trainer.{key} would change what the recipe says: give training.epochs and such instead")
 
 
 def plain_values(config: DictConfig) -> Node:

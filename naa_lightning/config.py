@@ -155,6 +155,7 @@ class TrainRun:
     paths: PathsNode
     extras: ExtrasNode
     training: Node | None = None
+    loss: Node | None = None
     data: Node | None = None
     ckpt_path: str | None = None
     logger: dict[str, Node] | None = None

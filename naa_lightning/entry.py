@@ -12,7 +12,7 @@ from typing import NoReturn
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 import naa_lightning.sweeps.resolvers  # noqa: F401 - for Hydra
 from naa_lightning.errors import RankError, UserError, in_one_line
@@ -57,8 +57,10 @@ def one_line_errors() -> Iterator[None]:
     except UserError as error:
         traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
         _end(in_one_line(error))
+    except MissingMandatoryValue as error:
+        _end(f"{str(error.full_key).removeprefix('surrogate.recipe.')} must be given")
     except (HydraException, OmegaConfBaseException) as error:
-        _end(_missing_extra(str(error)) or _missing_recipe(str(error)) or str(error))
+        _end(_missing_extra(str(error)) or str(error))
     except (OSError, ValueError) as error:
         # logging hides an OSError of the run's folder behind a ValueError
         reason = error if isinstance(error, OSError) else error.__cause__
@@ -154,25 +156,26 @@ def in_hydras_words(argument: str) -> list[str]:
 
 
 def of_the_recipe(arguments: Sequence[str]) -> list[str]:
-    """Let `training.KEY=`, `training/GROUP=` and `data.KEY=` change the surrogate's recipe, where it is not replaced.
+    """Let `training.KEY=` and `data.KEY=` change the surrogate's recipe where it is not replaced, and name the loss.
 
     Example:
-        >>> of_the_recipe(["training.epochs=3", "training/loss=pgd", "data=folder", "data.root=photos"])
-        ... # doctest: +NORMALIZE_WHITESPACE
-        ['++surrogate.recipe.training.epochs=3', 'training/loss@surrogate.recipe.training.loss=pgd',
-         'data=folder', 'data.root=photos']
+        >>> of_the_recipe(["training.epochs=3", "data=folder", "data.root=photos"])
+        ['++surrogate.recipe.training.epochs=3', 'data=folder', '++data.root=photos']
+        >>> of_the_recipe(["training/loss=pgd", "training.loss.steps=10"])
+        ['training/loss@loss=pgd', '++loss.steps=10']
     """
-    replaced = {argument.partition("=")[0] for argument in arguments}
+    chosen = {argument.partition("=")[0] for argument in arguments}
     words = []
     for argument in arguments:
-        part = re.match(r"(training|data)(\.|/(\w+)=)", argument)
-        if part is None or part[1] in replaced:
-            words.append(argument)
-        elif part[3] is None:
-            words.append(f"++surrogate.recipe.{argument}")
+        word = argument.lstrip("+")
+        if word.startswith("training/loss="):
+            words.append(word.replace("training/loss", "training/loss@loss"))
+        elif word.startswith("training.loss.") and "training/loss" in chosen:
+            words.append(f"++{word.removeprefix('training.')}")
+        elif part := re.match(r"(training|data)\.", word):
+            words.append(f"++{word}" if part[1] in chosen else f"++surrogate.recipe.{word}")
         else:
-            group = f"{part[1]}/{part[3]}"
-            words.append(argument.replace(group, f"{group}@surrogate.recipe.{part[1]}.{part[3]}", 1))
+            words.append(argument)
     return words
 
 
@@ -191,13 +194,6 @@ def _missing_extra(message: str) -> str | None:
         if config in message:
             return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
     return None
-
-
-def _missing_recipe(message: str) -> str | None:
-    """Say what to give, if what Hydra does not find is a part of the surrogate's recipe."""
-    if "Could not override" not in message or "@surrogate.recipe." not in message:
-        return None
-    return "the surrogate has no recipe of its own whose parts could be changed: give training=standard as well"
 
 
 def _end(message: str) -> NoReturn:

@@ -18,10 +18,13 @@ def plan_of(source: TrainedModel) -> TrainingPlan:
     Raises:
         UserError: Its recipe is refused.
     """
-    return plan_training(source, source.recipe, source.models_dir, f"{source.name}.recipe.training")
+    recipe = f"{source.name}.recipe"
+    return plan_training(source, source.recipe, source.models_dir, f"{recipe}.training", f"{recipe}.data")
 
 
-def plan_training(source: ClassifierSource, node: Mapping[str, Any], models_dir: str, key: str) -> TrainingPlan:
+def plan_training(
+    source: ClassifierSource, node: Mapping[str, Any], models_dir: str, key: str, data_key: str
+) -> TrainingPlan:
     """Return how a network is trained.
 
     Args:
@@ -29,6 +32,7 @@ def plan_training(source: ClassifierSource, node: Mapping[str, Any], models_dir:
         node: The recipe as the configuration says it: `training` and `data`.
         models_dir: Where trained weights are kept.
         key: Where `training` stands in the configuration.
+        data_key: Where `data` stands.
 
     Raises:
         UserError: The recipe is refused, or the network could not be saved.
@@ -41,8 +45,16 @@ def plan_training(source: ClassifierSource, node: Mapping[str, Any], models_dir:
     if options.get("robustness") is not None:
         options["robustness"] = build(Robustness, options["robustness"], f"{key}.robustness")
     recipe = build(Recipe, options, key)
-    if recipe.start == "published" and isinstance(source, TrainedModel):
-        raise UserError(f"{key}.start=published: nobody publishes weights of {source.name}; give random or a file")
-    if recipe.start not in {"random", "published"}:
-        check_weights_file(Path(recipe.start).expanduser())
-    return TrainingPlan(source, recipe, node, models_dir)
+    match recipe.start:
+        case "random":
+            pass
+        case "published" if isinstance(source, TrainedModel):
+            raise UserError(f"{key}.start=published: nobody publishes weights of {source.name}; give random or a file")
+        case "published":
+            try:
+                source.check_published_weights()
+            except UserError as error:
+                raise UserError(f"{key}.start=published: {error}; or give a weights file as {key}.start") from error
+        case file:
+            check_weights_file(Path(file).expanduser(), f"{key}.start")
+    return TrainingPlan(source, recipe, node, models_dir, data_key)

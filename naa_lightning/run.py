@@ -173,8 +173,12 @@ def be_training_rank(experiment: TrainingExperiment, place: Place) -> float:
         try:
             with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
                 accuracy = train(experiment.plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
-        except Stopped as stopped:
-            raise Stopped(f"{stopped}; {_TRAINING_GOES_ON}" if ranks.first else "") from None
+        except (Stopped, Exception) as error:
+            if not isinstance(error, Stopped) and not asked_to_stop():
+                raise
+            # other ranks may stop before this one is asked, and what fails after SIGTERM has been stopped
+            how = str(error) if isinstance(error, Stopped) else "stopped by SIGTERM"
+            raise Stopped(f"{how}; {_TRAINING_GOES_ON}" if ranks.first else "") from None
         if ranks.first:
             path = experiment.plan.weights_path.resolve()
             Console().print(f"results: {path}", soft_wrap=True, highlight=False)

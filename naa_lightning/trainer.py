@@ -116,11 +116,10 @@ def training_strategy(node: Mapping[str, Any], ranks: Ranks) -> Iterator[dict[st
         )
     device = device_of(node, place)
     with ranks.as_default_group("nccl" if device.type == "cuda" else "gloo"):
-        # Lightning takes the one at a process's local rank, and each process knows but its own.
-        devices = [device] * place.local_size
         yield {
-            "strategy": DDPStrategy(parallel_devices=devices),
-            "devices": len(devices),
+            # Lightning takes the one at a process's local rank, and each process knows, or even sees, but its own.
+            "strategy": DDPStrategy(parallel_devices=[device] * place.local_size),
+            "devices": _device(node, place),
             "num_nodes": place.world_size // place.local_size,
             "plugins": [_RanksEnvironment(place)],
         }
@@ -139,11 +138,18 @@ class _RanksEnvironment(LightningEnvironment):
     def creates_processes_externally(self) -> bool:
         return True
 
+    def set_global_rank(self, rank: int) -> None:
+        """Keep the rank: Lightning's counts node by node, but a cluster may deal ranks to its nodes in turn."""
+        super().set_global_rank(self._place.rank)
+
     def local_rank(self) -> int:
         return self._place.local_rank
 
     def node_rank(self) -> int:
         return self._place.rank // self._place.local_size
+
+    def teardown(self) -> None:
+        """Leave to the job that comes next what `torchrun` has said."""
 
 
 def _trainer(node: Mapping[str, Any], **options: Any) -> Trainer:

@@ -121,16 +121,28 @@ def test_a_failed_target_is_told_by_the_exit_code(models_dir: str, tmp_path: Pat
     assert "target/digits_inception/success_rate" in (tmp_path / "run" / "csv" / "metrics.csv").read_text()
 
 
-def test_training_from_the_command_line(tmp_path: Path) -> None:
-    arguments = ["training.epochs=1", f"paths.models_dir={tmp_path}/models", f"hydra.run.dir={tmp_path}/run"]
-    code, out, _ = finish(start("train.py", "surrogate=digits_inception", *arguments, home=tmp_path))
+def test_a_training_that_is_told_to_stop_goes_on(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    arguments = ["surrogate=digits_inception", f"paths.models_dir={models}", f"hydra.run.dir={tmp_path}/run"]
+    process = start("train.py", *arguments, home=tmp_path)
+    while process.poll() is None and not list(models.glob("*/last.ckpt")):
+        time.sleep(0.02)
+    process.terminate()
+    code, _, err = finish(process)
+    told = "stopped by SIGTERM at training digits_inception; the same command goes on with the last finished epoch\n"
+    assert (code, err) == (75, told)
+    assert not list(models.glob("*.safetensors"))
+
+    code, out, _ = finish(start("train.py", *arguments, home=tmp_path))
     assert code == 0
-    (weights,) = (tmp_path / "models").glob("digits_inception-*.safetensors")
+    (weights,) = models.glob("digits_inception-*.safetensors")
+    assert f"going on from {weights.with_suffix('')}/last.ckpt" in out
     assert out.rstrip().endswith(f"results: {weights}")
     facts = json.loads(weights.with_suffix(".json").read_text())
-    assert 0.1 < facts["accuracy"] <= 1
-    assert facts["recipe"]["training"]["epochs"] == 1
-    assert "val/accuracy" in (tmp_path / "run" / "csv" / "metrics.csv").read_text()
+    assert 0.9 < facts["accuracy"] <= 1
+    assert facts["recipe"]["training"]["epochs"] == 6
+    curves = (tmp_path / "run" / "csv" / "metrics.csv").read_text()
+    assert all(name in curves for name in ("train/loss", "val/accuracy", "val/calibration_error", "lr-AdamW"))
 
 
 def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from naa_lightning.errors import UserError
 from naa_lightning.models import EnsembleSource
 from naa_lightning.models.saved import save_model
 from naa_lightning.studies import LayerStudy
+from naa_lightning.training.losses import AdversarialTraining, CleanTraining
 from tests.experiments import ROOT, composed, training
 
 CONF = ROOT / "conf"
@@ -53,12 +54,19 @@ def attack_run(*overrides: str) -> AttackRun:
     ],
 )
 def test_every_preset_composes_and_is_valid(override: str) -> None:
-    needed = {"data=folder": ["data.root=somewhere"], "surrogate=trained": ["surrogate.model=mine"]}
+    needed = {
+        "data=folder": ["data.root=somewhere"],
+        "surrogate=trained": ["surrogate.model=mine"],
+        "surrogate=timm": ["surrogate.architecture=resnet18"],
+        "surrogate=torchvision": ["surrogate.architecture=resnet18.IMAGENET1K_V1"],
+    }
     run = attack_run(override, *needed.get(override, []))
     assert isinstance(compose_attack(run.attack), Attack)
 
 
-@pytest.mark.parametrize("name", [name for name in presets("surrogate") if name not in {"ensemble", "trained"}])
+@pytest.mark.parametrize(
+    "name", [name for name in presets("surrogate") if name not in {"ensemble", "trained", "timm", "torchvision"}]
+)
 def test_every_network_can_be_trained(name: str, tmp_path: Path) -> None:
     own = name.startswith(("digits", "cifar10"))
     plan = training(tmp_path, f"surrogate={name}", *([] if own else ["data=digits"])).plan
@@ -77,6 +85,24 @@ def test_every_recipe_goes_with_every_loss(recipe: str, loss: str, tmp_path: Pat
     assert plan.recipe.loss.hardens == (loss != "clean")
 
 
+def test_a_part_of_the_usual_recipe_can_be_changed(tmp_path: Path) -> None:
+    changes = ["training.augmentation.flip=0", "training.loss.label_smoothing=0.2", "training.robustness.eps=8/255"]
+    recipe = training(tmp_path, "surrogate=resnet50", "data=digits", *changes).plan.recipe
+    assert (recipe.augmentation.flip, recipe.augmentation.smallest_crop) == (0, 0.25)
+    assert isinstance(recipe.loss, CleanTraining)
+    assert recipe.loss.label_smoothing == 0.2
+    assert recipe.robustness is not None
+    assert (recipe.robustness.eps, recipe.robustness.steps) == ("8/255", 20)
+
+
+@pytest.mark.parametrize("network", [["surrogate=resnet50", "data=digits"], ["surrogate=digits_plain"]])
+def test_any_network_can_be_hardened(network: list[str], tmp_path: Path) -> None:
+    loss = training(tmp_path, *network, "training/loss=pgd", "training.loss.steps=3").plan.recipe.loss
+    assert isinstance(loss, AdversarialTraining)
+    assert loss.attack.budget.steps == 3
+    assert loss.label_smoothing == (0.1 if "data=digits" in network else 0.0)
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -92,7 +118,11 @@ def test_every_recipe_goes_with_every_loss(recipe: str, loss: str, tmp_path: Pat
         (["training.start=nowhere.pt"], "there is no weights file nowhere.pt"),
         (["surrogate.weights=a.pt"], "surrogate.weights=a.pt would not be used: give it as training.start"),
         (["trainer.precision=bf16-mixed"], "give trainer.precision=bf16-mixed as training.precision"),
-        (["training/loss=ensemble", "training.loss.models=[nobody]"], "nobody"),
+        (["training/loss=ensemble", "training.loss.models=[nobody]"], "there is no model nobody, as "),
+        (["surrogate=resnet50", "data.root=photos"], "give data=folder or others"),
+        (["surrogate=resnet50", "data=digits", "training/loss=pgd", "training.loss.stesp=3"], "did you mean steps?"),
+        (["++training.epocs=3"], "there is no option training.epocs; did you mean epochs?"),
+        (["+trainer.max_epochs=9"], "trainer.max_epochs would change what the recipe says: give training.epochs"),
         (["training/loss=ensemble", "training.loss.models=[]"], "training.loss: models must name the fixed models"),
         (["surrogate=ensemble", "data=digits"], "several surrogates are trained one by one"),
     ],

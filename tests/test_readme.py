@@ -9,6 +9,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.composition import compose_attack, compose_training_run, plain_values
 from naa_lightning.config import AttackRun, validated
 from naa_lightning.entry import in_hydras_words, of_the_recipe
+from naa_lightning.models.torchvision_model import TorchvisionModel
 from tests.attacks.test_every_attack import ATTACKS, configured
 from tests.experiments import ROOT, composed
 
@@ -47,6 +48,7 @@ def test_there_are_commands_to_compose() -> None:
 
 
 @pytest.mark.parametrize("words", commands("train"), ids=" ".join)
-def test_commands_that_train_compose(words: list[str]) -> None:
+def test_commands_that_train_compose(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TorchvisionModel, "check_published_weights", lambda _: None)
     experiment = compose_training_run(composed(*of_the_recipe(words), program="train"))
     assert experiment.plan.recipe.epochs > 1

@@ -1,13 +1,15 @@
 """Checkpoints of a training, from which that training alone goes on."""
 
+import io
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
-from torch import Tensor
 
 from naa_lightning.errors import UserError, in_one_line
 from naa_lightning.whole_file import write_whole
@@ -15,98 +17,123 @@ from naa_lightning.whole_file import write_whole
 _KEY = "naa_lightning"
 
 
-class TrainingCheckpoint(ModelCheckpoint):
-    """Keeps the best and the last epoch of a training, as `best.ckpt` and `last.ckpt`.
+class BestEpoch(ModelCheckpoint):
+    """Keeps the best epoch of a training as `best.ckpt`.
 
     Args:
-        folder: Where they are kept.
+        folder: Where it is kept.
         monitor: What the best epoch has most of.
-        made_of: What the weights depend on; see `naa_lightning.models.trained.made_of`.
+        resumed_from: The checkpoint that the training goes on from, if any.
     """
 
-    def __init__(self, folder: Path, monitor: str, made_of: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, monitor: str, resumed_from: Path | None) -> None:
         super().__init__(
-            folder,
-            filename="best",
-            monitor=monitor,
-            mode="max",
-            save_last=True,
-            auto_insert_metric_name=False,
-            enable_version_counter=False,
-            save_on_train_epoch_end=True,
+            folder, "best", monitor, mode="max", enable_version_counter=False, save_on_train_epoch_end=True
         )
-        self.made_of = made_of
-        self._best = folder / "best.ckpt"
+        self.path = Path(str(self.dirpath)) / "best.ckpt"
+        self._before = None if resumed_from is None else resumed_from.with_name("best.ckpt")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what was best so far, also from a checkpoint that lies elsewhere."""
-        best = Path(state_dict["best_model_path"])
-        if not self._best.is_file() and best.is_file():
-            write_whole(self._best, best.read_bytes())
-        here = str(self._best)
-        super().load_state_dict(
-            {
-                **state_dict,
-                "dirpath": self.dirpath,
-                "best_model_path": here,
-                "kth_best_model_path": here,
-                "best_k_models": {here: state_dict["best_model_score"]},
-            }
-        )
+        """Take over what was best so far, where it is still there."""
+        if not self.path.is_file() and self._before is not None and self._before.is_file():
+            write_whole(self.path, self._before.read_bytes())
+        if not self.path.is_file():
+            return
+        here = {"dirpath": self.dirpath, "best_model_path": str(self.path), "kth_best_model_path": str(self.path)}
+        scores = {"best_k_models": {str(self.path): state_dict["best_model_score"]}}
+        super().load_state_dict({**state_dict, **here, **scores})
+
+
+class LastEpoch(ModelCheckpoint):
+    """Keeps the last epoch of a training as `last.ckpt`, and counts its seconds, also those before a stop.
+
+    Args:
+        folder: Where it is kept.
+        made_of: What the weights depend on; it is written into all checkpoints.
+    """
+
+    def __init__(self, folder: Path, made_of: Mapping[str, Any]) -> None:
+        super().__init__(folder, "last", enable_version_counter=False, save_on_train_epoch_end=True)
+        self.path = Path(str(self.dirpath)) / "last.ckpt"
+        self.made_of = made_of
+        self._seconds = 0.0
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken so far."""
+        return self._seconds + (0 if self._since is None else time.perf_counter() - self._since)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        super().on_train_start(trainer, pl_module)
+        self._since = time.perf_counter()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop the clock."""
+        super().on_train_end(trainer, pl_module)
+        self._seconds, self._since = self.seconds, None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Write down what training this is."""
-        checkpoint[_KEY] = dict(self.made_of)
+        """Write down what training this is, and how long it has taken."""
+        checkpoint[_KEY] = {"made_of": dict(self.made_of), "seconds": self.seconds}
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Count on."""
+        self._seconds = checkpoint[_KEY]["seconds"]
 
 
-def check_resumable(path: Path, made_of: Mapping[str, Any]) -> None:
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints so that they are there whole or not at all."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_whole(Path(path), content.getvalue())
+
+
+def check_resumable(path: Path, made_of: Mapping[str, Any], remedy: str) -> None:
     """Check that a training can go on from a checkpoint.
 
     Args:
         path: Of the checkpoint.
         made_of: What the weights of the training depend on.
+        remedy: What to do where it cannot, in words.
 
     Raises:
-        UserError: It is missing or damaged, or of another network or recipe.
+        UserError: The checkpoint is missing or damaged, or of another network, recipe or data.
     """
     if not path.is_file():
-        raise UserError(f"there is no checkpoint {path}; correct ckpt_path or leave it out")
-    found = _content(path).get(_KEY)
-    if found is None:
-        raise UserError(f"{path} is no checkpoint of train.py: leave ckpt_path out, or give it as training.start")
+        raise UserError(f"there is no checkpoint {path}: {remedy}")
+    said = read_checkpoint(path, remedy).get(_KEY)
+    if said is None:
+        raise UserError(f"{path} is no checkpoint of train.py: {remedy}, or give it as training.start")
     for name, value in made_of.items():
-        if found.get(name) != value:
-            differences = ", ".join(_differences(name, found.get(name), value))
-            raise UserError(
-                f"the checkpoint {path} is of another training: {differences}; correct ckpt_path or leave it out"
-            )
+        if differences := _differences(name, said["made_of"].get(name), value):
+            raise UserError(f"the checkpoint {path} is of another training: {', '.join(differences)}; {remedy}")
 
 
-def trained_state(path: Path) -> dict[str, Tensor]:
-    """Return the weights in a checkpoint: of the running mean, where there is one.
+def read_checkpoint(path: Path, remedy: str) -> dict[str, Any]:
+    """Return what a checkpoint holds: under `state_dict` the weights, or their running mean where there is one.
 
     Raises:
         UserError: It is damaged.
     """
-    state: dict[str, Tensor] = _content(path)["state_dict"]
-    return state
-
-
-def _content(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way
-        raise UserError(
-            f"the checkpoint {path} cannot be read ({in_one_line(error).splitlines()[0][:200]}): remove it, and the "
-            "training begins anew, or give another ckpt_path"
-        ) from error
+        reason = in_one_line(error)[:200]
+        raise UserError(f"the checkpoint {path} cannot be read ({reason}): {remedy}") from error
     return content if isinstance(content, dict) else {}
 
 
 def _differences(name: str, found: Any, value: Any) -> list[str]:
+    if found == value:
+        return []
     if isinstance(found, Mapping) and isinstance(value, Mapping):
-        keys = [key for key in {**found, **value} if found.get(key) != value.get(key)]
+        keys = dict.fromkeys([*found, *value])
         return [text for key in keys for text in _differences(key, found.get(key), value.get(key))]
-    if name == "network":
-        return ["its network has other layers"]
+    if name in {"network", "content"}:
+        return [{"network": "its network has other layers", "content": "it has seen other files"}[name]]
     return [f"its {name} is {found}, not {value}"]

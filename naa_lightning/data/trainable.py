@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from naa_lightning.data.class_names import class_name
@@ -85,16 +86,19 @@ class TrainableData(ImageDataModule):
         return self._shared_batches(images, sampler=order, drop_last=len(images) >= self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the validation images, in order."""
+        """Batches of the validation images, mixed but the same each time."""
         return self._dealt(self.validation_images(), "validation")
 
     def test_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the images that are attacked, in order."""
+        """Batches of the images that are attacked, mixed but the same each time."""
         return self._dealt(self.images, "test")
 
     def _dealt(self, images: LabelledImages, role: str) -> DataLoader[Sample]:
+        """Deals images in an order that mixes their classes, so that the first ones stand for all."""
         self._require_one_each(images, role)
-        return self._shared_batches(LabelledImages(images.records[self._rank :: self._world_size], images.read))
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).tolist()
+        records = [images.records[row] for row in order[self._rank :: self._world_size]]
+        return self._shared_batches(LabelledImages(records, images.read))
 
     def _shared_batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
         batch_size = self.batch_size // self._world_size

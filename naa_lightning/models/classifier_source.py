@@ -2,27 +2,34 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from naa_lightning.errors import UserError
 from naa_lightning.models.classifier import Classifier
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.weights import check_weights_file, load_weights
+from naa_lightning.reachable import reachable
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What published weights expect: mean and std of images in [0, 1], height and width in pixels."""
+    """What published weights expect: mean and std of images in [0, 1], height and width in pixels.
+
+    `num_classes` is how many classes they tell apart, 0 for a network without a last layer.
+    """
 
     mean: Sequence[float]
     std: Sequence[float]
     input_size: Sequence[int]
+    num_classes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +83,51 @@ class ClassifierSource(ModelSource):
 
     @abstractmethod
     def published(self) -> Preprocessing:
-        """Return what the published weights expect."""
-
-    @abstractmethod
-    def check_published(self) -> None:
-        """Check in a few seconds that the published weights can be had.
+        """Return what the published weights expect.
 
         Raises:
-            UserError: They are not on this machine and their server is out of reach.
+            UserError: Nothing says it, neither the library nor this description.
         """
+
+    @abstractmethod
+    def check_published_weights(self) -> None:
+        """Check in a few seconds that the published weights can be had, whatever classes they tell apart.
+
+        Raises:
+            UserError: There are none, or they are not on this machine and their server is out of reach.
+        """
+
+    def check_published(self) -> None:
+        """Check in a few seconds that the published weights can be had and know the classes that are asked for.
+
+        Raises:
+            UserError: They do not, so that the last layer would be untrained, or they cannot be had.
+        """
+        published = self.published().num_classes
+        if self.num_classes != published:
+            raise UserError(
+                f"the published weights of {self.name} ({self.architecture}) know {published} classes, but num_classes "
+                f"is {self.num_classes}: name a local file in `weights`"
+            )
+        self.check_published_weights()
+
+    def published_state(self) -> dict[str, Tensor]:
+        """Load the published weights, as a network of all the classes that they tell apart holds them.
+
+        Raises:
+            UserError: They cannot be fetched or read; the message says what to do.
+        """
+        source = replace(self, num_classes=self.published().num_classes, classes=None)
+        try:
+            return source.network(pretrained=True).state_dict()
+        except UserError:
+            raise
+        except Exception as error:  # a library, its hub and a broken download can fail in any way
+            reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+            raise UserError(
+                f"the published weights of {self.name} ({self.architecture}) cannot be fetched or read: {reason}; "
+                "connect to the network and try again, delete a broken download, or give a local file instead"
+            ) from error
 
     def check(self) -> None:
         """Check in a few seconds that `build` will find weights, without loading a model.
@@ -126,17 +169,16 @@ class ClassifierSource(ModelSource):
             raise UserError(f"{self.name}: {error}") from error
 
 
-def check_num_classes(source: ClassifierSource, published: int) -> None:
-    """Check that published weights tell apart as many classes as are asked for.
+def check_download(source: ClassifierSource, url: str) -> None:
+    """Check that published weights are in torch's cache, or their server answers.
 
     Raises:
-        UserError: They do not, so that the last layer would be untrained.
+        UserError: Neither.
     """
-    if source.num_classes != published:
-        raise UserError(
-            f"the published weights of {source.name} ({source.architecture}) know {published} classes, but num_classes "
-            f"is {source.num_classes}: name a local file in `weights`"
-        )
+    server = f"https://{urlsplit(url).netloc}"
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not cached.is_file() and not reachable(server):
+        raise unreachable(source, server)
 
 
 def unreachable(source: ClassifierSource, server: str) -> UserError:

@@ -136,7 +136,6 @@ def _robust(robust: Any, between: str) -> str:
         eps = number("eps", attack["eps"]) if isinstance(attack, Mapping) else math.nan
     except (KeyError, ValueError):
         eps = math.nan
-    if not isinstance(attack, Mapping) or not math.isfinite(eps):
+    if not math.isfinite(eps):
         return accuracy
-    budget = f"L2 {eps:.3g}" if attack.get("norm") == "l2" else f"{255 * eps:.3g}/255"
-    return f"{accuracy}{between}({budget})"
+    return f"{accuracy}{between}({255 * eps:.3g}/255)"

@@ -102,7 +102,7 @@ def saved_model(
     Raises:
         UserError: There is no such model, there are several, or its files are incomplete or damaged.
     """
-    path = _find(model, Path(models_dir))
+    path = _find(model, Path(models_dir).expanduser())
     weights = path.with_suffix(".safetensors")
     said = _description_in(path)
     if not weights.is_file():
@@ -199,7 +199,7 @@ def _description_in(path: Path) -> _Description:
 def _find(model: str, folder: Path) -> Path:
     """Return where a model's description is, or should be."""
     if Path(model).suffix in {".json", ".safetensors"}:
-        return Path(model).with_suffix(".json")
+        return Path(model).expanduser().with_suffix(".json")
     stems = saved_stems(folder)
     found = [model] if model in stems else [stem for stem in stems if _name(folder, stem) == model]
     if len(found) == 1:

@@ -2,20 +2,24 @@
 
 import timm
 from huggingface_hub import constants, try_to_load_from_cache
-from timm.models import PretrainedCfg
 from torch import nn
 
-from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_num_classes, unreachable
+from naa_lightning.errors import UserError
+from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_download, unreachable
 from naa_lightning.reachable import reachable
 
 
 class TimmModel(ClassifierSource):
-    """A network of timm; `architecture` is its name and tag, for example `inception_v3.tf_in1k`."""
+    """A network of timm.
+
+    `architecture` is its name and the tag of its weights, for example `inception_v3.tf_in1k`; a name alone means the
+    weights that timm prefers, and is enough for a network that is trained from the start.
+    """
 
     def __post_init__(self) -> None:
         """Check the architecture's name."""
         super().__post_init__()
-        if self.architecture not in timm.list_models(pretrained=True):
+        if self.architecture not in timm.list_models() and self.architecture not in timm.list_models(pretrained=True):
             close = timm.list_models(f"*{self.architecture.split('.')[0]}*", pretrained=True)[:5]
             raise ValueError(f"timm has no weights {self.architecture!r}; similar are {', '.join(close) or 'none'}")
 
@@ -27,22 +31,35 @@ class TimmModel(ClassifierSource):
         return network
 
     def published(self) -> Preprocessing:
-        """Take mean, std and size from the model's own `pretrained_cfg`."""
-        config = self._config()
-        return Preprocessing(mean=config.mean, std=config.std, input_size=config.input_size[1:])
+        """Take mean, std and size from the model's own `pretrained_cfg`.
 
-    def check_published(self) -> None:
-        """Check the classes, look into the hub's cache, then ask whether the hub answers."""
-        check_num_classes(self, self._config().num_classes)
-        repository = str(self._config().hf_hub_id)
+        Without published weights these are what timm suggests, and the classes are those that are asked for.
+        """
+        config = timm.get_pretrained_cfg(self.architecture)
+        if config is not None:
+            return Preprocessing(
+                mean=config.mean,
+                std=config.std,
+                input_size=config.input_size[1:],
+                num_classes=config.num_classes if config.has_weights else self.num_classes,
+            )
+        if self.mean is None or self.std is None or self.input_size is None:
+            raise UserError(f"timm does not say what images {self.architecture} expects: give mean, std and input_size")
+        return Preprocessing(mean=self.mean, std=self.std, input_size=self.input_size, num_classes=self.num_classes)
+
+    def check_published_weights(self) -> None:
+        """Look into the hub's cache, or torch's for what is not on the hub, then ask whether the server answers."""
+        config = timm.get_pretrained_cfg(self.architecture)
+        if config is None or not config.has_weights:
+            raise UserError(
+                f"timm publishes no weights of {self.architecture}: give weights, or train it with train.py"
+            )
+        if config.hf_hub_id is None:
+            check_download(self, str(config.url))
+            return
         cached = any(
-            isinstance(try_to_load_from_cache(repository, file), str)
+            isinstance(try_to_load_from_cache(config.hf_hub_id, file), str)
             for file in ("model.safetensors", "pytorch_model.bin")
         )
         if not cached and not reachable(constants.ENDPOINT):
             raise unreachable(self, constants.ENDPOINT)
-
-    def _config(self) -> PretrainedCfg:
-        config = timm.get_pretrained_cfg(self.architecture)
-        assert config is not None, "__post_init__ has seen it"
-        return config

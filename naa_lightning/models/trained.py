@@ -14,7 +14,7 @@ from naa_lightning.models.classifier_source import ClassifierSource, Preprocessi
 from naa_lightning.models.small import SMALL_NETWORKS
 from naa_lightning.models.weights import load_weights
 
-Recipe = Mapping[str, Any]
+RecipeNode = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class TrainedModel(ClassifierSource):
     """
 
     models_dir: str
-    recipe: Recipe = field(default_factory=dict)
+    recipe: RecipeNode = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the architecture's name and that the preprocessing is given."""
@@ -58,24 +58,24 @@ class TrainedModel(ClassifierSource):
         assert self.mean is not None
         assert self.std is not None
         assert self.input_size is not None
-        return Preprocessing(mean=self.mean, std=self.std, input_size=self.input_size)
+        return Preprocessing(mean=self.mean, std=self.std, input_size=self.input_size, num_classes=self.num_classes)
 
-    def check_published(self) -> None:
+    def check_published_weights(self) -> None:
         """Nothing to fetch: missing weights are trained, if there is a recipe."""
         if not self.recipe and not self.weights_path.is_file():
             raise UserError(f"{self.name} has neither weights nor a recipe to train them: give `weights` or `recipe`")
 
 
-def trained_file(source: ClassifierSource, recipe: Recipe, models_dir: str) -> Path:
+def trained_file(source: ClassifierSource, recipe: RecipeNode, models_dir: str) -> Path:
     """Return where the weights are kept that a recipe makes of a network."""
     digest = hashlib.sha256(json.dumps(made_of(source, recipe), sort_keys=True).encode()).hexdigest()
     return Path(models_dir) / f"{source.name}-{digest[:12]}.safetensors"
 
 
-def made_of(source: ClassifierSource, recipe: Recipe) -> dict[str, Any]:
+def made_of(source: ClassifierSource, recipe: RecipeNode) -> dict[str, Any]:
     """Return all that trained weights depend on, as plain values.
 
-    Where a published data set lies, and how many processes read it, are not among them.
+    Where a published data set or other models lie, and how many processes read images, are not among them.
     """
     made: dict[str, Any] = {
         "library": type(source).__name__,
@@ -86,13 +86,22 @@ def made_of(source: ClassifierSource, recipe: Recipe) -> dict[str, Any]:
         "std": source.std,
         "input_size": source.input_size,
         "recipe": {
-            "training": recipe.get("training", {}),
+            "training": _which_training(recipe.get("training", {})),
             "data": _which_images(recipe.get("data", {})),
         },
     }
+    if (source.interpolation, source.antialias) != ("bilinear", False):
+        made |= {"interpolation": source.interpolation, "antialias": source.antialias}
     if isinstance(source, TrainedModel):
         made["network"] = repr(source.network(pretrained=False))
     return made
+
+
+def _which_training(training: Mapping[str, Any]) -> Mapping[str, Any]:
+    loss = training.get("loss")
+    if not isinstance(loss, Mapping):
+        return training
+    return {**training, "loss": {key: value for key, value in loss.items() if key != "models_dir"}}
 
 
 def _which_images(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from naa_lightning.errors import UserError
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
 # what a checkpoint of `train.py` puts before the names of the network's weights
 _CHECKPOINT = "classifier.network."
+# torchvision's published Inception-v3 and GoogLeNet files hold heads that only serve training
+_AUXILIARY = re.compile(r"(AuxLogits|aux1|aux2)\.")
 # how many batches a normalisation has seen: old files lack it, and evaluation does not need it
 _COUNTER = ".num_batches_tracked"
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
@@ -24,15 +26,55 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
     Args:
         network: Its parameters keep their precision whatever the file's.
-        path: A `.safetensors` file, or a file of torch (`.pt`, `.pth`, `.bin`, `.ckpt`) that holds tensors only:
-            a state dict, or a checkpoint with one under `state_dict`.
+        path: As of `read_weights`. Auxiliary heads in it that the network was made without are passed over.
 
     Raises:
         UserError: The file is missing, of another kind, unreadable, or does not fit.
     """
-    check_weights_file(path)
-    state = _read(path)
+    _fill(network, read_weights(path), f"the weights in {path}")
+
+
+def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> list[str]:
+    """Fill a network with weights to start a training from, which may know other classes.
+
+    The last layer, and whatever else tells apart the same classes, is left as it is where the weights know another
+    number of them or have no last layer.
+
+    Args:
+        network: Its parameters keep their precision whatever the weights'.
+        state: The weights, by name.
+        origin: What the weights are called in an error: "the weights in FILE".
+
+    Returns:
+        The names of what was left as it was.
+
+    Raises:
+        UserError: The weights do not fit in anything else.
+    """
     expected = network.state_dict()
+    left = _of_other_classes(network, state)
+    _fill(network, {**state, **{name: expected[name] for name in left}}, origin)
+    return left
+
+
+def read_weights(path: Path, key: str = "weights") -> dict[str, Tensor]:
+    """Read weights from a file, without running code from it.
+
+    Args:
+        path: A `.safetensors` file, or a file of torch (`.pt`, `.pth`, `.bin`, `.ckpt`) that holds tensors only:
+            a state dict, or a checkpoint with one under `state_dict`.
+        key: What names the file in the configuration.
+
+    Raises:
+        UserError: The file is missing, of another kind or unreadable.
+    """
+    check_weights_file(path, key)
+    return _read(path)
+
+
+def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
+    expected = network.state_dict()
+    state = {key: value for key, value in state.items() if key in expected or not _AUXILIARY.match(key)}
     differences = [
         _some("missing", [key for key in expected if key not in state and not key.endswith(_COUNTER)]),
         _some("unexpected", [key for key in state if key not in expected]),
@@ -46,12 +88,54 @@ def load_weights(network: nn.Module, path: Path) -> None:
         ),
     ]
     if any(differences):
-        raise UserError(f"the weights in {path} do not fit: {'; '.join(filter(None, differences))}")
+        raise UserError(f"{origin} do not fit: {'; '.join(filter(None, differences))}")
     network.load_state_dict(expected | state)
 
 
-def check_weights_file(path: Path) -> None:
+def _of_other_classes(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    """Return the parameters of the last layer, and of others with as many classes, where weights know other classes.
+
+    Such a layer differs in all its parameters, and in nothing but their first dimension, which goes from one number
+    of classes to another. Anything before the last layer that differs so would change what the next layer takes in.
+    """
+    layers = _layers(network)
+    if not layers:
+        return []
+    last = layers[-1]
+    if not any(name in state for name in last):
+        return list(last)
+    classes = _other_classes(last, state)
+    if classes is None:
+        return []
+    return [name for layer in layers if _other_classes(layer, state) == classes for name in layer]
+
+
+def _layers(network: nn.Module) -> list[dict[str, Tensor]]:
+    """Return the parameters by name of each module that has some of its own, in the order of registration."""
+    layers = [
+        {f"{prefix}.{name}".lstrip("."): value for name, value in module.named_parameters(recurse=False)}
+        for prefix, module in network.named_modules()
+    ]
+    return [layer for layer in layers if layer]
+
+
+def _other_classes(layer: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[int, int] | None:
+    """Return how many classes weights know and how many a layer does, if that and nothing else differs."""
+    if not all(name in state and state[name].dim() == value.dim() > 0 for name, value in layer.items()):
+        return None
+    if any(state[name].shape[1:] != value.shape[1:] for name, value in layer.items()):
+        return None
+    numbers = {(len(state[name]), len(value)) for name, value in layer.items()}
+    known, asked = numbers.pop()
+    return None if numbers or known == asked else (known, asked)
+
+
+def check_weights_file(path: Path, key: str = "weights") -> None:
     """Check that a weights file exists and is of a kind that can be read.
+
+    Args:
+        path: The file.
+        key: What names it in the configuration.
 
     Raises:
         UserError: It does not, or is not.
@@ -62,7 +146,7 @@ def check_weights_file(path: Path) -> None:
             "read without running code from the file"
         )
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}; correct `weights` or leave it out")
+        raise UserError(f"there is no weights file {path}; correct `{key}` or leave it out")
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -143,11 +143,16 @@ def _explained(
     if error.exit_code == CONTINUE_ME:
         return Stopped(next((answer for answer in told if isinstance(answer, str)), "stopped by SIGTERM"))
     failures = [answer for answer in told if isinstance(answer, Exception)]
-    failures.sort(key=lambda failure: isinstance(failure, RankError))  # first those that say why
-    if failures and not (error.signal_name and isinstance(failures[0], RankError)):
+    failures.sort(key=lambda failure: (not _says_why(failure), isinstance(failure, RankError)))
+    if failures and (_says_why(failures[0]) or not error.signal_name):
         return failures[0]
     how = f"was killed ({error.signal_name})" if error.signal_name else f"ended with exit code {error.exit_code}"
     return UserError(f"rank {error.error_index} {how}; the images saved so far are kept: {going_on}")
+
+
+def _says_why(failure: Exception) -> bool:
+    """Tell a mistake that a rank has found from what may only follow where another one has ended."""
+    return isinstance(failure, UserError) and not isinstance(failure, RankError)
 
 
 def _all_of(answers: "SimpleQueue[tuple[int, Any]]") -> list[tuple[int, Any]]:

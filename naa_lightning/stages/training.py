@@ -1,26 +1,32 @@
 """Training a classifier by a recipe, once."""
 
+import hashlib
+import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning import Callback, Trainer, seed_everything
-from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
+from pytorch_lightning import Callback, seed_everything
+from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from naa_lightning.callbacks.checkpoint import TrainingCheckpoint, check_resumable, trained_state
+from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
+from naa_lightning.callbacks.running_mean import RunningMean
 from naa_lightning.classifier_module import ClassifierModule
 from naa_lightning.data import TrainableData, check_trainable
 from naa_lightning.errors import UserError
-from naa_lightning.models.saved import save_model
-from naa_lightning.models.weights import load_weights
+from naa_lightning.models import ClassifierSource
+from naa_lightning.models.saved import check_classes, save_model
+from naa_lightning.models.weights import read_weights, start_from
+from naa_lightning.one_at_a_time import one_at_a_time
 from naa_lightning.processes.ranks import Ranks
 from naa_lightning.trainer import device_of, make_data, make_trainer, training_strategy
 from naa_lightning.training import TrainingPlan
+from naa_lightning.training.losses import EnsembleAdversarialTraining
 from naa_lightning.training.recipe import precision_on
 
 log = logging.getLogger(__name__)
@@ -37,7 +43,7 @@ def train(
 ) -> float:
     """Train a model and save the weights of its best epoch with what is known of them.
 
-    A training that was stopped goes on from the last epoch that it finished.
+    A training that was stopped goes on from the last epoch that it finished; one that was finished is not repeated.
 
     Args:
         plan: What is trained, and how.
@@ -52,29 +58,80 @@ def train(
 
     Raises:
         UserError: The plan, its data or the checkpoint are refused, or the loss is no number.
+        Stopped: SIGTERM asked for it.
     """
     ranks = ranks or Ranks()
+    with ExitStack() as stack:
+        if ranks.first:
+            stack.enter_context(one_at_a_time(plan.checkpoints / "lock", f"training {plan.source.name}"))
+        known = ranks.from_first(lambda: _accuracy(plan))
+        if known is None or ckpt_path is not None:
+            return _train(plan, trainer, callbacks, loggers, ranks, ckpt_path)
+    if ranks.first:
+        again = f"to train it anew, remove {plan.weights_path} and {plan.checkpoints}"
+        log.info("%s was trained before, %.1f %% right; %s", plan.source.name, 100 * known, again)
+    return known
+
+
+def _accuracy(plan: TrainingPlan) -> float | None:
+    """Return the accuracy of a model that was trained before."""
+    said = plan.weights_path.with_suffix(".json")
+    if not said.is_file() or not plan.weights_path.is_file():
+        return None
+    return float(json.loads(said.read_text(encoding="utf-8"))["accuracy"])
+
+
+def _train(
+    plan: TrainingPlan,
+    trainer: Mapping[str, Any],
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+    ranks: Ranks,
+    ckpt_path: str | None,
+) -> float:
     data = _data(plan, ranks)
-    checkpoint = _checkpoint(plan, ckpt_path)
+    made_of = {**plan.made_of, "content": _content(plan, data)}
+    checkpoint = ranks.everywhere(lambda: _checkpoint(plan, made_of, ckpt_path))
+    best, last = BestEpoch(plan.checkpoints, "val/score", checkpoint), LastEpoch(plan.checkpoints, made_of)
     seed_everything(plan.recipe.seed, workers=True, verbose=False)
     module = ClassifierModule(
-        plan.source.wrap(_network(plan)),
+        plan.source.wrap(ranks.everywhere(lambda: _network(plan))),
         num_classes=plan.source.num_classes,
         recipe=plan.recipe,
         title=f"training {plan.source.name}",
         remedy=f"give a smaller training.learning_rate; the checkpoints of the epochs before are in {plan.checkpoints}",
     )
-    precision = precision_on(plan.recipe.precision, device_of(trainer, ranks.place))
+    device = device_of(trainer, ranks.place)
     with training_strategy(trainer, ranks) as options:
-        fitter = _fitter(plan, module, trainer, {**options, "precision": precision}, callbacks, loggers)
-        start = time.perf_counter()
+        fitter = make_trainer(
+            trainer,
+            callbacks=[*callbacks, *_added(plan, loggers), best, last],
+            loggers=loggers,
+            precision=precision_on(plan.recipe.precision, device),
+            max_epochs=plan.recipe.epochs,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+            use_distributed_sampler=False,
+            enable_checkpointing=True,
+            **options,
+        )
+        fitter.strategy.checkpoint_io = WholeCheckpoints()
         fitter.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        seconds = time.perf_counter() - start
-        module.load_state_dict(trained_state(plan.checkpoints / "best.ckpt"))
+        kept = best.path if best.path.is_file() else last.path
+        content = read_checkpoint(kept, f"remove {plan.checkpoints} and train again")
+        module.load_state_dict(content["state_dict"])
         fitter.test(module, datamodule=data, verbose=False)
-    facts = _facts(plan, data, fitter, seconds)
-    source = replace(plan.source, classes=data.class_names and list(data.class_names))
-    ranks.from_first(lambda: save_model(plan.weights_path, source, module.classifier.network, facts))
+    facts = {
+        **_measured(plan, data, {name: float(value) for name, value in fitter.callback_metrics.items()}),
+        "data": data.name,
+        "epochs": plan.recipe.epochs,
+        "best_epoch": content["epoch"] + 1,
+        "seconds": last.seconds,
+        "device": str(device),
+        "precision": fitter.precision,
+        "recipe": dict(plan.node),
+    }
+    ranks.from_first(lambda: save_model(plan.weights_path, _named(plan, data), module.classifier.network, facts))
     if ranks.first:
         log.info("trained %s: %s; %s", plan.source.name, _in_words(facts), plan.weights_path)
     return float(facts["accuracy"])
@@ -82,7 +139,7 @@ def train(
 
 def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
     """List the images, downloaded if need be, and check that they suit the model."""
-    data = make_data(plan.node.get("data", {}), f"{plan.source.name}'s data")
+    data = make_data(plan.node["data"], plan.data_key)
     if not isinstance(data, TrainableData):
         raise UserError(f"{plan.source.name} cannot be trained on data={data.name}, which has no training images")
 
@@ -90,78 +147,85 @@ def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
         data.prepare_data()
         data.setup("fit")
         check_trainable(data, plan.source.num_classes, plan.source.name)
+        for source in _held_out(plan):
+            check_trainable(data, source.num_classes, source.name)
+            check_classes(source, data.class_names, data.name)
 
     ranks.first_before_others(prepare)
     data.share(ranks.place.rank, ranks.place.world_size)
     return data
 
 
-def _checkpoint(plan: TrainingPlan, ckpt_path: str | None) -> Path | None:
+def _held_out(plan: TrainingPlan) -> Sequence[ClassifierSource]:
+    loss = plan.recipe.loss
+    return loss.sources if isinstance(loss, EnsembleAdversarialTraining) else ()
+
+
+def _content(plan: TrainingPlan, data: TrainableData) -> str:
+    """Return a digest of which images a training sees, and of the weights that it starts from or crafts on."""
+    images = [(r.file, r.label) for part in (data.training_images(), data.validation_images()) for r in part.records]
+    digest = hashlib.sha256(json.dumps(images).encode())
+    starts = [] if plan.recipe.start in {"random", "published"} else [plan.recipe.start]
+    for file in [*starts, *(str(source.weights) for source in _held_out(plan))]:
+        digest.update(Path(file).expanduser().read_bytes())
+    return digest.hexdigest()
+
+
+def _checkpoint(plan: TrainingPlan, made_of: Mapping[str, Any], ckpt_path: str | None) -> Path | None:
     """Return what to go on from: what is asked for, or the last checkpoint of this very training."""
     last = plan.checkpoints / "last.ckpt"
     if ckpt_path is None and not last.is_file():
         return None
     path = last if ckpt_path is None else Path(ckpt_path).expanduser()
-    check_resumable(path, plan.made_of)
+    anew = f"remove {plan.checkpoints}, and the training begins anew"
+    check_resumable(path, made_of, anew if ckpt_path is None else "correct ckpt_path or leave it out")
     log.info("going on from %s", path)
     return path
 
 
 def _network(plan: TrainingPlan) -> nn.Module:
-    network = plan.source.network(pretrained=plan.recipe.start == "published")
-    if plan.recipe.start not in {"random", "published"}:
-        load_weights(network, Path(plan.recipe.start).expanduser())
+    """Create the network as the training finds it."""
+    network = plan.source.network(pretrained=False)
+    start = plan.recipe.start
+    if start == "random":
+        return network
+    if start == "published":
+        state, origin = plan.source.published_state(), f"the published weights of {plan.source.name}"
+    else:
+        state, origin = read_weights(Path(start).expanduser(), "training.start"), f"the weights in {start}"
+    left_out = start_from(network, state, origin)
+    if left_out:
+        log.info("training %s: %s are for other classes, and begin at random", plan.source.name, ", ".join(left_out))
     return network
 
 
-def _fitter(
-    plan: TrainingPlan,
-    module: ClassifierModule,
-    trainer: Mapping[str, Any],
-    options: Mapping[str, Any],
-    callbacks: Sequence[Callback],
-    loggers: Sequence[Logger],
-) -> Trainer:
-    recipe = plan.recipe
-    kept = TrainingCheckpoint(plan.checkpoints, module.monitor, plan.made_of)
-    added: list[Callback] = [kept]
-    if recipe.ema_decay is not None:
-        added.insert(0, EMAWeightAveraging(decay=recipe.ema_decay))
+def _added(plan: TrainingPlan, loggers: Sequence[Logger]) -> list[Callback]:
+    added: list[Callback] = []
     if loggers:
-        added.insert(0, LearningRateMonitor("step"))
-    return make_trainer(
-        trainer,
-        callbacks=[*callbacks, *added],
-        loggers=loggers,
-        max_epochs=recipe.epochs,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        use_distributed_sampler=False,
-        enable_checkpointing=True,
-        **options,
-    )
+        added.append(LearningRateMonitor("step"))
+    if plan.recipe.ema_decay is not None:
+        added.append(RunningMean(plan.recipe.ema_decay))
+    return added
 
 
-def _facts(plan: TrainingPlan, data: TrainableData, fitter: Trainer, seconds: float) -> dict[str, Any]:
-    """Return what the model's file says of it besides its description."""
-    measured = {name: float(value) for name, value in fitter.callback_metrics.items() if name.startswith("test/")}
+def _named(plan: TrainingPlan, data: TrainableData) -> ClassifierSource:
+    return replace(plan.source, classes=None if data.class_names is None else list(data.class_names))
+
+
+def _measured(plan: TrainingPlan, data: TrainableData, metrics: Mapping[str, float]) -> dict[str, Any]:
     robustness = plan.recipe.robustness
     robust = None
-    if robustness is not None and "test/robust_accuracy" in measured:
-        attack = {key: getattr(robustness, key) for key in ("eps", "steps", "step_size")}
-        images = min(robustness.test_images, len(data.images))
-        robust = {"accuracy": measured["test/robust_accuracy"], "images": images, "attack": attack}
+    if robustness is not None and "test/robust_accuracy" in metrics:
+        robust = {
+            "accuracy": metrics["test/robust_accuracy"],
+            "images": min(robustness.test_images, len(data.images)),
+            "attack": {key: getattr(robustness, key) for key in ("eps", "steps", "step_size")},
+        }
     return {
-        "accuracy": measured["test/accuracy"],
-        "calibration_error": measured["test/calibration_error"],
+        "accuracy": metrics["test/accuracy"],
+        "calibration_error": metrics["test/calibration_error"],
         "images": len(data.images),
         "robust": robust,
-        "data": data.name,
-        "epochs": plan.recipe.epochs,
-        "seconds": seconds,
-        "device": str(fitter.strategy.root_device),
-        "precision": fitter.precision,
-        "recipe": dict(plan.node),
     }
 
 

@@ -52,9 +52,12 @@ def run_group(name: str) -> str:
 
 
 def _parts(override: str) -> tuple[str, str]:
-    """Return an override's key or group, without its prefix, and its value; `~key` is `key=null`."""
+    """Return an override's key or group, without what `train.py` or the user puts before it, and its value.
+
+    `~key` is `key=null`.
+    """
     key, is_given, value = override.partition("=")
-    return key.lstrip("~+"), value if is_given else "null"
+    return key.lstrip("~+").removeprefix("surrogate.recipe."), value if is_given else "null"
 
 
 def _safe(value: str) -> str:

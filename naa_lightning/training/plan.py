@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ class TrainingPlan:
         recipe: How it is trained.
         node: The recipe as the configuration says it, `training` and `data`.
         models_dir: Where trained weights are kept.
+        data_key: Where the recipe's data stand in the configuration.
     """
 
     source: ClassifierSource
     recipe: Recipe
     node: Mapping[str, Any]
     models_dir: str
+    data_key: str
 
-    @property
+    @cached_property
     def weights_path(self) -> Path:
         """Where the weights will be."""
         return trained_file(self.source, self.node, self.models_dir)
@@ -36,7 +39,7 @@ class TrainingPlan:
         """The folder of its checkpoints."""
         return self.weights_path.with_suffix("")
 
-    @property
+    @cached_property
     def made_of(self) -> dict[str, Any]:
         """All that the weights depend on, as plain values."""
         return made_of(self.source, self.node)

@@ -26,9 +26,10 @@ class Recipe:
         epochs: Passes over the training images.
         optimizer: "sgd" (Nesterov momentum) or "adamw".
         learning_rate: Its largest value.
-        momentum: Of sgd.
+        momentum: Of sgd on a cosine schedule; one_cycle moves it from 0.95 to 0.85 and back.
         weight_decay: Of the optimizer.
-        schedule: "one_cycle" rises and falls along cosines, "cosine" rises linearly and falls along a cosine.
+        schedule: "one_cycle" (Smith and Topin, arXiv:1708.07120) rises and falls along cosines, "cosine" rises linearly
+            and falls along a cosine.
         warmup: Share of all steps in which the learning rate rises, in [0, 1).
         ema_decay: The weights used are a running mean of those after each step, with this decay; None: the last ones.
         precision: Of passes through the network; "auto" is mixed where the device computes in bfloat16 (or, on older
@@ -79,7 +80,8 @@ class Recipe:
     def make_schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler:
         """Return the learning rate's course over all steps of a training."""
         if self.schedule == "one_cycle":
-            return OneCycleLR(optimizer, self.learning_rate, total_steps=steps, pct_start=self.warmup)
+            rises = self.warmup if self.warmup * steps > 1 else 0.0  # torch cannot rise in a single step
+            return OneCycleLR(optimizer, self.learning_rate, total_steps=steps, pct_start=rises)
         rising = round(self.warmup * steps)
         falling = CosineAnnealingLR(optimizer, T_max=max(1, steps - rising))
         if not rising:

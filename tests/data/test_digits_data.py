@@ -40,9 +40,9 @@ def test_training_rows_are_the_others_in_a_seeded_order() -> None:
     assert train_ids(DigitsData(seed=2)) != ids
 
 
-def test_validation_has_all_held_out_rows_in_order() -> None:
+def test_validation_has_all_held_out_rows() -> None:
     ids = torch.cat([batch["id"] for batch in DigitsData(limit=3, num_workers=2).val_dataloader()])
-    assert ids.tolist() == list(range(0, 1797, 5))
+    assert sorted(ids.tolist()) == list(range(0, 1797, 5))
 
 
 def test_there_is_a_training_image_of_every_class() -> None:

@@ -98,18 +98,18 @@ def test_processes_share_every_batch(world_size: int, train: int) -> None:
         assert united == [sorted(batch) for batch in alone[epoch]]
 
 
-def test_other_images_are_dealt_in_turn() -> None:
-    shares = ranks(3)
-    assert [[batch["id"].tolist() for batch in data.val_dataloader()] for data in shares] == [
-        [[100, 103], [106]],
-        [[101, 104]],
-        [[102, 105]],
-    ]
-    tested = [[batch["id"].tolist() for batch in data.test_dataloader()] for data in shares]
-    assert tested == [[[200, 203]], [[201, 204]], [[202]]]
-    alone = Counted()
-    assert [batch["id"].tolist() for batch in alone.val_dataloader()] == [[*range(100, 106)], [106]]
-    assert [batch["id"].tolist() for batch in alone.test_dataloader()] == [[*range(200, 205)]]
+def test_other_images_are_mixed_and_dealt_in_turn() -> None:
+    def dealt(data: Counted) -> list[list[int]]:
+        loaders = (data.val_dataloader(), data.test_dataloader())
+        return [[image for batch in loader for image in batch["id"].tolist()] for loader in loaders]
+
+    alone = dealt(Counted())
+    assert [sorted(images) for images in alone] == [[*range(100, 107)], [*range(200, 205)]]
+    assert alone[0] != sorted(alone[0])
+    assert dealt(Counted()) == alone
+    shares = [dealt(data) for data in ranks(3)]
+    assert shares == [[images[rank::3] for images in alone] for rank in range(3)]
+    assert [len(batch["id"]) for batch in ranks(3)[0].val_dataloader()] == [2, 1]
 
 
 def test_a_batch_that_cannot_be_dealt_is_refused() -> None:

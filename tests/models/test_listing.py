@@ -124,7 +124,6 @@ def test_weights_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ({"robust": {"accuracy": 0.5, "attack": {"eps": "many"}}}, "robust", "50.0"),
         ({"robust": {"accuracy": 0.5, "attack": {"eps": 4 / 255}}}, "robust", "50.0 (4/255)"),
         ({"robust": {"accuracy": 0.5, "attack": {"eps": "2.5/255"}}}, "robust", "50.0 (2.5/255)"),
-        ({"robust": {"accuracy": 0.5, "attack": {"eps": 0.25, "norm": "l2"}}}, "robust", "50.0 (L2 0.25)"),
         ({"robust": {"accuracy": 0, "attack": {"eps": 0}}}, "robust", "0.0 (0/255)"),
         ({"robust": "much"}, "robust", "-"),
         ({"accuracy": None}, "clean", "-"),

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from naa_lightning.errors import UserError
-from naa_lightning.models.weights import TORCH_SUFFIXES, load_weights
+from naa_lightning.models.torchvision_model import TorchvisionModel
+from naa_lightning.models.weights import TORCH_SUFFIXES, check_weights_file, load_weights, read_weights, start_from
 
 State = dict[str, Tensor]
 
@@ -195,3 +196,122 @@ def test_batch_norm_counts_may_be_missing_as_in_files_of_2017(densenet: State, t
     loaded = torchvision.models.densenet121()
     load_weights(loaded, as_state_dict(old, tmp_path))
     assert_same({**loaded.state_dict(), **densenet}, loaded.state_dict())
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_file_is_read_as_it_was_written(write: Write, tmp_path: Path) -> None:
+    stored = network(0).state_dict()
+    assert_same(read_weights(write(stored, tmp_path)), stored)
+
+
+def test_a_missing_file_is_told_with_what_named_it(tmp_path: Path) -> None:
+    path = tmp_path / "missing.pt"
+    for check in (check_weights_file, read_weights):
+        with pytest.raises(UserError, match=r"missing\.pt; correct `weights` or leave it out"):
+            check(path)
+        with pytest.raises(UserError, match=r"missing\.pt; correct `training\.start` or leave it out"):
+            check(path, "training.start")
+
+
+@pytest.mark.parametrize("architecture", ["inception_v3", "googlenet"])
+def test_auxiliary_heads_in_torchvisions_files_are_passed_over(architecture: str, tmp_path: Path) -> None:
+    whole = torchvision.models.get_model(architecture, aux_logits=True, init_weights=False).state_dict()
+    ours = TorchvisionModel(name="mine", architecture=f"{architecture}.IMAGENET1K_V1").network(pretrained=False)
+    load_weights(ours, as_state_dict(whole, tmp_path))
+    loaded = ours.state_dict()
+    assert {key.partition(".")[0] for key in whole.keys() - loaded.keys()} <= {"AuxLogits", "aux1", "aux2"}
+    assert_same(loaded, {key: whole[key] for key in loaded})
+    assert len(loaded) < len(whole)
+
+
+def test_auxiliary_heads_that_the_network_has_are_loaded_and_needed(tmp_path: Path) -> None:
+    with_head, other = (nn.ModuleDict({"aux1": nn.Linear(2, 3), "fc": nn.Linear(2, 3)}) for _ in range(2))
+    load_weights(with_head, as_safetensors(other.state_dict(), tmp_path))
+    assert_same(with_head.state_dict(), other.state_dict())
+    without = {key: value for key, value in other.state_dict().items() if key.startswith("fc")}
+    with pytest.raises(UserError, match=r"2 missing \(aux1\.weight, aux1\.bias\)$"):
+        load_weights(with_head, as_safetensors(without, tmp_path))
+
+
+class Classifying(nn.Module):
+    """A network with a second head before the last one, which knows the same classes."""
+
+    def __init__(self, seed: int, classes: int, width: int = 4, *, bias: bool = True) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.place = nn.Parameter(torch.rand(1, 5, width))
+        self.conv = nn.Conv2d(3, width, 3)
+        self.second = nn.Linear(width, classes)
+        self.norm = nn.BatchNorm2d(width)
+        self.head = nn.ModuleDict({"drop": nn.Dropout(), "fc": nn.Linear(width, classes, bias=bias)})
+
+
+HEADS = ["second.weight", "second.bias", "head.fc.weight", "head.fc.bias"]
+
+
+def test_a_start_with_the_same_classes_takes_everything() -> None:
+    started, state = Classifying(0, 7), Classifying(1, 7).state_dict()
+    assert start_from(started, state, "they") == []
+    assert_same(started.state_dict(), state)
+
+
+@pytest.mark.parametrize("classes", [3, 12])
+def test_a_start_with_other_classes_leaves_the_heads_as_they_were(classes: int) -> None:
+    started, state = Classifying(0, classes), Classifying(1, 7).state_dict()
+    before = {key: value.clone() for key, value in started.state_dict().items()}
+    assert start_from(started, state, "they") == HEADS
+    assert_same(started.state_dict(), state | {name: before[name] for name in HEADS})
+
+
+def test_a_head_may_have_no_bias_or_be_a_convolution() -> None:
+    started = Classifying(0, 3, bias=False)
+    assert start_from(started, Classifying(1, 7, bias=False).state_dict(), "they") == [*HEADS[:2], "head.fc.weight"]
+    squeezenet = torchvision.models.squeezenet1_1(num_classes=5)
+    left = start_from(squeezenet, torchvision.models.squeezenet1_1(num_classes=9).state_dict(), "they")
+    assert left == ["classifier.1.weight", "classifier.1.bias"]
+
+
+def test_weights_without_a_last_layer_are_a_start() -> None:
+    """As timm publishes networks that were trained without labels."""
+    body, head, state = network(0), nn.Linear(4, 3), network(1).state_dict()
+    before = head.weight.detach().clone()
+    assert start_from(nn.Sequential(*body.children(), head), state, "they") == ["2.weight", "2.bias"]
+    assert torch.equal(head.weight, before)
+    assert_same(body.state_dict(), state)
+
+
+def test_a_start_keeps_the_networks_precision_and_needs_no_batch_counts() -> None:
+    started, state = Classifying(0, 3), Classifying(1, 7).half().state_dict()
+    del state["norm.num_batches_tracked"]
+    start_from(started, state, "they")
+    assert {parameter.dtype for parameter in started.parameters()} == {torch.float32}
+    assert torch.equal(started.conv.weight, state["conv.weight"].float())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"conv.bias": None}, r"1 missing \(conv\.bias\)"),
+        ({"head.fc.bias": None}, r"1 missing \(head\.fc\.bias\); 3 of another shape"),
+        ({"other": torch.zeros(2)}, r"1 unexpected \(other\)"),
+        ({"conv.weight": torch.zeros(7, 3, 3, 3), "conv.bias": torch.zeros(7)}, r"2 of another shape \(conv\.weight"),
+        ({"conv.bias": torch.zeros(7)}, r"1 of another shape \(conv\.bias \(7,\) instead of \(4,\)\)"),
+        ({"place": torch.zeros(1, 7, 4)}, r"1 of another shape \(place"),
+        ({"head.fc.weight": torch.zeros(7, 5)}, r"4 of another shape"),
+        ({"head.fc.bias": torch.zeros(8)}, r"4 of another shape"),
+        ({"head.fc.bias": torch.tensor(0.0)}, r"4 of another shape"),
+        ({"second.bias": torch.zeros(8)}, r"2 of another shape \(second\.weight"),
+        ({"head.fc.weight": torch.zeros(3, 4), "head.fc.bias": torch.zeros(3)}, r"2 of another shape \(second\.weight"),
+    ],
+)
+def test_a_start_that_does_not_fit_elsewhere_is_refused(change: dict[str, Tensor | None], message: str) -> None:
+    changed = {**Classifying(1, 7).state_dict(), **change}
+    started = Classifying(0, 3)
+    with pytest.raises(UserError, match=f"^the weights in a.pt do not fit: {message}"):
+        start_from(started, {key: value for key, value in changed.items() if value is not None}, "the weights in a.pt")
+    assert_same(started.state_dict(), Classifying(0, 3).state_dict())
+
+
+def test_a_wider_network_is_no_start() -> None:
+    with pytest.raises(UserError, match=r"they do not fit: \d+ of another shape \(place"):
+        start_from(Classifying(0, 3), Classifying(1, 7, width=5).state_dict(), "they")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -80,9 +81,10 @@ class Saving(Callback):
         self.saved.append(batch_idx)
 
 
-def trainer(*callbacks: Callback) -> Trainer:
+def trainer(*callbacks: Callback, strategy: SingleDeviceStrategy | str = "auto") -> Trainer:
     return Trainer(
         accelerator="cpu",
+        strategy=strategy,
         max_epochs=2,
         callbacks=[*callbacks, StopBetweenBatches()],
         logger=False,
@@ -127,6 +129,58 @@ def test_training_stops_with_the_same_exit_code(at: str, steps: list[int]) -> No
         trainer().fit(module, batches(), batches())
     assert (str(stopped.value), stopped.value.code) == ("stopped by SIGTERM at working", 75)
     assert module.steps == steps
+
+
+class OneOfTwo(SingleDeviceStrategy):
+    """Trains beside another rank that is asked to stop during its batch of some number."""
+
+    def __init__(self, other_asked_at: int) -> None:
+        super().__init__()
+        self.world_size = 2
+        self.other_asked_at = other_asked_at
+        self.decisions: list[bool] = []
+
+    def reduce_boolean_decision(self, decision: bool, all: bool = True) -> bool:
+        assert not all
+        self.decisions.append(decision)
+        return decision or len(self.decisions) > self.other_asked_at
+
+
+@pytest.mark.usefixtures("noted")
+@pytest.mark.parametrize(
+    ("at", "other", "decisions"),
+    [
+        ("never", 1, [False, False]),
+        ("train 1", 9, [False, True]),
+        ("validate 2", 9, [False] * 4 + [True]),
+        ("validated", 9, [False] * 4 + [True]),
+    ],
+)
+def test_ranks_agree_after_each_training_batch_and_nowhere_else(at: str, other: int, decisions: list[bool]) -> None:
+    module, strategy = Module(at), OneOfTwo(other)
+    with pytest.raises(Stopped, match=r"^stopped by SIGTERM at working$"):
+        trainer(strategy=strategy).fit(module, batches(), batches())
+    assert strategy.decisions == decisions
+    assert len(module.steps) == len(decisions)
+
+
+@pytest.mark.usefixtures("noted")
+@pytest.mark.parametrize("run", [Trainer.fit, Trainer.test])
+def test_lightning_handles_no_signal_of_several_ranks(run: Callable[..., Any]) -> None:
+    found = []
+
+    class Watching(Module):
+        def test_step(self, batch: Tensor, batch_idx: int) -> None:
+            found.append(signal.getsignal(signal.SIGTERM))
+
+        def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+            found.append(signal.getsignal(signal.SIGTERM))
+            return super().training_step(batch, batch_idx)
+
+    before = signal.getsignal(signal.SIGTERM)
+    run(trainer(strategy=OneOfTwo(100)), Watching("never"), batches())
+    assert len(found) >= 4
+    assert set(found) == {before}
 
 
 @pytest.mark.usefixtures("noted")

@@ -38,7 +38,7 @@ class Source(ClassifierSource):
     make: Callable[[], nn.Module] = small
     built: list["weakref.ref[Classifier]"] = field(default_factory=list)
 
-    def check_published(self) -> None: ...
+    def check_published_weights(self) -> None: ...
     def network(self, *, pretrained: bool) -> nn.Module: ...  # type: ignore[empty-body]
     def published(self) -> None: ...  # type: ignore[override]
 

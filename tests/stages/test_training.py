@@ -1,6 +1,9 @@
 """Trainings on the digits: what they leave, that they go on after a stop, and what they refuse."""
 
+import csv
 import json
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import CSVLogger
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -31,6 +35,7 @@ EVERYTHING = (
     "training.loss.eps=16/255",
     "training.robustness.validation_images=16",
     "training.robustness.steps=2",
+    "training.augmentation.covered=4",
 )
 
 
@@ -40,6 +45,11 @@ def plan(folder: Path, *overrides: str) -> TrainingPlan:
 
 def weights(plan: TrainingPlan) -> dict[str, Tensor]:
     return load_file(plan.weights_path)
+
+
+def said_of(plan: TrainingPlan) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(plan.weights_path.with_suffix(".json").read_text())
+    return facts
 
 
 class StopAt(Callback):
@@ -56,10 +66,13 @@ class StopAt(Callback):
 
 
 @pytest.mark.parametrize("overrides", [EVERYTHING, ("training.epochs=2",)], ids=["everything", "plain"])
-def test_a_resumed_training_equals_an_uninterrupted_one(overrides: tuple[str, ...], tmp_path: Path) -> None:
-    whole = plan(tmp_path / "whole", *overrides)
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    overrides: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # folders are relative, as the usual ones are
+    whole = plan(Path("whole"), *overrides)
     train(whole, TRAINER, [])
-    halves = plan(tmp_path / "halves", *overrides)
+    halves = plan(Path("halves"), *overrides)
     stop, watch = StopAt(1), StopAt(-1)
     with pytest.raises(Stopped):
         train(halves, TRAINER, [stop])
@@ -69,32 +82,61 @@ def test_a_resumed_training_equals_an_uninterrupted_one(overrides: tuple[str, ..
     assert watch.begun == list(range(1, whole.recipe.epochs))
     expected = weights(whole)
     assert all(torch.equal(value, expected[name]) for name, value in weights(halves).items())
+    assert {path.name for path in halves.checkpoints.iterdir()} == {"best.ckpt", "last.ckpt", "lock"}
+    assert said_of(halves)["best_epoch"] == said_of(whole)["best_epoch"]
 
 
-def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+def test_a_finished_training_is_not_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "naa_lightning")
     ready = plan(tmp_path, "training.epochs=1")
     accuracy = train(ready, TRAINER, [])
-    before = weights(ready)
+    files = [ready.weights_path, ready.weights_path.with_suffix(".json")]
+    before = [path.stat().st_mtime_ns for path in files]
     watch = StopAt(-1)
     assert train(ready, TRAINER, [watch]) == accuracy
     assert not watch.begun
-    assert all(torch.equal(value, before[name]) for name, value in weights(ready).items())
+    assert [path.stat().st_mtime_ns for path in files] == before
+    assert caplog.messages[-1].endswith(f"to train it anew, remove {ready.weights_path} and {ready.checkpoints}")
 
 
-def test_a_checkpoint_that_is_named_is_gone_on_from(tmp_path: Path) -> None:
-    first, second = (plan(tmp_path / name, "training.epochs=2") for name in ("first", "second"))
+def test_epochs_that_are_no_better_are_gone_on_from_too(tmp_path: Path) -> None:
+    stuck = plan(tmp_path, "training.epochs=3", "training.learning_rate=1e-12")
     with pytest.raises(Stopped):
-        train(first, TRAINER, [StopAt(1)])
+        train(stuck, TRAINER, [StopAt(2)])
+    before = torch.load(stuck.checkpoints / "last.ckpt", weights_only=True)["naa_lightning"]["seconds"]
     watch = StopAt(-1)
-    train(second, TRAINER, [watch], ckpt_path=str(first.checkpoints / "last.ckpt"))
+    train(stuck, TRAINER, [watch])
+    assert watch.begun == [2]
+    assert said_of(stuck)["best_epoch"] == 1
+    assert said_of(stuck)["seconds"] > before > 0
+
+
+@pytest.mark.parametrize("with_best", [True, False])
+def test_a_checkpoint_that_is_named_is_gone_on_from(with_best: bool, checkpoint: Path, tmp_path: Path) -> None:
+    here = tmp_path / "copied"
+    here.mkdir()
+    for name in ("last.ckpt", "best.ckpt") if with_best else ("last.ckpt",):
+        (here / name).write_bytes((checkpoint.parent / name).read_bytes())
+    second = plan(tmp_path, "training.epochs=2")
+    watch = StopAt(-1)
+    assert train(second, TRAINER, [watch], ckpt_path=str(here / "last.ckpt")) > 0.9
     assert watch.begun == [1]
+    assert said_of(second)["best_epoch"] == 2
+
+
+def test_the_last_epoch_is_used_where_the_best_one_is_gone(tmp_path: Path) -> None:
+    ready = plan(tmp_path, "training.epochs=2")
+    accuracy = train(ready, TRAINER, [])
+    for path in (ready.weights_path, ready.checkpoints / "best.ckpt"):
+        path.unlink()
+    assert train(ready, TRAINER, []) == accuracy
 
 
 def test_what_is_said_of_a_trained_model_is_true_of_it(tmp_path: Path) -> None:
-    robustness = ["eps=16/255", "steps=3", "step_size=8/255", "test_images=100"]
+    robustness = ["eps=16/255", "steps=3", "step_size=8/255", "test_images=1000"]
     done = plan(tmp_path, "training.epochs=2", *(f"training.robustness.{number}" for number in robustness))
     returned = train(done, TRAINER, [])
-    facts = json.loads(done.weights_path.with_suffix(".json").read_text())
+    facts = said_of(done)
     model = saved_model("digits_plain", str(tmp_path / "models")).build()
     data = DigitsData(batch_size=360)
     data.setup("predict")
@@ -114,13 +156,12 @@ def test_what_is_said_of_a_trained_model_is_true_of_it(tmp_path: Path) -> None:
     ]
     assert facts["calibration_error"] == pytest.approx(sum(gaps).item(), abs=1e-4)
 
-    measure = Robustness(eps="16/255", steps=3, step_size="8/255", validation_images=0, test_images=100)
-    ids = batch["id"][:100]
-    crafted = measure.attack()(model, images[:100], labels[:100], SeededDraws(0, ids.tolist())).images
-    robust = (model(crafted).argmax(1) == labels[:100]).float().mean().item()
+    measure = Robustness(eps="16/255", steps=3, step_size="8/255", validation_images=0, test_images=1000)
+    crafted = measure.attack()(model, images, labels, SeededDraws(0, batch["id"].tolist())).images
+    robust = (model(crafted).argmax(1) == labels).float().mean().item()
     assert facts["robust"]["accuracy"] == pytest.approx(robust, abs=0.021)  # rounding differs between batch sizes
     assert 0.02 < robust < facts["accuracy"] - 0.05
-    assert (facts["robust"]["images"], facts["robust"]["attack"]["eps"]) == (100, "16/255")
+    assert (facts["robust"]["images"], facts["robust"]["attack"]["eps"]) == (360, "16/255")
     assert (facts["name"], facts["epochs"], facts["precision"]) == ("digits_plain", 2, "32-true")
     assert facts["classes"] == list("0123456789")
     assert facts["recipe"] == done.node
@@ -128,18 +169,51 @@ def test_what_is_said_of_a_trained_model_is_true_of_it(tmp_path: Path) -> None:
 
 def test_hardening_hardens(tmp_path: Path) -> None:
     def robust_accuracy(name: str, *loss: str) -> float:
-        numbers = ["eps=32/255", "steps=5", "step_size=16/255", "test_images=360", "validation_images=0"]
+        numbers = ["eps=32/255", "steps=5", "step_size=16/255", "test_images=120", "validation_images=0"]
         hardened = plan(
-            tmp_path / name, "training.epochs=4", *loss, *(f"training.robustness.{number}" for number in numbers)
+            tmp_path / name, "training.epochs=3", *loss, *(f"training.robustness.{number}" for number in numbers)
         )
         train(hardened, TRAINER, [])
-        return float(json.loads(hardened.weights_path.with_suffix(".json").read_text())["robust"]["accuracy"])
+        return float(said_of(hardened)["robust"]["accuracy"])
 
     eps = ["training.loss.eps=32/255", "training.loss.step_size=32/255"]
     clean = robust_accuracy("clean")
     assert clean < 0.4
     assert robust_accuracy("fgsm", "training/loss=fgsm", *eps, "training.loss.random_start=32/255") > clean + 0.3
     assert robust_accuracy("trades", "training/loss=trades", *eps, "training.loss.steps=2") > clean + 0.3
+
+
+def test_images_crafted_on_a_model_trained_before_harden_another(tmp_path: Path) -> None:
+    first = plan(tmp_path, "training.epochs=1")
+    train(first, TRAINER, [])
+    held_out = ["training/loss=ensemble", "training.loss.models=[digits_plain]"]
+    second = plan(tmp_path, "surrogate=digits_residual", "training.epochs=2", *held_out)
+    assert train(second, TRAINER, []) > 0.5
+    assert saved_model("digits_residual", str(tmp_path / "models")).name == "digits_residual"
+
+
+def test_the_most_robust_epoch_is_kept_and_of_equals_the_most_accurate_one(tmp_path: Path) -> None:
+    def epochs_of(robustness: Sequence[str], *overrides: str) -> tuple[dict[str, Any], list[tuple[float, float]]]:
+        done = plan(tmp_path, "training/loss=fgsm", *overrides, *(f"training.robustness.{n}" for n in robustness))
+        logger = CSVLogger(tmp_path, name=done.weights_path.stem, version="")
+        train(done, TRAINER, [], [logger])
+        with (Path(logger.log_dir) / "metrics.csv").open() as file:
+            rows = [row for row in csv.DictReader(file) if row["val/score"]]
+        return said_of(done), [(float(row["val/robust_accuracy"]), float(row["val/accuracy"])) for row in rows]
+
+    said, epochs = epochs_of(["eps=16/255", "steps=2", "step_size=16/255", "validation_images=60"], "training.epochs=3")
+    assert said["best_epoch"] == 1 + epochs.index(max(epochs))
+    assert max(epochs)[0] > 0.1
+
+    said, epochs = epochs_of(["eps=1.0", "steps=3", "step_size=0.5", "validation_images=20"], "training.epochs=3")
+    assert max(robust for robust, _ in epochs) < 0.2
+    assert said["best_epoch"] == 1 + epochs.index(max(epochs))
+    assert said["accuracy"] > 0.9
+
+
+def test_the_standard_recipe_is_good_for_few_images(tmp_path: Path) -> None:
+    calm = ["training.augmentation.flip=0", "training.augmentation.smallest_crop=1", "training.robustness=null"]
+    assert train(plan(tmp_path, "training=standard", "training.epochs=6", *calm), TRAINER, []) > 0.9
 
 
 class Poisoned(CleanTraining):
@@ -200,7 +274,7 @@ def test_a_truncated_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
     message = refusal(damaged)
     assert message.startswith(f"the checkpoint {last} cannot be read (")
     assert "\n" not in message
-    assert message.endswith("remove it, and the training begins anew, or give another ckpt_path")
+    assert message.endswith(f"): remove {damaged.checkpoints}, and the training begins anew")
 
 
 @pytest.mark.parametrize(

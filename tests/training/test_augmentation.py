@@ -66,6 +66,17 @@ def test_crops_are_of_the_asked_area_and_inside_the_image() -> None:
     assert middles.std(0).min() > 0.05
 
 
+def test_a_square_is_covered_with_grey_anywhere() -> None:
+    images = torch.full((300, 3, 9, 12), 0.2)
+    grey = augmented(images, covered=4) != images
+    assert torch.equal(grey[:, :1].expand_as(grey), grey)
+    rows, columns = grey[:, 0].any(2).sum(1), grey[:, 0].any(1).sum(1)
+    assert torch.equal(grey[:, 0].flatten(1).sum(1), rows * columns)
+    assert (int(rows.min()), int(rows.max())) == (int(columns.min()), int(columns.max())) == (2, 4)
+    assert grey[:, 0].any(0).all()
+    assert (augmented(images, covered=4)[grey] == 0.5).all()
+
+
 def test_an_image_is_seen_alike_among_any_others() -> None:
     options: dict[str, Any] = {"flip": 0.5, "shift": 3, "smallest_crop": 0.5}
     alone = Augmentation(**options)(IMAGES[5:6], SeededDraws(0, [5]))
@@ -84,6 +95,7 @@ def test_the_whole_image_is_seen_where_a_crop_may_be_all_of_it() -> None:
     [
         ({"flip": 1.5}, r"flip must be in \[0, 1\], got 1.5"),
         ({"shift": -1}, "shift must be at least 0, got -1"),
+        ({"covered": -1}, "covered must be at least 0, got -1"),
         ({"smallest_crop": 0.0}, r"smallest_crop must be in \(0, 1\], got 0.0"),
     ],
 )
