@@ -34,8 +34,8 @@ def _transition(inputs: int, outputs: int) -> nn.Sequential:
 def cifar_densenet(num_classes: int) -> nn.Module:
     """Return blocks of four, six and six layers that add 20 channels each, for photographs."""
     return in_stages(
-        stem=nn.Sequential(convolution(3, 32), nn.AvgPool2d(2)),
-        middle=nn.Sequential(_block(32, 112), _transition(112, 112), _block(112, 232)),
+        stem=nn.Sequential(convolution(3, 32), convolution(32, 64), nn.AvgPool2d(2)),
+        middle=nn.Sequential(_block(64, 144), _transition(144, 112), _block(112, 232)),
         top=nn.Sequential(_transition(232, 116), _block(116, 236), nn.BatchNorm2d(236), nn.ReLU()),
         width=236,
         num_classes=num_classes,

@@ -44,7 +44,7 @@ def inception(num_classes: int) -> nn.Module:
 def cifar_inception(num_classes: int) -> nn.Module:
     """Return five blocks of 112 to 384 channels, most of them in the 3 x 3 branch, for photographs."""
     return in_stages(
-        stem=nn.Sequential(convolution(3, 32), nn.MaxPool2d(2), convolution(32, 64)),
+        stem=nn.Sequential(convolution(3, 32), convolution(32, 64), nn.MaxPool2d(2)),
         middle=nn.Sequential(
             _Mixed(64, 24, (32, 48), (16, 24), 16),
             _Mixed(112, 32, (48, 64), (16, 32), 24),

@@ -30,7 +30,7 @@ class _Inverted(nn.Module):
 def cifar_mobilenet(num_classes: int) -> nn.Module:
     """Return seven units of 48 to 160 channels with pooling between them, for photographs."""
     return in_stages(
-        stem=nn.Sequential(convolution(3, 32), nn.MaxPool2d(2), _Inverted(32, 48)),
+        stem=nn.Sequential(convolution(3, 32), _Inverted(32, 48), nn.MaxPool2d(2)),
         middle=nn.Sequential(_Inverted(48, 48), nn.MaxPool2d(2), _Inverted(48, 96), _Inverted(96, 96)),
         top=nn.Sequential(
             _Inverted(96, 96),

@@ -30,11 +30,8 @@ def _digits_unit(inputs: int, outputs: int, stride: int) -> _Residual:
     )
 
 
-def _cifar_unit(inputs: int, outputs: int) -> _Residual:
-    shortcut: nn.Module = nn.Identity()
-    if inputs != outputs:
-        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
-    return _Residual(_body(inputs, outputs, 1, silent_norm(outputs)), shortcut)
+def _cifar_unit(channels: int) -> _Residual:
+    return _Residual(_body(channels, channels, 1, silent_norm(channels)), nn.Identity())
 
 
 def residual(num_classes: int) -> nn.Module:
@@ -49,11 +46,11 @@ def residual(num_classes: int) -> nn.Module:
 
 
 def cifar_resnet(num_classes: int) -> nn.Module:
-    """Return four units of 64 to 256 channels with pooling between them, for photographs."""
+    """Return three units of 64 to 256 channels with widening convolutions and pooling between them, for photographs."""
     return in_stages(
-        stem=nn.Sequential(convolution(3, 32), nn.MaxPool2d(2)),
-        middle=nn.Sequential(_cifar_unit(32, 64), _cifar_unit(64, 64)),
-        top=nn.Sequential(nn.MaxPool2d(2), _cifar_unit(64, 128), nn.MaxPool2d(2), _cifar_unit(128, 256)),
+        stem=nn.Sequential(convolution(3, 32), convolution(32, 64), nn.MaxPool2d(2)),
+        middle=nn.Sequential(_cifar_unit(64), convolution(64, 128)),
+        top=nn.Sequential(nn.MaxPool2d(2), _cifar_unit(128), convolution(128, 256), nn.MaxPool2d(2), _cifar_unit(256)),
         width=256,
         num_classes=num_classes,
     )

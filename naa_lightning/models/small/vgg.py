@@ -20,14 +20,13 @@ def plain(num_classes: int) -> nn.Module:
 def cifar_vgg(num_classes: int) -> nn.Module:
     """Return seven convolutions of 32 to 256 channels, for photographs."""
     return in_stages(
-        stem=nn.Sequential(convolution(3, 32), nn.MaxPool2d(2)),
-        middle=nn.Sequential(convolution(32, 64), convolution(64, 64)),
+        stem=nn.Sequential(convolution(3, 32), convolution(32, 64), nn.MaxPool2d(2)),
+        middle=nn.Sequential(convolution(64, 64), convolution(64, 128)),
         top=nn.Sequential(
             nn.MaxPool2d(2),
-            convolution(64, 128),
             convolution(128, 128),
-            nn.MaxPool2d(2),
             convolution(128, 256),
+            nn.MaxPool2d(2),
             convolution(256, 256),
         ),
         width=256,
