@@ -12,6 +12,16 @@ class RankError(UserError):
     """What went wrong in another process of the run, which says so itself."""
 
 
+def reason_of(error: BaseException) -> str:
+    r"""Return why another library failed: the first line of what its error says, else the error's kind.
+
+    Example:
+        >>> reason_of(OSError("no such file\nhint: look elsewhere")), reason_of(EOFError())
+        ('no such file', 'EOFError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def in_one_line(error: BaseException) -> str:
     r"""Return what an error says; a UserError in its own words, also where a data loader's worker wrapped it.
 

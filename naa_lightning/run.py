@@ -2,17 +2,19 @@
 
 import logging
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
 from naa_lightning.composition import AttackExperiment, TrainingExperiment
 from naa_lightning.config import AttackRun, TrainRun
-from naa_lightning.data import ImageDataModule, check_ids, check_labels, check_targets
+from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_labels, check_targets
 from naa_lightning.models import ClassifierSource, TrainedModel
-from naa_lightning.models.saved import check_classes
 from naa_lightning.planning import plan_of
 from naa_lightning.processes.launching import in_ranks
 from naa_lightning.processes.ranks import Place, Ranks, joined, place_given
@@ -29,6 +31,8 @@ from naa_lightning.studies.layer_study import study_layers
 from naa_lightning.trainer import make_all, make_data, make_trainer, processes
 
 log = logging.getLogger(__name__)
+E = TypeVar("E", AttackExperiment, TrainingExperiment)
+R = TypeVar("R")
 _TRAINING_GOES_ON = "the same command goes on with the last finished epoch"
 
 
@@ -49,44 +53,25 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True) -> float | N
         UserError: Something in the data or the models is not as it must be.
         Stopped: SIGTERM asked for it; what is crafted is saved.
     """
-    run, place = experiment.run, place_given()
-    _quieten(run)
+    run = experiment.run
     if not again and (results := finished_results(run)) is not None:
         log.info("finished before: %s", run.paths.run_dir)
         return optimised(results)
-    count = processes(run.trainer, place)
-    make_trainer(run.trainer, place=place)  # refuses a device that is not there
-    if count > 1:
-        return in_ranks(count, be_rank, experiment, going_on=_going_on(run))
-    return be_rank(experiment, place)
+    return _in_all_ranks(experiment, run_attack_in_rank, going_on=_going_on(run))
 
 
-def be_rank(experiment: AttackExperiment, place: Place) -> float | None:
-    """Do one rank's part of a run.
-
-    Returns:
-        As `run_attack`.
-
-    Raises:
-        UserError, Stopped: As of `run_attack`.
-    """
-    with joined(place) as ranks, sigterm_noted():
+def run_attack_in_rank(experiment: AttackExperiment, place: Place) -> float | None:
+    """Do one rank's part of `run_attack`, which says what is returned and raised."""
+    with _rank_of(experiment.run, place, _going_on(experiment.run)) as ranks:
         experiment = _in_one_folder(experiment, ranks)
-        try:
-            return _attack(experiment, ranks)
-        except (Stopped, Exception) as error:
-            if not asked_to_stop():
-                raise
-            # whatever fails after SIGTERM, such as a worker that got it too, has been stopped
-            how = str(error) if isinstance(error, Stopped) else "stopped by SIGTERM"
-            raise Stopped(f"{how}; {_going_on(experiment.run)}" if ranks.first else "") from None
+        mean = _attack(experiment, ranks)
+        if ranks.first:
+            _tell_results(Path(experiment.run.paths.run_dir))
+    return mean
 
 
 def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:
     run = experiment.run
-    _quieten(run)
-    if run.extras.print_config and ranks.first:
-        Console().print(asdict(run))
     callbacks = make_all(run.callbacks, "callbacks") if ranks.first else []
     data = make_data(run.data)
     ranks.first_before_others(lambda: _prepare(data, experiment))
@@ -97,18 +82,14 @@ def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:
     loggers = make_all(run.logger, "logger") if ranks.first else []
     with logging_to(loggers, asdict(run)):
         bench = Bench(experiment, data, callbacks, loggers, ranks)
-        mean: float | None
         match experiment.study:
             case AttributionStudy() as study:
-                mean = None
                 study_attribution(study, bench)
+                return None
             case LayerStudy() as study:
-                mean = study_layers(study, bench)
+                return study_layers(study, bench)
             case _:
-                mean = attack_and_report(bench)
-    if ranks.first:
-        Console().print(f"results: {bench.folder.resolve()}", soft_wrap=True, highlight=False)
-    return mean
+                return attack_and_report(bench)
 
 
 def _in_one_folder(experiment: AttackExperiment, ranks: Ranks) -> AttackExperiment:
@@ -128,7 +109,7 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
     for source in experiment.sources:
         check_labels(data.images.records, source.num_classes)
         if isinstance(source, ClassifierSource):
-            check_classes(source, data.class_names, data.name)
+            check_classes(source.classes, source.name, data.class_names, data.name)
     if run.attack.targeted:
         check_targets(data.images.records, data.name)
     check_ids(run.report.attention_ids or [], data, "report.attention_ids")
@@ -146,43 +127,55 @@ def run_training(experiment: TrainingExperiment) -> float:
         UserError: Something in the recipe or the data is not as it must be.
         Stopped: SIGTERM asked for it; the epochs that are finished are saved.
     """
+    return _in_all_ranks(experiment, run_training_in_rank, going_on=_TRAINING_GOES_ON)
+
+
+def run_training_in_rank(experiment: TrainingExperiment, place: Place) -> float:
+    """Do one rank's part of `run_training`, which says what is returned and raised."""
+    run, plan = experiment.run, experiment.plan
+    with _rank_of(run, place, _TRAINING_GOES_ON) as ranks:
+        callbacks = make_all(run.callbacks, "callbacks")
+        with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
+            accuracy = train(plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
+        if ranks.first:
+            _tell_results(plan.weights_path)
+    return accuracy
+
+
+def _in_all_ranks(experiment: E, in_rank: Callable[[E, Place], R], *, going_on: str) -> R:
+    """Start the ranks that the configuration asks for, unless a cluster has done so, and return the first one's result.
+
+    Args:
+        experiment: Given to each rank.
+        in_rank: What a rank does.
+        going_on: How a run that has lost a rank goes on, in words.
+    """
     run, place = experiment.run, place_given()
     _quieten(run)
     count = processes(run.trainer, place)
     make_trainer(run.trainer, place=place)  # refuses a device that is not there
-    if count > 1:
-        return in_ranks(count, be_training_rank, experiment, going_on=_TRAINING_GOES_ON)
-    return be_training_rank(experiment, place)
+    return in_ranks(count, in_rank, experiment, going_on=going_on) if count > 1 else in_rank(experiment, place)
 
 
-def be_training_rank(experiment: TrainingExperiment, place: Place) -> float:
-    """Do one rank's part of a training.
-
-    Returns:
-        As `run_training`.
-
-    Raises:
-        UserError, Stopped: As of `run_training`.
-    """
-    run = experiment.run
+@contextmanager
+def _rank_of(run: AttackRun | TrainRun, place: Place, going_on: str) -> Iterator[Ranks]:
+    """Join the ranks of a run; what fails after SIGTERM, such as a worker that got it too, has been stopped."""
     _quieten(run)
     with joined(place) as ranks, sigterm_noted():
         if run.extras.print_config and ranks.first:
             Console().print(asdict(run))
-        callbacks = make_all(run.callbacks, "callbacks")
         try:
-            with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
-                accuracy = train(experiment.plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
+            yield ranks
         except (Stopped, Exception) as error:
+            # another rank may be asked to stop before this one is
             if not isinstance(error, Stopped) and not asked_to_stop():
                 raise
-            # other ranks may stop before this one is asked, and what fails after SIGTERM has been stopped
             how = str(error) if isinstance(error, Stopped) else "stopped by SIGTERM"
-            raise Stopped(f"{how}; {_TRAINING_GOES_ON}" if ranks.first else "") from None
-        if ranks.first:
-            path = experiment.plan.weights_path.resolve()
-            Console().print(f"results: {path}", soft_wrap=True, highlight=False)
-    return accuracy
+            raise Stopped(f"{how}; {going_on}" if ranks.first else "") from None
+
+
+def _tell_results(path: Path) -> None:
+    Console().print(f"results: {path.resolve()}", soft_wrap=True, highlight=False)
 
 
 def _quieten(run: AttackRun | TrainRun) -> None:

@@ -11,7 +11,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from naa_lightning.errors import UserError, in_one_line
+from naa_lightning.errors import UserError, reason_of
 from naa_lightning.whole_file import write_whole
 
 _KEY = "naa_lightning"
@@ -123,8 +123,7 @@ def read_checkpoint(path: Path, remedy: str) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way
-        reason = in_one_line(error)[:200]
-        raise UserError(f"the checkpoint {path} cannot be read ({reason}): {remedy}") from error
+        raise UserError(f"the checkpoint {path} cannot be read ({reason_of(error)[:200]}): {remedy}") from error
     return content if isinstance(content, dict) else {}
 
 

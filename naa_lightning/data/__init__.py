@@ -1,6 +1,6 @@
 """What is attacked: labelled images in [0, 1], one DataModule per kind of source."""
 
-from naa_lightning.data.class_names import class_name, short_class_name
+from naa_lightning.data.class_names import check_classes, class_name, short_class_name
 from naa_lightning.data.datamodule import ImageDataModule, check_ids
 from naa_lightning.data.images import (
     Batch,
@@ -20,6 +20,7 @@ __all__ = [
     "LabelledImages",
     "Sample",
     "TrainableData",
+    "check_classes",
     "check_ids",
     "check_labels",
     "check_targets",

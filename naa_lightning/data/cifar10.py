@@ -58,7 +58,7 @@ class Cifar10Data(TrainableData):
         validation_every: int = 25,
         seed: int = 0,
         name: str = "cifar10",
-        batch_size: int = 256,
+        batch_size: int = 128,
         num_workers: int = 0,
         limit: int | None = None,
     ) -> None:

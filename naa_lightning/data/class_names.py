@@ -1,6 +1,9 @@
 """What classes are called, for people."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
+
+from naa_lightning.errors import UserError
 
 
 def class_name(names: Sequence[str] | None, index: int) -> str:
@@ -35,6 +38,33 @@ def imagenet_names() -> list[str]:
 
     imagenet = ImageNetInfo()
     return [imagenet.index_to_description(index, detailed=False).split(",")[0] for index in range(1000)]
+
+
+def check_classes(known: Sequence[str] | None, model: str, given: Sequence[str] | None, data: str) -> None:
+    """Check that a model and data mean the same classes, as far as both name theirs.
+
+    Args:
+        known: Names of the model's classes, by index; None where nothing says them.
+        model: What the model is called.
+        given: Names of the data's classes, likewise.
+        data: What the data are called.
+
+    Raises:
+        UserError: They do not.
+    """
+    if known is None or given is None:
+        return
+    for index, (of_model, of_data) in enumerate(zip_longest(known, given)):
+        if of_model != of_data:
+            raise UserError(
+                f"{model} was trained on other classes than those of {data}: class {index} is {_or_none(of_model)} for "
+                f"the model and {_or_none(of_data)} in the data; choose data with the model's classes, in its order, "
+                "or a model trained on these data"
+            )
+
+
+def _or_none(name: str | None) -> str:
+    return "none" if name is None else repr(name)
 
 
 def _number(index: int) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.errors import UserError, reason_of
 from naa_lightning.models.classifier import Classifier
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.weights import check_weights_file, load_weights
@@ -123,10 +123,10 @@ class ClassifierSource(ModelSource):
         except UserError:
             raise
         except Exception as error:  # a library, its hub and a broken download can fail in any way
-            reason = (str(error) or type(error).__name__).strip().splitlines()[0]
             raise UserError(
-                f"the published weights of {self.name} ({self.architecture}) cannot be fetched or read: {reason}; "
-                "connect to the network and try again, delete a broken download, or give a local file instead"
+                f"the published weights of {self.name} ({self.architecture}) cannot be fetched or read: "
+                f"{reason_of(error)}; connect to the network and try again, delete a broken download, or give a local "
+                "file instead"
             ) from error
 
     def check(self) -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -119,28 +118,6 @@ def saved_model(
     return source
 
 
-def check_classes(source: ClassifierSource, class_names: Sequence[str] | None, data: str) -> None:
-    """Check that a model and data mean the same classes, as far as both name theirs.
-
-    Args:
-        source: Of the model.
-        class_names: Of the data, by index; None where they are not known.
-        data: What the data are called.
-
-    Raises:
-        UserError: They do not.
-    """
-    if source.classes is None or class_names is None:
-        return
-    for index, (known, given) in enumerate(zip_longest(source.classes, class_names)):
-        if known != given:
-            raise UserError(
-                f"{source.name} was trained on other classes than those of {data}: class {index} is "
-                f"{_or_none(known)} for the model and {_or_none(given)} in the data; choose data with the model's "
-                "classes, in its order, or a model trained on these data"
-            )
-
-
 def saved_stems(folder: Path) -> list[str]:
     """Return the names of the models in a folder: those of their files without the ending, sorted."""
     return sorted({path.stem for ending in ("json", "safetensors") for path in folder.glob(f"*.{ending}")})
@@ -245,7 +222,3 @@ def _explain(error: ValidationError) -> str:
 
 def _unusable(path: Path, reason: str) -> UserError:
     return UserError(f"{path} describes no model that can be used: {reason}; train it again, or name another model")
-
-
-def _or_none(name: str | None) -> str:
-    return "none" if name is None else repr(name)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.errors import UserError, reason_of
 
 # torchvision's published DenseNet files write `denselayer1.norm.1` for what the network calls `denselayer1.norm1`
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
@@ -155,8 +155,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise UserError(f"the weights file {path} cannot be read as tensors only: {reason}") from error
+        raise UserError(f"the weights file {path} cannot be read as tensors only: {reason_of(error)}") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()

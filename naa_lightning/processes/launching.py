@@ -147,7 +147,7 @@ def _explained(
     if failures and (_says_why(failures[0]) or not error.signal_name):
         return failures[0]
     how = f"was killed ({error.signal_name})" if error.signal_name else f"ended with exit code {error.exit_code}"
-    return UserError(f"rank {error.error_index} {how}; the images saved so far are kept: {going_on}")
+    return UserError(f"rank {error.error_index} {how}; what is saved so far is kept: {going_on}")
 
 
 def _says_why(failure: Exception) -> bool:

@@ -17,10 +17,10 @@ from torch import nn
 from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
 from naa_lightning.callbacks.running_mean import RunningMean
 from naa_lightning.classifier_module import ClassifierModule
-from naa_lightning.data import TrainableData, check_trainable
+from naa_lightning.data import TrainableData, check_classes, check_trainable
 from naa_lightning.errors import UserError
 from naa_lightning.models import ClassifierSource
-from naa_lightning.models.saved import check_classes, save_model
+from naa_lightning.models.saved import read_facts, save_model
 from naa_lightning.models.weights import read_weights, start_from
 from naa_lightning.one_at_a_time import one_at_a_time
 from naa_lightning.processes.ranks import Ranks
@@ -78,7 +78,7 @@ def _accuracy(plan: TrainingPlan) -> float | None:
     said = plan.weights_path.with_suffix(".json")
     if not said.is_file() or not plan.weights_path.is_file():
         return None
-    return float(json.loads(said.read_text(encoding="utf-8"))["accuracy"])
+    return float(read_facts(said)["accuracy"])
 
 
 def _train(
@@ -148,8 +148,13 @@ def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
         data.setup("fit")
         check_trainable(data, plan.source.num_classes, plan.source.name)
         for source in _held_out(plan):
-            check_trainable(data, source.num_classes, source.name)
-            check_classes(source, data.class_names, data.name)
+            if source.num_classes != plan.source.num_classes:
+                raise UserError(
+                    f"images cannot be crafted on {source.name}, which tells {source.num_classes} classes apart, to "
+                    f"train {plan.source.name}, which tells {plan.source.num_classes} apart; leave it out of "
+                    "training.loss.models, or name a model trained on these data"
+                )
+            check_classes(source.classes, source.name, data.class_names, data.name)
 
     ranks.first_before_others(prepare)
     data.share(ranks.place.rank, ranks.place.world_size)

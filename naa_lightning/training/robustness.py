@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from naa_lightning.attacks import Attack, Budget, CrossEntropy, Sign
+from naa_lightning.attacks import Attack
+from naa_lightning.training.pgd import pgd
 from naa_lightning.values import check_at_least
 
 
@@ -34,5 +35,4 @@ class Robustness:
 
     def attack(self) -> Attack:
         """Return the attack."""
-        budget = Budget(eps=self.eps, steps=self.steps, step_size=self.step_size, random_start=self.eps)
-        return Attack(objective=CrossEntropy(), update=Sign(), budget=budget)
+        return pgd(eps=self.eps, steps=self.steps, step_size=self.step_size, random_start=self.eps)

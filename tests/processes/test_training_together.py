@@ -160,7 +160,7 @@ FAILED, STOPPED, KILLED = (1, None), (75, None), (-9, "SIGKILL")
         ([(0, BROKEN), (2, MISTAKE)], KILLED, MISTAKE),
         ([(0, ELSEWHERE), (1, BROKEN)], FAILED, BROKEN),
         ([(0, ELSEWHERE)], FAILED, ELSEWHERE),
-        ([(0, BROKEN)], KILLED, UserError("rank 1 was killed (SIGKILL); the images saved so far are kept: go on")),
+        ([(0, BROKEN)], KILLED, UserError("rank 1 was killed (SIGKILL); what is saved so far is kept: go on")),
         ([(0, "stopped at 3"), (1, BROKEN)], STOPPED, Stopped("stopped at 3")),
     ],
 )

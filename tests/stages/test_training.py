@@ -18,7 +18,7 @@ from torch import Tensor
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.draws import SeededDraws
 from naa_lightning.errors import UserError
-from naa_lightning.models.saved import saved_model
+from naa_lightning.models.saved import save_model, saved_model
 from naa_lightning.processes.stopping import Stopped
 from naa_lightning.stages.training import train
 from naa_lightning.training import Robustness, TrainingPlan
@@ -82,7 +82,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     assert watch.begun == list(range(1, whole.recipe.epochs))
     expected = weights(whole)
     assert all(torch.equal(value, expected[name]) for name, value in weights(halves).items())
-    assert {path.name for path in halves.checkpoints.iterdir()} == {"best.ckpt", "last.ckpt", "lock"}
+    assert {path.name for path in halves.checkpoints.glob("*.ckpt")} == {"best.ckpt", "last.ckpt"}
     assert said_of(halves)["best_epoch"] == said_of(whole)["best_epoch"]
 
 
@@ -305,3 +305,14 @@ def test_class_counts_that_differ(tmp_path: Path) -> None:
     message = refusal(wide)
     assert "digits has 10 classes to train on, and digits_plain tells 12 apart" in message
     assert "surrogate.num_classes=10" in message
+
+
+def test_held_out_models_tell_the_same_classes_apart(tmp_path: Path) -> None:
+    held_out = ["training/loss=ensemble", f"training.loss.models=[{tmp_path / 'other.safetensors'}]"]
+    other = replace(plan(tmp_path).source, name="other", num_classes=3)
+    save_model(tmp_path / "other.safetensors", other, other.network(pretrained=False), {})
+    message = refusal(plan(tmp_path, *held_out))
+    assert message == (
+        "images cannot be crafted on other, which tells 3 classes apart, to train digits_plain, which tells 10 apart; "
+        "leave it out of training.loss.models, or name a model trained on these data"
+    )

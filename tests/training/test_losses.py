@@ -147,6 +147,15 @@ def test_held_out_models_stay_as_they_are(held_out: tuple[str, Classifier]) -> N
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
+def test_loading_held_out_models_draws_nothing_from_a_training(held_out: tuple[str, Classifier]) -> None:
+    loss = EnsembleAdversarialTraining(models=["fixed"], models_dir=held_out[0], **BUDGET)
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    assert len(loss.fixed) == 1
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_held_out_models_are_looked_for_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nowhere"):
         EnsembleAdversarialTraining(models=["nowhere"], models_dir=str(tmp_path), **BUDGET)

@@ -6,8 +6,8 @@ With one step that begins at random it is fast adversarial training (Wong et al.
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks import Attack, Budget, CrossEntropy, Sign
 from naa_lightning.training.losses.loss import Step, check_smoothing
+from naa_lightning.training.pgd import pgd
 
 
 class AdversarialTraining:
@@ -35,8 +35,7 @@ class AdversarialTraining:
         random_start: float | str,
         label_smoothing: float = 0.0,
     ) -> None:
-        budget = Budget(eps=eps, steps=steps, step_size=step_size, random_start=random_start)
-        self.attack = Attack(objective=CrossEntropy(), update=Sign(), budget=budget)
+        self.attack = pgd(eps=eps, steps=steps, step_size=step_size, random_start=random_start)
         self.label_smoothing = check_smoothing(label_smoothing)
 
     def __call__(self, step: Step) -> Tensor:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks import Attack, Budget, CrossEntropy, Sign
 from naa_lightning.models import Classifier
 from naa_lightning.models.saved import saved_model
 from naa_lightning.training.losses.loss import Step, check_smoothing
+from naa_lightning.training.pgd import pgd
 
 
 class EnsembleAdversarialTraining:
@@ -50,14 +50,14 @@ class EnsembleAdversarialTraining:
                 "models must name the fixed models that images are crafted on, see `python -m naa_lightning.models`"
             )
         self.sources = [saved_model(model, models_dir) for model in models]
-        budget = Budget(eps=eps, steps=steps, step_size=step_size, random_start=random_start)
-        self.attack = Attack(objective=CrossEntropy(), update=Sign(), budget=budget)
+        self.attack = pgd(eps=eps, steps=steps, step_size=step_size, random_start=random_start)
         self.label_smoothing = check_smoothing(label_smoothing)
 
     @cached_property
     def fixed(self) -> list[Classifier]:
-        """The held-out models, loaded."""
-        return [source.build() for source in self.sources]
+        """The held-out models, loaded without drawing from the random numbers of the training."""
+        with torch.random.fork_rng():
+            return [source.build() for source in self.sources]
 
     def __call__(self, step: Step) -> Tensor:
         """Return the mean over clean and adversarial images."""
