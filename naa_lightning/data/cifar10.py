@@ -35,7 +35,8 @@ class Cifar10Data(TrainableData):
         root: A tree of image files, `train/<class>/*` and `test/<class>/*`; None for the published files in `cache`.
         cache: Folder of the published Python version (https://www.cs.toronto.edu/~kriz/cifar.html).
         download: Whether `cache` may be filled; else only what it holds is used.
-        validation_every: Of each class, every so-manieth training image is held out to choose the best epoch on.
+        validation_every: Of each class, every `validation_every`-th training image is held out to choose the best epoch
+            on.
         seed: As in `TrainableData`.
         name: As in `ImageDataModule`.
         batch_size: As in `TrainableData`.
