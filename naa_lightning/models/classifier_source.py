@@ -77,6 +77,11 @@ class ClassifierSource(ModelSource):
         if self.classes is not None and len(self.classes) != self.num_classes:
             raise ValueError(f"classes must name num_classes={self.num_classes} classes, got {len(self.classes)}")
 
+    @property
+    def weights_path(self) -> Path | None:
+        """The local file of its weights; None for the published ones."""
+        return None if self.weights is None else Path(self.weights).expanduser()
+
     @abstractmethod
     def network(self, *, pretrained: bool) -> nn.Module:
         """Create the network, with its published weights or untrained."""
@@ -138,7 +143,7 @@ class ClassifierSource(ModelSource):
         if self.weights is None:
             self.check_published()
         else:
-            check_weights_file(Path(self.weights))
+            check_weights_file(Path(self.weights).expanduser())
 
     def build(self) -> Classifier:
         """Load the classifier, in evaluation mode.
@@ -148,7 +153,7 @@ class ClassifierSource(ModelSource):
         """
         network = self.network(pretrained=self.weights is None)
         if self.weights is not None:
-            load_weights(network, Path(self.weights))
+            load_weights(network, Path(self.weights).expanduser())
         return self.wrap(network).eval()
 
     def wrap(self, network: nn.Module) -> Classifier:

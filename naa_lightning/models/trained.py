@@ -44,7 +44,7 @@ class TrainedModel(ClassifierSource):
     @property
     def weights_path(self) -> Path:
         """The file that holds the weights, or will hold them once they are trained."""
-        return Path(self.weights) if self.weights is not None else trained_file(self, self.recipe, self.models_dir)
+        return super().weights_path or trained_file(self, self.recipe, self.models_dir)
 
     def network(self, *, pretrained: bool) -> nn.Module:
         """Create the network."""
@@ -69,7 +69,7 @@ class TrainedModel(ClassifierSource):
 def trained_file(source: ClassifierSource, recipe: RecipeNode, models_dir: str) -> Path:
     """Return where the weights are kept that a recipe makes of a network."""
     digest = hashlib.sha256(json.dumps(made_of(source, recipe), sort_keys=True).encode()).hexdigest()
-    return Path(models_dir) / f"{source.name}-{digest[:12]}.safetensors"
+    return Path(models_dir).expanduser() / f"{source.name}-{digest[:12]}.safetensors"
 
 
 def made_of(source: ClassifierSource, recipe: RecipeNode) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import logging
 import resource
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from naa_lightning.callbacks import AdversarialWriter
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import LabelledImages
 from naa_lightning.errors import UserError
-from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models import ClassifierSource
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records import Manifest, SavedImage, claim_folder
 from naa_lightning.stages.adversarial_set import AdversarialSet
@@ -133,8 +132,8 @@ def _without(node: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
 
 
 def _weights_digest(source: ClassifierSource) -> str | None:
-    path = source.weights_path if isinstance(source, TrainedModel) else source.weights
-    return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    path = source.weights_path
+    return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -170,9 +170,10 @@ def _content(plan: TrainingPlan, data: TrainableData) -> str:
     """Return a digest of which images a training sees, and of the weights that it starts from or crafts on."""
     images = [(r.file, r.label) for part in (data.training_images(), data.validation_images()) for r in part.records]
     digest = hashlib.sha256(json.dumps(images).encode())
-    starts = [] if plan.recipe.start in {"random", "published"} else [plan.recipe.start]
-    for file in [*starts, *(str(source.weights) for source in _held_out(plan))]:
-        digest.update(Path(file).expanduser().read_bytes())
+    start = None if plan.recipe.start in {"random", "published"} else Path(plan.recipe.start).expanduser()
+    for file in [start, *(source.weights_path for source in _held_out(plan))]:
+        if file is not None:
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

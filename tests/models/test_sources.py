@@ -129,6 +129,15 @@ def test_build_loads_a_local_file(squeezenet_file: str) -> None:
     assert torch.equal(model(images), again(images))
 
 
+def test_a_tilde_in_a_file_s_path_is_the_home_folder(squeezenet_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(Path(squeezenet_file).parent))
+    source = replace(SQUEEZENET, weights="~/weights.safetensors")
+    source.check()
+    assert str(source.weights_path) == squeezenet_file
+    images = torch.rand(1, 3, 64, 64)
+    assert torch.equal(source.build()(images), replace(SQUEEZENET, weights=squeezenet_file).build()(images))
+
+
 def test_build_names_layers_close_to_an_unknown_one(squeezenet_file: str) -> None:
     with pytest.raises(UserError, match=r"mine: there is no layer 'feature\.7'; the closest are .*features\.7"):
         replace(SQUEEZENET, weights=squeezenet_file, layer="feature.7").build()

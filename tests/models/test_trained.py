@@ -68,6 +68,12 @@ def test_a_trained_model_is_found_again(tmp_path: Path) -> None:
     assert torch.equal(source.build()(images), trained.eval()(images))
 
 
+def test_a_tilde_in_the_models_folder_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert replace(TRAINED, models_dir="~/models").weights_path.parent == tmp_path / "models"
+    assert replace(TRAINED, weights="~/mine.safetensors").weights_path == tmp_path / "mine.safetensors"
+
+
 def test_a_trained_model_needs_weights_or_a_recipe(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mine has neither weights nor a recipe"):
         replace(TRAINED, models_dir=str(tmp_path), recipe={}).check()
