@@ -84,7 +84,7 @@ def is_killed(rank: int, place: Place) -> None:
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_that_is_killed_ends_all(rank: int) -> None:
     begun = time.monotonic()
-    with pytest.raises(UserError, match=rf"^rank {rank} was killed \(SIGKILL\); the images .* are kept: go on$"):
+    with pytest.raises(UserError, match=rf"^rank {rank} was killed \(SIGKILL\); what is saved so far is kept: go on$"):
         in_ranks(2, is_killed, rank, going_on="go on")
     assert time.monotonic() - begun < 120
 
