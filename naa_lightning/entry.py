@@ -16,7 +16,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 import naa_lightning.sweeps.resolvers  # noqa: F401 - for Hydra
 from naa_lightning.errors import RankError, UserError, in_one_line
-from naa_lightning.processes.stopping import Stopped, end_workers, sigterm_noted
+from naa_lightning.processes.stopping import Stopped, sigterm_noted
 from naa_lightning.sweeps.reporting import tell_sweep
 
 # Hydra then passes errors on instead of printing them in its own way.
@@ -78,7 +78,7 @@ def launch(main: Callable[[], None], *, trains: bool = False) -> None:
         main: The program.
         trains: Whether it has recipes; see `of_the_recipe`.
     """
-    with one_line_errors(), _without_workers():
+    with one_line_errors():
         given = of_the_recipe(sys.argv) if trains else sys.argv
         sys.argv = [word for argument in given for word in in_hydras_words(argument)] + _of_a_later_rank()
         try:
@@ -87,15 +87,6 @@ def launch(main: Callable[[], None], *, trains: bool = False) -> None:
             tell_sweep()
             raise
         tell_sweep()
-
-
-@contextmanager
-def _without_workers() -> Iterator[None]:
-    """End what a data loader has left, however the program ends."""
-    try:
-        yield
-    finally:
-        end_workers()
 
 
 def in_a_sweep() -> bool:

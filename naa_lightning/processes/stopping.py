@@ -1,6 +1,7 @@
 """Stopping in order when the system asks for it with SIGTERM."""
 
-import multiprocessing
+import atexit
+import multiprocessing.util
 import os
 import signal
 import threading
@@ -78,6 +79,10 @@ def end_workers() -> None:
     """End the workers that an error has left behind: Python would wait for them, who ignore its SIGTERM, at the end."""
     for worker in multiprocessing.active_children():
         worker.kill()
+
+
+# Goes before the end of multiprocessing itself, which was registered when that was imported.
+atexit.register(end_workers)
 
 
 def _note(signum: int, frame: FrameType | None) -> None:
