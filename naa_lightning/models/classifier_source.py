@@ -78,8 +78,8 @@ class ClassifierSource(ModelSource):
             raise ValueError(f"classes must name num_classes={self.num_classes} classes, got {len(self.classes)}")
 
     @property
-    def weights_path(self) -> Path | None:
-        """The local file of its weights; None for the published ones."""
+    def local_weights(self) -> Path | None:
+        """The file that `weights` names."""
         return None if self.weights is None else Path(self.weights).expanduser()
 
     @abstractmethod
@@ -140,10 +140,10 @@ class ClassifierSource(ModelSource):
         Raises:
             UserError: It will not; the message says what to do.
         """
-        if self.weights is None:
+        if self.local_weights is None:
             self.check_published()
         else:
-            check_weights_file(Path(self.weights).expanduser())
+            check_weights_file(self.local_weights)
 
     def build(self) -> Classifier:
         """Load the classifier, in evaluation mode.
@@ -151,9 +151,9 @@ class ClassifierSource(ModelSource):
         Raises:
             UserError: The weights do not fit, or the network has no such layer.
         """
-        network = self.network(pretrained=self.weights is None)
-        if self.weights is not None:
-            load_weights(network, Path(self.weights).expanduser())
+        network = self.network(pretrained=self.local_weights is None)
+        if self.local_weights is not None:
+            load_weights(network, self.local_weights)
         return self.wrap(network).eval()
 
     def wrap(self, network: nn.Module) -> Classifier:

@@ -44,7 +44,7 @@ class TrainedModel(ClassifierSource):
     @property
     def weights_path(self) -> Path:
         """The file that holds the weights, or will hold them once they are trained."""
-        return super().weights_path or trained_file(self, self.recipe, self.models_dir)
+        return self.local_weights or trained_file(self, self.recipe, self.models_dir)
 
     def network(self, *, pretrained: bool) -> nn.Module:
         """Create the network."""

@@ -17,7 +17,7 @@ from naa_lightning.callbacks import AdversarialWriter
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import LabelledImages
 from naa_lightning.errors import UserError
-from naa_lightning.models import ClassifierSource
+from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records import Manifest, SavedImage, claim_folder
 from naa_lightning.stages.adversarial_set import AdversarialSet
@@ -132,7 +132,7 @@ def _without(node: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
 
 
 def _weights_digest(source: ClassifierSource) -> str | None:
-    path = source.weights_path
+    path = source.weights_path if isinstance(source, TrainedModel) else source.local_weights
     return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -171,7 +171,7 @@ def _content(plan: TrainingPlan, data: TrainableData) -> str:
     images = [(r.file, r.label) for part in (data.training_images(), data.validation_images()) for r in part.records]
     digest = hashlib.sha256(json.dumps(images).encode())
     start = None if plan.recipe.start in {"random", "published"} else Path(plan.recipe.start).expanduser()
-    for file in [start, *(source.weights_path for source in _held_out(plan))]:
+    for file in [start, *(source.local_weights for source in _held_out(plan))]:
         if file is not None:
             digest.update(file.read_bytes())
     return digest.hexdigest()

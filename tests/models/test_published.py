@@ -32,9 +32,17 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 
 
-def network_is(answer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def network_is(answer: bool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have every server answer or none; return those that are asked from now on."""
+    asked: list[str] = []
+
+    def reachable(url: str) -> bool:
+        asked.append(url)
+        return answer
+
     for module in (timm_model, classifier_source):
-        monkeypatch.setattr(module, "reachable", lambda url: answer)
+        monkeypatch.setattr(module, "reachable", reachable)
+    return asked
 
 
 @pytest.mark.usefixtures("empty_caches")
@@ -46,24 +54,28 @@ def test_weights_out_of_reach_are_told(source: ClassifierSource, monkeypatch: py
 
 
 @pytest.mark.usefixtures("empty_caches")
-@pytest.mark.parametrize("source", [MOBILENET, SQUEEZENET])
-def test_weights_within_reach_pass(source: ClassifierSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    network_is(True, monkeypatch)
+@pytest.mark.parametrize(
+    ("source", "server"), [(MOBILENET, "https://huggingface.co"), (SQUEEZENET, "https://download.pytorch.org")]
+)
+def test_weights_within_reach_pass(source: ClassifierSource, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = network_is(True, monkeypatch)
     source.check()
+    assert asked == [server]
 
 
 @pytest.mark.usefixtures("empty_caches")
 def test_torchvisions_cache_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network_is(False, monkeypatch)
+    asked = network_is(False, monkeypatch)
     file = tmp_path / "torch" / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
     file.parent.mkdir(parents=True)
     file.touch()
     SQUEEZENET.check()
+    assert asked == []
 
 
 @pytest.mark.usefixtures("empty_caches")
 def test_the_hubs_cache_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network_is(False, monkeypatch)
+    asked = network_is(False, monkeypatch)
     repository = tmp_path / "hub" / "models--timm--mobilenetv2_100.ra_in1k"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0" * 40)
@@ -71,6 +83,7 @@ def test_the_hubs_cache_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     snapshot.mkdir(parents=True)
     (snapshot / "model.safetensors").touch()
     MOBILENET.check()
+    assert asked == []
 
 
 @pytest.mark.usefixtures("empty_caches")

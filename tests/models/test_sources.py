@@ -133,7 +133,7 @@ def test_a_tilde_in_a_file_s_path_is_the_home_folder(squeezenet_file: str, monke
     monkeypatch.setenv("HOME", str(Path(squeezenet_file).parent))
     source = replace(SQUEEZENET, weights="~/weights.safetensors")
     source.check()
-    assert str(source.weights_path) == squeezenet_file
+    assert str(source.local_weights) == squeezenet_file
     images = torch.rand(1, 3, 64, 64)
     assert torch.equal(source.build()(images), replace(SQUEEZENET, weights=squeezenet_file).build()(images))
 
