@@ -1,5 +1,6 @@
 """Progress bars for training, crafting and evaluating."""
 
+from datetime import timedelta
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -17,7 +18,8 @@ class _Rate(ProgressColumn):
 class ProgressBar(Callback):
     """One line per phase: what is done, how far, how fast, time left.
 
-    The module says in `title` what is done. Without a terminal only the finished line is printed.
+    The module says in `title` what is done. Without a terminal only the finished line is printed, and of a training
+    one line an epoch.
     """
 
     def __init__(self) -> None:
@@ -41,8 +43,14 @@ class ProgressBar(Callback):
             for name, value in trainer.callback_metrics.items()
             if name.startswith("val/") and name.endswith("accuracy")
         ]
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=f"{pl_module.title}: {', '.join(accuracies)}")
+        if self._bar is None:
+            return
+        (task,) = self._bar.tasks
+        self._bar.update(task.id, description=f"{pl_module.title}: {', '.join(accuracies)}")
+        if not self._bar.console.is_terminal:
+            epoch = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+            left = "" if task.time_remaining is None else f", {timedelta(seconds=round(task.time_remaining))} left"
+            self._bar.console.print(f"{task.description}, {epoch}{left}", soft_wrap=True, highlight=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""
