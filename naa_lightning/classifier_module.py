@@ -74,7 +74,7 @@ class ClassifierModule(LightningModule):
                 f"{self.title}: the loss is {loss.item()} at step {self.global_step}, in epoch "
                 f"{self.current_epoch + 1} of {self.recipe.epochs}; {self.remedy}"
             )
-        self.log("train/loss", loss)
+        self.log("train/loss", loss, sync_dist=True)
         return loss
 
     def on_validation_epoch_start(self) -> None:

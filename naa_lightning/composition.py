@@ -121,6 +121,7 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
     for model in experiment.sources:
         model.check()
         if isinstance(model, TrainedModel) and not model.weights_path.is_file():
+            _check_that_recipes_hold(run.trainer)
             plan_of(model)
     return experiment
 
@@ -190,7 +191,9 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
         raise UserError(
             f"surrogate.weights={source.weights} would not be used: give it as training.start to go on from there"
         )
-    _check_trainer(run.trainer)
+    if run.trainer.get("precision", "32-true") != "32-true":
+        raise UserError(f"give trainer.precision={run.trainer['precision']} as training.precision: it is of the recipe")
+    _check_that_recipes_hold(run.trainer)
     if isinstance(source, TrainedModel):
         source = replace(source, recipe=recipe)
     run = replace(run, training=training, data=data)
@@ -202,10 +205,8 @@ def _merged(node: Node, changes: Node) -> Node:
     return merged
 
 
-def _check_trainer(node: Node) -> None:
-    """Check that the recipe alone says what the weights depend on."""
-    if node.get("precision", "32-true") != "32-true":
-        raise UserError(f"give trainer.precision={node['precision']} as training.precision: it is of the recipe")
+def _check_that_recipes_hold(node: Node) -> None:
+    """Check that a recipe alone says what weights depend on."""
     for key in ("max_epochs", "min_epochs", "max_steps", "min_steps", "gradient_clip_val", "accumulate_grad_batches"):
         if key in node:
             raise UserError(f"trainer.{key} would change what the recipe says: give training.epochs and such instead")

@@ -40,7 +40,7 @@ def plan_training(
     library_of(source)
     options = dict(node.get("training", {}))
     options["augmentation"] = build(Augmentation, options.get("augmentation", {}), f"{key}.augmentation")
-    loss = build_target(options.get("loss", {}), f"{key}.loss")
+    loss = build_target(_within_its_budget(options, key), f"{key}.loss")
     options["loss"] = expect(TrainingLoss, loss, f"{key}.loss")
     if options.get("robustness") is not None:
         options["robustness"] = build(Robustness, options["robustness"], f"{key}.robustness")
@@ -58,3 +58,17 @@ def plan_training(
         case file:
             check_weights_file(Path(file).expanduser(), f"{key}.start")
     return TrainingPlan(source, recipe, node, models_dir, data_key)
+
+
+def _within_its_budget(options: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the node of the loss, its budget that of the robustness which is measured, unless it has its own.
+
+    Raises:
+        UserError: It has neither.
+    """
+    loss: Mapping[str, Any] = options.get("loss", {})
+    if "eps" not in loss or loss["eps"] is not None:
+        return loss
+    if options.get("robustness") is None:
+        raise UserError(f"{key}.loss.eps must be given, such as 8/255: there is no {key}.robustness that says it")
+    return {**loss, "eps": options["robustness"].get("eps")}

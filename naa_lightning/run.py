@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from pytorch_lightning.loggers import CSVLogger
 from rich.console import Console
 
 from naa_lightning.composition import AttackExperiment, TrainingExperiment
@@ -77,7 +78,9 @@ def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:
     ranks.first_before_others(lambda: _prepare(data, experiment))
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
-            ranks.from_first(partial(train, plan_of(source), run.trainer, callbacks))
+            plan = plan_of(source)
+            curves = CSVLogger(plan.checkpoints, name="csv")
+            ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves]))
 
     loggers = make_all(run.logger, "logger") if ranks.first else []
     with logging_to(loggers, asdict(run)):

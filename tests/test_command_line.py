@@ -118,7 +118,8 @@ def test_a_failed_target_is_told_by_the_exit_code(models_dir: str, tmp_path: Pat
     assert err.startswith("error: 1 of 4 targets failed (mine: mine gives 3 classes, but num_classes is 10")
     assert err.count("\n") == 1
     assert "black-box mean" in out
-    assert "target/digits_inception/success_rate" in (tmp_path / "run" / "csv" / "metrics.csv").read_text()
+    logged = (tmp_path / "run" / "csv" / "version_0" / "metrics.csv").read_text()
+    assert "target/digits_inception/success_rate" in logged
 
 
 def test_a_training_that_is_told_to_stop_goes_on(tmp_path: Path) -> None:
@@ -141,8 +142,9 @@ def test_a_training_that_is_told_to_stop_goes_on(tmp_path: Path) -> None:
     facts = json.loads(weights.with_suffix(".json").read_text())
     assert 0.9 < facts["accuracy"] <= 1
     assert facts["recipe"]["training"]["epochs"] == 6
-    curves = (tmp_path / "run" / "csv" / "metrics.csv").read_text()
-    assert all(name in curves for name in ("train/loss", "val/accuracy", "val/calibration_error", "lr-AdamW"))
+    curves = [(tmp_path / "run" / "csv" / f"version_{start}" / "metrics.csv").read_text() for start in (0, 1)]
+    for name in ("train/loss", "val/accuracy", "val/calibration_error", "lr-AdamW"):
+        assert all(name in curve for curve in curves)
 
 
 def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: str, tmp_path: Path) -> None:

@@ -133,6 +133,13 @@ def test_mistakes_in_a_training(overrides: list[str], message: str, tmp_path: Pa
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["gradient_clip_val", "accumulate_grad_batches", "max_epochs"])
+def test_an_attack_does_not_change_how_missing_weights_are_trained(key: str, tmp_path: Path) -> None:
+    config = composed("experiment=digits", f"+trainer.{key}=2", f"paths.models_dir={tmp_path}")
+    with pytest.raises(UserError, match=f"trainer.{key} would change what the recipe says"):
+        compose_attack_run(config)
+
+
 def test_published_numbers_of_naa() -> None:
     attack = compose_attack(attack_run().attack)
     assert (attack.budget.eps, attack.budget.steps) == (16 / 255, 10)

@@ -161,7 +161,7 @@ def test_an_attack_without_attribution_and_without_targets(models_dir: str, tmp_
 
 def test_csv_logger_takes_the_results(models_dir: str, tmp_path: Path) -> None:
     attack(tmp_path, models_dir, "logger=csv", "callbacks=default")
-    with (tmp_path / "csv" / "metrics.csv").open() as file:
+    with (tmp_path / "csv" / "version_0" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["crafting/images"] for row in rows[:-1]] == ["8", "16", "20"]
     rate = results(tmp_path)["targets"]["digits_residual"]["success_rate"]["value"]

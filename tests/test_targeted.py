@@ -94,7 +94,7 @@ def test_an_untargeted_run_has_no_target_rate(untargeted: Run) -> None:
 def test_loggers_get_the_target_rate_of_a_targeted_run_only(targeted: Run, untargeted: Run) -> None:
     logged = []
     for folder, _ in (targeted, untargeted):
-        with (folder / "csv" / "metrics.csv").open() as file:
+        with (folder / "csv" / "version_0" / "metrics.csv").open() as file:
             logged.append(list(csv.DictReader(file))[-1])
     rate = results(targeted[0])["targets"]["digits_residual"]["target_rate"]["value"]
     assert float(logged[0]["target/digits_residual/target_rate"]) == rate

@@ -83,6 +83,17 @@ def test_a_network_of_timm_is_trained_on_a_folder_and_attacked_by_name(photos: P
     assert target["success_rate"]["value"] > 0.3
 
 
+def test_a_training_that_is_finished_notices_other_images(photos: Path, trained: Path) -> None:
+    data = ["data=folder", f"data.root={photos}/val", f"data.train={photos}/train", "data.num_workers=1"]
+    accuracy = train(trained, *NETWORK, *RECIPE, *data)
+    added = photos / "train" / "red" / "another.png"
+    added.write_bytes((photos / "train" / "red" / "0.png").read_bytes())
+    with pytest.raises(UserError, match="colours was trained before, but on other files than are there now"):
+        train(trained, *NETWORK, *RECIPE, *data)
+    added.unlink()
+    assert train(trained, *NETWORK, *RECIPE, *data) == accuracy
+
+
 def test_a_model_and_data_of_other_classes(photos: Path, trained: Path, tmp_path: Path) -> None:
     for colour in COLOURS:
         (tmp_path / colour.replace("blue", "yellow")).symlink_to(photos / "val" / colour)
@@ -114,3 +125,6 @@ def test_the_preset_trains_what_is_missing_attacks_and_reports(cifar10: Path, tm
     assert list(results["targets"]) == ["cifar10_resnet", "cifar10_vgg", "cifar10_densenet"]
     assert (results["images"], results["budget"]["eps"]) == (20, pytest.approx(8 / 255))
     assert len(list((tmp_path / "models").glob("*.safetensors"))) == 3
+    curves = [path.read_text() for path in (tmp_path / "models").glob("*/csv/version_0/metrics.csv")]
+    assert len(curves) == 3
+    assert all("val/accuracy" in curve for curve in curves)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
@@ -14,12 +15,13 @@ class RunningMean(WeightAveraging):
 
     Args:
         decay: In (0, 1): the mean is of about 1 / (1 - decay) steps.
+        device: Where the mean is kept: that of the weights, which Lightning moves there later than this is set up.
     """
 
-    def __init__(self, decay: float) -> None:
-        super().__init__(avg_fn=partial(_mean, decay=decay))
+    def __init__(self, decay: float, device: torch.device) -> None:
+        super().__init__(device, avg_fn=partial(_mean, decay=decay))
 
 
-def _mean(mean: Tensor, value: Tensor, steps: Tensor | int, *, decay: float) -> Tensor:
-    decay = min(decay, (1 + int(steps)) / (10 + int(steps)))
-    return decay * mean + (1 - decay) * value
+def _mean(mean: Tensor, value: Tensor, steps: Tensor, *, decay: float) -> Tensor:
+    used = ((1 + steps) / (10 + steps)).clamp(max=decay)  # a tensor still: a number would have to wait for the GPU
+    return used * mean + (1 - used) * value

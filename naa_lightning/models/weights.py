@@ -88,7 +88,9 @@ def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
         ),
     ]
     if any(differences):
-        raise UserError(f"{origin} do not fit: {'; '.join(filter(None, differences))}")
+        raise UserError(
+            f"{origin} do not fit: {'; '.join(filter(None, differences))}; name weights of this very architecture"
+        )
     network.load_state_dict(expected | state)
 
 
@@ -155,12 +157,15 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way
-        raise UserError(f"the weights file {path} cannot be read as tensors only: {reason_of(error)}") from error
+        raise UserError(
+            f"the weights file {path} cannot be read as tensors only: {reason_of(error)}; copy it anew, or, if "
+            "train.py made it, remove it and train again"
+        ) from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     ):
-        raise UserError(f"the weights file {path} holds no state dict")
+        raise UserError(f"the weights file {path} holds no state dict: save the network's `state_dict()`")
     return {_OLD_DENSENET.sub(r"\1\2", key.removeprefix(_CHECKPOINT)): value for key, value in state.items()}
 
 

@@ -3,15 +3,17 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, seed_everything
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import Logger
+from timm.layers.norm_act import convert_sync_batchnorm
 from torch import nn
 
 from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
@@ -19,6 +21,7 @@ from naa_lightning.callbacks.running_mean import RunningMean
 from naa_lightning.classifier_module import ClassifierModule
 from naa_lightning.data import TrainableData, check_classes, check_trainable
 from naa_lightning.errors import UserError
+from naa_lightning.halving import is_out_of_memory
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.saved import read_facts, save_model
 from naa_lightning.models.weights import read_weights, start_from
@@ -64,68 +67,86 @@ def train(
     with ExitStack() as stack:
         if ranks.first:
             stack.enter_context(one_at_a_time(plan.checkpoints / "lock", f"training {plan.source.name}"))
-        known = ranks.from_first(lambda: _accuracy(plan))
-        if known is None or ckpt_path is not None:
-            return _train(plan, trainer, callbacks, loggers, ranks, ckpt_path)
+        data = _data(plan, ranks)
+        content = ranks.from_first(lambda: _content(plan, data))
+        accuracy = ranks.from_first(lambda: _accuracy(plan, content))
+        if accuracy is None or ckpt_path is not None:
+            return _train(plan, data, content, trainer, callbacks, loggers, ranks, ckpt_path)
     if ranks.first:
-        again = f"to train it anew, remove {plan.weights_path} and {plan.checkpoints}"
-        log.info("%s was trained before, %.1f %% right; %s", plan.source.name, 100 * known, again)
-    return known
+        log.info("%s was trained before, %.1f %% right; %s", plan.source.name, 100 * accuracy, _anew(plan))
+    return accuracy
 
 
-def _accuracy(plan: TrainingPlan) -> float | None:
-    """Return the accuracy of a model that was trained before."""
-    said = plan.weights_path.with_suffix(".json")
-    if not said.is_file() or not plan.weights_path.is_file():
+def _accuracy(plan: TrainingPlan, content: str) -> float | None:
+    """Return the accuracy of a model that was trained before.
+
+    Raises:
+        UserError: It has seen other files than it would now.
+    """
+    path = plan.weights_path.with_suffix(".json")
+    if not path.is_file() or not plan.weights_path.is_file():
         return None
-    return float(read_facts(said)["accuracy"])
+    facts = read_facts(path)
+    if facts.get("content") != content or not isinstance(facts.get("accuracy"), float):
+        raise UserError(
+            f"{plan.source.name} was trained before, but on other files than are there now; {_anew(plan)}, or give "
+            "the new one another surrogate.name"
+        )
+    return float(facts["accuracy"])
+
+
+def _anew(plan: TrainingPlan) -> str:
+    return f"to train it anew, remove {plan.weights_path} and {plan.checkpoints}"
 
 
 def _train(
     plan: TrainingPlan,
+    data: TrainableData,
+    content: str,
     trainer: Mapping[str, Any],
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
     ranks: Ranks,
     ckpt_path: str | None,
 ) -> float:
-    data = _data(plan, ranks)
-    made_of = {**plan.made_of, "content": _content(plan, data)}
+    made_of = {**plan.made_of, "content": content}
     checkpoint = ranks.everywhere(lambda: _checkpoint(plan, made_of, ckpt_path))
     best, last = BestEpoch(plan.checkpoints, "val/score", checkpoint), LastEpoch(plan.checkpoints, made_of)
     seed_everything(plan.recipe.seed, workers=True, verbose=False)
+    device = device_of(trainer, ranks.place)
     module = ClassifierModule(
-        plan.source.wrap(ranks.everywhere(lambda: _network(plan))),
+        plan.source.wrap(ranks.everywhere(lambda: _network(plan, trainer, device))),
         num_classes=plan.source.num_classes,
         recipe=plan.recipe,
         title=f"training {plan.source.name}",
-        remedy=f"give a smaller training.learning_rate; the checkpoints of the epochs before are in {plan.checkpoints}",
+        remedy=f"give a smaller training.learning_rate; {_kept(plan)}",
     )
-    device = device_of(trainer, ranks.place)
-    with training_strategy(trainer, ranks) as options:
+    with training_strategy(trainer, ranks) as options, _out_of_memory_explained(plan):
         fitter = make_trainer(
             trainer,
-            callbacks=[*callbacks, *_added(plan, loggers), best, last],
+            callbacks=[*callbacks, *_added(plan, loggers, device), best, last],
             loggers=loggers,
             precision=precision_on(plan.recipe.precision, device),
             max_epochs=plan.recipe.epochs,
             num_sanity_val_steps=0,
             log_every_n_steps=10,
             use_distributed_sampler=False,
+            sync_batchnorm=False,  # done already
             enable_checkpointing=True,
             **options,
         )
         fitter.strategy.checkpoint_io = WholeCheckpoints()
         fitter.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         kept = best.path if best.path.is_file() else last.path
-        content = read_checkpoint(kept, f"remove {plan.checkpoints} and train again")
-        module.load_state_dict(content["state_dict"])
+        state = read_checkpoint(kept, f"remove {plan.checkpoints} and train again")
+        module.load_state_dict(state["state_dict"])
         fitter.test(module, datamodule=data, verbose=False)
     facts = {
         **_measured(plan, data, {name: float(value) for name, value in fitter.callback_metrics.items()}),
         "data": data.name,
+        "content": content,
         "epochs": plan.recipe.epochs,
-        "best_epoch": content["epoch"] + 1,
+        "best_epoch": state["epoch"] + 1,
         "seconds": last.seconds,
         "device": str(device),
         "precision": fitter.precision,
@@ -189,12 +210,27 @@ def _checkpoint(plan: TrainingPlan, made_of: Mapping[str, Any], ckpt_path: str |
     return path
 
 
-def _network(plan: TrainingPlan) -> nn.Module:
-    """Create the network as the training finds it."""
+def _network(plan: TrainingPlan, trainer: Mapping[str, Any], device: torch.device) -> nn.Module:
+    """Create the network as the training finds it.
+
+    Raises:
+        UserError: The weights to start from do not fit, or the device cannot share its normalisation.
+    """
     network = plan.source.network(pretrained=False)
+    _start(plan, network)
+    if not trainer.get("sync_batchnorm", False):
+        return network
+    if device.type != "cuda":
+        raise UserError(f"trainer.sync_batchnorm=true shares batch normalisation between GPUs, and this is a {device}")
+    # Lightning's own would lose the activations of timm's normalisations.
+    shared: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return shared
+
+
+def _start(plan: TrainingPlan, network: nn.Module) -> None:
     start = plan.recipe.start
     if start == "random":
-        return network
+        return
     if start == "published":
         state, origin = plan.source.published_state(), f"the published weights of {plan.source.name}"
     else:
@@ -202,16 +238,30 @@ def _network(plan: TrainingPlan) -> nn.Module:
     left_out = start_from(network, state, origin)
     if left_out:
         log.info("training %s: %s are for other classes, and begin at random", plan.source.name, ", ".join(left_out))
-    return network
 
 
-def _added(plan: TrainingPlan, loggers: Sequence[Logger]) -> list[Callback]:
+def _added(plan: TrainingPlan, loggers: Sequence[Logger], device: torch.device) -> list[Callback]:
     added: list[Callback] = []
     if loggers:
         added.append(LearningRateMonitor("step"))
     if plan.recipe.ema_decay is not None:
-        added.append(RunningMean(plan.recipe.ema_decay))
+        added.append(RunningMean(plan.recipe.ema_decay, device))
     return added
+
+
+@contextmanager
+def _out_of_memory_explained(plan: TrainingPlan) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = "give a smaller data.batch_size or another device"
+        raise UserError(f"training {plan.source.name}: out of memory; {remedy}; {_kept(plan)}") from error
+
+
+def _kept(plan: TrainingPlan) -> str:
+    return f"the checkpoints of the epochs before are in {plan.checkpoints}"
 
 
 def _named(plan: TrainingPlan, data: TrainableData) -> ClassifierSource:
@@ -225,7 +275,7 @@ def _measured(plan: TrainingPlan, data: TrainableData, metrics: Mapping[str, flo
         robust = {
             "accuracy": metrics["test/robust_accuracy"],
             "images": min(robustness.test_images, len(data.images)),
-            "attack": {key: getattr(robustness, key) for key in ("eps", "steps", "step_size")},
+            "attack": {key: getattr(robustness, key) for key in ("eps", "steps", "relative_step_size")},
         }
     return {
         "accuracy": metrics["test/accuracy"],

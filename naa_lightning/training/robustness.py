@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from naa_lightning.attacks import Attack
+from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.pgd import pgd
 from naa_lightning.values import check_at_least
 
@@ -14,7 +15,7 @@ class Robustness:
     Args:
         eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
         steps: Gradient steps.
-        step_size: Of one step, written like eps.
+        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
         validation_images: So many validation images are attacked after every epoch of a training that hardens.
         test_images: So many test images are attacked once the model is trained.
 
@@ -24,7 +25,7 @@ class Robustness:
 
     eps: float | str
     steps: int
-    step_size: float | str
+    relative_step_size: float | str
     validation_images: int
     test_images: int
 
@@ -35,4 +36,5 @@ class Robustness:
 
     def attack(self) -> Attack:
         """Return the attack."""
-        return pgd(eps=self.eps, steps=self.steps, step_size=self.step_size, random_start=self.eps)
+        step = self.relative_step_size
+        return pgd(relative_budget(eps=self.eps, steps=self.steps, relative_step_size=step, random_start=True))

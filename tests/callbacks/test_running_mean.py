@@ -36,7 +36,7 @@ class Counting(LightningModule):
 @pytest.mark.parametrize("decay", [0.3, 0.999])
 def test_the_mean_is_of_few_steps_first(decay: float) -> None:
     module = Counting()
-    trainer = Trainer(max_epochs=1, callbacks=[RunningMean(decay)], **QUIET)
+    trainer = Trainer(max_epochs=1, callbacks=[RunningMean(decay, torch.device("cpu"))], **QUIET)
     trainer.fit(module, DataLoader(TensorDataset(torch.zeros(20)), batch_size=1))
     mean = 1.0
     for step in range(1, 20):

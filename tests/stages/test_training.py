@@ -3,7 +3,7 @@
 import csv
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from naa_lightning.models.saved import save_model, saved_model
 from naa_lightning.processes.stopping import Stopped
 from naa_lightning.stages.training import train
 from naa_lightning.training import Robustness, TrainingPlan
-from naa_lightning.training.losses import CleanTraining, Step
+from naa_lightning.training.losses import AdversarialTraining, CleanTraining, Step, Trades
 from tests.experiments import training
 
 TRAINER = {"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu", "devices": 1}
@@ -65,7 +65,9 @@ class StopAt(Callback):
             raise Stopped("stopped")
 
 
-@pytest.mark.parametrize("overrides", [EVERYTHING, ("training.epochs=2",)], ids=["everything", "plain"])
+@pytest.mark.parametrize(
+    "overrides", [EVERYTHING, ("training.epochs=2", "training.schedule=cosine")], ids=["everything", "cosine"]
+)
 def test_a_resumed_training_equals_an_uninterrupted_one(
     overrides: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +98,16 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path, caplog: pytest.LogC
     assert train(ready, TRAINER, [watch]) == accuracy
     assert not watch.begun
     assert [path.stat().st_mtime_ns for path in files] == before
-    assert caplog.messages[-1].endswith(f"to train it anew, remove {ready.weights_path} and {ready.checkpoints}")
+    anew = f"to train it anew, remove {ready.weights_path} and {ready.checkpoints}"
+    assert caplog.messages[-1].endswith(anew)
+
+    facts = files[1].read_text()
+    for key, other in (("content", "other files"), ("accuracy", None)):
+        files[1].write_text(json.dumps({**json.loads(facts), key: other}))
+        with pytest.raises(UserError) as error:
+            train(ready, TRAINER, [])
+        assert str(error.value).startswith("digits_plain was trained before, but on other files than are there now")
+        assert anew in str(error.value)
 
 
 def test_epochs_that_are_no_better_are_gone_on_from_too(tmp_path: Path) -> None:
@@ -133,7 +144,7 @@ def test_the_last_epoch_is_used_where_the_best_one_is_gone(tmp_path: Path) -> No
 
 
 def test_what_is_said_of_a_trained_model_is_true_of_it(tmp_path: Path) -> None:
-    robustness = ["eps=16/255", "steps=3", "step_size=8/255", "test_images=1000"]
+    robustness = ["eps=16/255", "steps=3", "relative_step_size=1/2", "test_images=1000"]
     done = plan(tmp_path, "training.epochs=2", *(f"training.robustness.{number}" for number in robustness))
     returned = train(done, TRAINER, [])
     facts = said_of(done)
@@ -156,7 +167,7 @@ def test_what_is_said_of_a_trained_model_is_true_of_it(tmp_path: Path) -> None:
     ]
     assert facts["calibration_error"] == pytest.approx(sum(gaps).item(), abs=1e-4)
 
-    measure = Robustness(eps="16/255", steps=3, step_size="8/255", validation_images=0, test_images=1000)
+    measure = Robustness(eps="16/255", steps=3, relative_step_size="1/2", validation_images=0, test_images=1000)
     crafted = measure.attack()(model, images, labels, SeededDraws(0, batch["id"].tolist())).images
     robust = (model(crafted).argmax(1) == labels).float().mean().item()
     assert facts["robust"]["accuracy"] == pytest.approx(robust, abs=0.021)  # rounding differs between batch sizes
@@ -169,27 +180,41 @@ def test_what_is_said_of_a_trained_model_is_true_of_it(tmp_path: Path) -> None:
 
 def test_hardening_hardens(tmp_path: Path) -> None:
     def robust_accuracy(name: str, *loss: str) -> float:
-        numbers = ["eps=32/255", "steps=5", "step_size=16/255", "test_images=120", "validation_images=0"]
-        hardened = plan(
-            tmp_path / name, "training.epochs=3", *loss, *(f"training.robustness.{number}" for number in numbers)
-        )
-        train(hardened, TRAINER, [])
-        return float(said_of(hardened)["robust"]["accuracy"])
+        return robustly_trained(tmp_path / name, "training.epochs=3", *loss)
 
-    eps = ["training.loss.eps=32/255", "training.loss.step_size=32/255"]
     clean = robust_accuracy("clean")
     assert clean < 0.4
-    assert robust_accuracy("fgsm", "training/loss=fgsm", *eps, "training.loss.random_start=32/255") > clean + 0.3
-    assert robust_accuracy("trades", "training/loss=trades", *eps, "training.loss.steps=2") > clean + 0.3
+    assert robust_accuracy("fgsm", "training/loss=fgsm") > clean + 0.3
+    assert robust_accuracy("trades", "training/loss=trades", "training.loss.steps=2") > clean + 0.3
+
+
+def robustly_trained(folder: Path, *overrides: str) -> float:
+    """The accuracy under PGD of a model trained in a folder."""
+    numbers = ["eps=32/255", "steps=5", "relative_step_size=1/2", "test_images=120", "validation_images=0"]
+    done = plan(folder, *overrides, *(f"training.robustness.{number}" for number in numbers))
+    train(done, TRAINER, [])
+    return float(said_of(done)["robust"]["accuracy"])
 
 
 def test_images_crafted_on_a_model_trained_before_harden_another(tmp_path: Path) -> None:
-    first = plan(tmp_path, "training.epochs=1")
-    train(first, TRAINER, [])
+    train(plan(tmp_path, "training.epochs=1"), TRAINER, [])
     held_out = ["training/loss=ensemble", "training.loss.models=[digits_plain]"]
-    second = plan(tmp_path, "surrogate=digits_residual", "training.epochs=2", *held_out)
-    assert train(second, TRAINER, []) > 0.5
-    assert saved_model("digits_residual", str(tmp_path / "models")).name == "digits_residual"
+    residual = ["surrogate=digits_residual", "training.epochs=3"]
+    assert robustly_trained(tmp_path, *residual, *held_out) > robustly_trained(tmp_path, *residual) + 0.1
+
+
+@pytest.mark.parametrize("loss", ["pgd", "fgsm", "trades"])
+def test_hardening_is_within_the_budget_that_is_measured(loss: str, tmp_path: Path) -> None:
+    def eps(*overrides: str) -> float:
+        hardens = plan(tmp_path, f"training/loss={loss}", *overrides).recipe.loss
+        assert isinstance(hardens, AdversarialTraining | Trades)
+        return hardens.attack.budget.eps
+
+    assert eps() == 64 / 255  # of the digits
+    assert eps("training.robustness.eps=0.5") == 0.5
+    assert eps("training.loss.eps=8/255") == eps("training.robustness=null", "training.loss.eps=8/255") == 8 / 255
+    with pytest.raises(UserError, match=r"training\.loss\.eps must be given, such as 8/255: there is no training\.r"):
+        eps("training.robustness=null")
 
 
 def test_the_most_robust_epoch_is_kept_and_of_equals_the_most_accurate_one(tmp_path: Path) -> None:
@@ -201,11 +226,12 @@ def test_the_most_robust_epoch_is_kept_and_of_equals_the_most_accurate_one(tmp_p
             rows = [row for row in csv.DictReader(file) if row["val/score"]]
         return said_of(done), [(float(row["val/robust_accuracy"]), float(row["val/accuracy"])) for row in rows]
 
-    said, epochs = epochs_of(["eps=16/255", "steps=2", "step_size=16/255", "validation_images=60"], "training.epochs=3")
+    shared = ["training.epochs=3", "training.loss.eps=8/255"]
+    said, epochs = epochs_of(["eps=16/255", "steps=2", "relative_step_size=1", "validation_images=60"], *shared)
     assert said["best_epoch"] == 1 + epochs.index(max(epochs))
     assert max(epochs)[0] > 0.1
 
-    said, epochs = epochs_of(["eps=1.0", "steps=3", "step_size=0.5", "validation_images=20"], "training.epochs=3")
+    said, epochs = epochs_of(["eps=1.0", "steps=3", "relative_step_size=1/2", "validation_images=20"], *shared)
     assert max(robust for robust, _ in epochs) < 0.2
     assert said["best_epoch"] == 1 + epochs.index(max(epochs))
     assert said["accuracy"] > 0.9
@@ -241,6 +267,42 @@ def test_a_loss_that_is_no_number_ends_the_training_and_leaves_the_best_checkpoi
     assert train(start, TRAINER, []) > 0.5
 
 
+class Filling(CleanTraining):
+    """A loss that needs more memory than there is."""
+
+    def __call__(self, step: Step) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_memory_that_is_used_up(tmp_path: Path) -> None:
+    small = plan(tmp_path)
+    message = refusal(replace(small, recipe=replace(small.recipe, loss=Filling())))
+    assert message.startswith("training digits_plain: out of memory; give a smaller data.batch_size or another device;")
+    assert message.endswith(str(small.checkpoints))
+
+
+def test_normalisations_are_shared_between_gpus_alone(tmp_path: Path) -> None:
+    message = refusal(plan(tmp_path), trainer={**TRAINER, "sync_batchnorm": True})
+    assert message == "trainer.sync_batchnorm=true shares batch normalisation between GPUs, and this is a cpu"
+
+
+def test_shared_normalisations_keep_their_activations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naa_lightning.stages.training.device_of", lambda *_: torch.device("cuda"))
+    network = ["_target_=naa_lightning.models.timm_model.TimmModel", "architecture=test_efficientnet.r160_in1k"]
+    options = ["name=net", "layer=blocks.1", "num_classes=10", "input_size=[32,32]", "mean=[0,0,0]", "std=[1,1,1]"]
+    named = [f"surrogate.{option}" for option in (*network, *options)]
+    recipe = ["training=digits", "data=digits", "training.epochs=1", "training.robustness=null"]
+    shared = plan(tmp_path, "surrogate=densenet121", *named, *recipe)
+    accuracy = train(shared, {**TRAINER, "sync_batchnorm": True}, [])
+    model = saved_model("net", str(tmp_path / "models")).build()
+    data = DigitsData(batch_size=360)
+    data.setup("predict")
+    (batch,) = data.predict_dataloader()
+    with torch.no_grad():
+        right = (model(batch["image"]).argmax(1) == batch["label"]).float().mean().item()
+    assert right == pytest.approx(accuracy, abs=0.003)
+
+
 def test_training_can_start_from_given_weights(tmp_path: Path) -> None:
     first = plan(tmp_path, "training.epochs=2")
     accuracy = train(first, TRAINER, [])
@@ -250,9 +312,9 @@ def test_training_can_start_from_given_weights(tmp_path: Path) -> None:
     assert train(tuned, TRAINER, []) == pytest.approx(accuracy, abs=0.01)
 
 
-def refusal(plan: TrainingPlan, **options: Any) -> str:
+def refusal(plan: TrainingPlan, trainer: Mapping[str, Any] = TRAINER, **options: Any) -> str:
     with pytest.raises(UserError) as error:
-        train(plan, TRAINER, [], **options)
+        train(plan, trainer, [], **options)
     assert not plan.weights_path.exists()
     return str(error.value)
 

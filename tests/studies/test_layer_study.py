@@ -109,7 +109,7 @@ def test_a_layers_images_are_those_of_a_run_that_attacks_it(
 
 def test_the_logger_takes_one_step_per_layer(finished: tuple[Path, float]) -> None:
     folder, _ = finished
-    with (folder / "csv" / "metrics.csv").open() as file:
+    with (folder / "csv" / "version_0" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == list("012")
     for logged, row in zip(rows, table(folder), strict=True):

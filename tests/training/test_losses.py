@@ -15,7 +15,7 @@ from naa_lightning.training import TrainingLoss
 from naa_lightning.training.losses import AdversarialTraining, CleanTraining, EnsembleAdversarialTraining, Step, Trades
 
 EPS = 8 / 255
-BUDGET: dict[str, Any] = {"eps": "8/255", "steps": 1, "step_size": "8/255", "random_start": 0.0}
+BUDGET: dict[str, Any] = {"eps": "8/255", "steps": 1, "relative_step_size": 1.0, "random_start": False}
 IMAGES = 0.2 + 0.6 * torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 1, 0, 1, 0])
 
@@ -66,13 +66,13 @@ def test_adversarial_training_minimises_it_in_the_worst_case(smoothing: float) -
 
 def test_steps_from_a_random_start_reach_the_worst_case_too() -> None:
     model = linear()
-    loss = AdversarialTraining(eps="8/255", steps=7, step_size="4/255", random_start="8/255")(step(model))
+    loss = AdversarialTraining(eps="8/255", steps=7, relative_step_size="1/2", random_start=True)(step(model))
     assert loss.item() == pytest.approx(cross_entropy(model, worst_case(model)), rel=1e-5)
 
 
 def test_a_large_step_from_a_random_start_stays_within_the_budget() -> None:
     model = linear()
-    loss = AdversarialTraining(eps="8/255", steps=1, step_size="10/255", random_start="8/255")
+    loss = AdversarialTraining(eps="8/255", steps=1, relative_step_size="5/4", random_start=True)
     adversarial = loss.attack(model, IMAGES, LABELS, SeededDraws(0, range(6))).images
     assert (adversarial - IMAGES).abs().max() <= EPS + 1e-6
     inside = ((adversarial - IMAGES).abs() < EPS - 1e-6).float().mean()
@@ -82,7 +82,7 @@ def test_a_large_step_from_a_random_start_stays_within_the_budget() -> None:
 
 def test_trades_adds_the_divergence_between_clean_and_adversarial_predictions() -> None:
     model = linear()
-    budget: dict[str, Any] = {"eps": "8/255", "steps": 3, "step_size": "8/255"}
+    budget: dict[str, Any] = {"eps": "8/255", "steps": 3, "relative_step_size": 1.0}
     adversarial = Trades(**budget, beta=1.0).attack(model, IMAGES, LABELS, SeededDraws(0, range(6))).images
     clean, moved = (torch.distributions.Categorical(logits=model(images).detach()) for images in (IMAGES, adversarial))
     apart = torch.distributions.kl_divergence(clean, moved).mean().item()
@@ -94,7 +94,7 @@ def test_trades_adds_the_divergence_between_clean_and_adversarial_predictions() 
 
 def test_trades_crafts_what_diverges_most() -> None:
     model = linear()
-    crafted = Trades(eps="8/255", steps=5, step_size="4/255", beta=1.0).attack(
+    crafted = Trades(eps="8/255", steps=5, relative_step_size="1/2", beta=1.0).attack(
         model, IMAGES, LABELS, SeededDraws(0, range(6))
     )
     weight, _ = weights(model)
@@ -167,8 +167,8 @@ def test_held_out_models_are_looked_for_at_once(tmp_path: Path) -> None:
     ("loss", "passes"),
     [
         (CleanTraining(), 1),
-        (AdversarialTraining(eps="8/255", steps=3, step_size="4/255", random_start="8/255"), 1),
-        (Trades(eps="8/255", steps=3, step_size="4/255", beta=6.0), 2),
+        (AdversarialTraining(eps="8/255", steps=3, relative_step_size="1/2", random_start=True), 1),
+        (Trades(eps="8/255", steps=3, relative_step_size="1/2", beta=6.0), 2),
     ],
 )
 def test_crafting_leaves_no_trace_in_the_model(loss: TrainingLoss, passes: int) -> None:
@@ -187,7 +187,8 @@ def test_crafting_leaves_no_trace_in_the_model(loss: TrainingLoss, passes: int) 
         (lambda: CleanTraining(label_smoothing=1.0), r"label_smoothing must be in \[0, 1\), got 1.0"),
         (lambda: AdversarialTraining(**{**BUDGET, "eps": "8"}), "eps must be between 0 and 1"),
         (lambda: AdversarialTraining(**{**BUDGET, "steps": 0}), "steps must be at least 1, got 0"),
-        (lambda: Trades(eps=0.1, steps=1, step_size=0.1, beta=-1), "beta must be at least 0, got -1"),
+        (lambda: AdversarialTraining(**{**BUDGET, "relative_step_size": -1}), "relative_step_size must be at least 0"),
+        (lambda: Trades(eps=0.1, steps=1, relative_step_size=1.0, beta=-1), "beta must be at least 0, got -1"),
     ],
 )
 def test_what_is_out_of_range(make: Callable[[], TrainingLoss], message: str) -> None:

@@ -96,13 +96,13 @@ def test_what_is_out_of_range(change: dict[str, Any], message: str) -> None:
     [
         ({"eps": "8"}, "eps must be between 0 and 1"),
         ({"steps": 0}, "steps must be at least 1, got 0"),
-        ({"step_size": "x"}, "step_size must be a number or a fraction"),
+        ({"relative_step_size": "x"}, "relative_step_size must be a number or a fraction"),
         ({"test_images": -1}, "test_images must be at least 0, got -1"),
         ({"validation_images": -1}, "validation_images must be at least 0, got -1"),
     ],
 )
 def test_robustness_out_of_range(change: dict[str, Any], message: str) -> None:
-    options = {"eps": "8/255", "steps": 20, "step_size": "2/255", "validation_images": 0, "test_images": 0}
+    options = {"eps": "8/255", "steps": 20, "relative_step_size": "1/4", "validation_images": 0, "test_images": 0}
     with pytest.raises(ValueError, match=message):
         Robustness(**{**options, **change})
 

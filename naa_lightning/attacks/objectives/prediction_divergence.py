@@ -31,10 +31,13 @@ class PredictionDivergence:
             raise ValueError(f"start_noise must be positive, got {start_noise}")
 
     def prepare(self, task: Task) -> Goal:
-        """Ask for the clean prediction and draw the start."""
+        """Ask for the clean prediction, which transforms change from pass to pass, and draw the start."""
+        untransformed = task.surrogate(task.images).detach()
 
         def score(seen: Tensor, view: View) -> Tensor:
-            return divergence(task.surrogate(view(task.images)).detach(), task.surrogate(seen))
+            clean = view(task.images)
+            logits = untransformed if clean is task.images else task.surrogate(clean).detach()
+            return divergence(logits, task.surrogate(seen))
 
         noise = task.draws.normal("trades/start", 0, task.images)
         return Goal(score, start=task.images + self.start_noise * noise)

@@ -6,6 +6,7 @@ With one step that begins at random it is fast adversarial training (Wong et al.
 from torch import Tensor
 from torch.nn import functional as F
 
+from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.losses.loss import Step, check_smoothing
 from naa_lightning.training.pgd import pgd
 
@@ -16,8 +17,8 @@ class AdversarialTraining:
     Args:
         eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
         steps: Gradient steps.
-        step_size: Of one step, written like eps.
-        random_start: Steps begin at random within this distance of the image, written like eps.
+        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
+        random_start: Steps begin at random within eps of the image.
         label_smoothing: Share of the target that is spread over all classes, in [0, 1).
 
     Raises:
@@ -31,11 +32,13 @@ class AdversarialTraining:
         *,
         eps: float | str,
         steps: int,
-        step_size: float | str,
-        random_start: float | str,
+        relative_step_size: float | str,
+        random_start: bool,
         label_smoothing: float = 0.0,
     ) -> None:
-        self.attack = pgd(eps=eps, steps=steps, step_size=step_size, random_start=random_start)
+        self.attack = pgd(
+            relative_budget(eps=eps, steps=steps, relative_step_size=relative_step_size, random_start=random_start)
+        )
         self.label_smoothing = check_smoothing(label_smoothing)
 
     def __call__(self, step: Step) -> Tensor:

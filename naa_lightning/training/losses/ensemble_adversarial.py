@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from naa_lightning.models import Classifier
 from naa_lightning.models.saved import saved_model
+from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.losses.loss import Step, check_smoothing
 from naa_lightning.training.pgd import pgd
 
@@ -23,8 +24,8 @@ class EnsembleAdversarialTraining:
         models_dir: Where names are looked up.
         eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
         steps: Gradient steps; 1, of the size eps and without a random start, is the paper's FGSM.
-        step_size: Of one step, written like eps.
-        random_start: Steps begin at random within this distance of the image, written like eps.
+        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
+        random_start: Steps begin at random within eps of the image.
         label_smoothing: Share of the target that is spread over all classes, in [0, 1).
 
     Raises:
@@ -41,8 +42,8 @@ class EnsembleAdversarialTraining:
         models_dir: str,
         eps: float | str,
         steps: int,
-        step_size: float | str,
-        random_start: float | str,
+        relative_step_size: float | str,
+        random_start: bool,
         label_smoothing: float = 0.0,
     ) -> None:
         if not models:
@@ -50,7 +51,9 @@ class EnsembleAdversarialTraining:
                 "models must name the fixed models that images are crafted on, see `python -m naa_lightning.models`"
             )
         self.sources = [saved_model(model, models_dir) for model in models]
-        self.attack = pgd(eps=eps, steps=steps, step_size=step_size, random_start=random_start)
+        self.attack = pgd(
+            relative_budget(eps=eps, steps=steps, relative_step_size=relative_step_size, random_start=random_start)
+        )
         self.label_smoothing = check_smoothing(label_smoothing)
 
     @cached_property

@@ -3,8 +3,9 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks import Attack, Budget, PredictionDivergence, Sign
+from naa_lightning.attacks import Attack, PredictionDivergence, Sign
 from naa_lightning.attacks.objectives.prediction_divergence import divergence
+from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.losses.loss import Step, check_smoothing
 from naa_lightning.values import check_at_least
 
@@ -15,7 +16,7 @@ class Trades:
     Args:
         eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
         steps: Gradient steps.
-        step_size: Of one step, written like eps.
+        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
         beta: Weight of robustness, 1 / lambda of the paper.
         label_smoothing: Share of the target that is spread over all classes, in [0, 1).
 
@@ -26,10 +27,16 @@ class Trades:
     hardens = True
 
     def __init__(
-        self, *, eps: float | str, steps: int, step_size: float | str, beta: float, label_smoothing: float = 0.0
+        self,
+        *,
+        eps: float | str,
+        steps: int,
+        relative_step_size: float | str,
+        beta: float,
+        label_smoothing: float = 0.0,
     ) -> None:
         check_at_least("beta", beta, 0)
-        budget = Budget(eps=eps, steps=steps, step_size=step_size)
+        budget = relative_budget(eps=eps, steps=steps, relative_step_size=relative_step_size)
         self.attack = Attack(objective=PredictionDivergence(), update=Sign(), budget=budget)
         self.beta = beta
         self.label_smoothing = check_smoothing(label_smoothing)
