@@ -84,11 +84,11 @@ class ProgressBar(Callback):
         if not trainer.is_global_zero:
             return
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.description}", table_column=Column()),  # wraps where the terminal is narrow
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             _Rate(table_column=Column(no_wrap=True)),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
         )
         self._bar.start()
         self._bar.add_task(str(module.title), total=total, unit=unit)

@@ -59,6 +59,19 @@ def test_a_terminal_shows_rate_and_time_left_alone(
     assert re.search(r"9/9.*steps/s.*0:00:00", written)
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_shows_all_of_it(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(Training, "title", "training a network of a long name")
+    fit(1)
+    _, *finished = capsys.readouterr().out.splitlines()
+    assert len(finished) > 1
+    assert re.search(r" 3/3 \d+\.\d steps/s 0:00:00 *$", finished[0])
+    assert "10.0 %" in "".join(finished)
+
+
 def test_a_training_that_goes_on_starts_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = tmp_path / "last.ckpt"
     fit(1).save_checkpoint(checkpoint)
