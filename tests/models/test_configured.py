@@ -45,7 +45,7 @@ FEATURES: Mapping[str, tuple[int, ...]] = {
 def configured(name: str, *overrides: str) -> ClassifierSource:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("attack", overrides=[f"surrogate={name}", *overrides])
-    source: ClassifierSource = instantiate(config.surrogate, _convert_="all")
+    source: ClassifierSource = instantiate(config.surrogate, _convert_="all", _recursive_=False)
     return source
 
 

@@ -40,7 +40,8 @@ EVERYTHING = (
 
 
 def plan(folder: Path, *overrides: str) -> TrainingPlan:
-    return training(folder, *overrides).plan
+    """Plan a training on the digits, by default without attacking its test images, which takes longer than an epoch."""
+    return training(folder, "training.robustness.test_images=0", *overrides).plan
 
 
 def weights(plan: TrainingPlan) -> dict[str, Tensor]:
