@@ -261,7 +261,7 @@ def _out_of_memory_explained(plan: TrainingPlan) -> Iterator[None]:
 
 
 def _kept(plan: TrainingPlan) -> str:
-    return f"the checkpoints of the epochs before are in {plan.checkpoints}"
+    return f"finished epochs, if any, are kept in {plan.checkpoints}"
 
 
 def _named(plan: TrainingPlan, data: TrainableData) -> ClassifierSource:
