@@ -58,7 +58,8 @@ def one_line_errors() -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
         _end(in_one_line(error))
     except MissingMandatoryValue as error:
-        _end(f"{str(error.full_key).removeprefix('surrogate.recipe.')} must be given")
+        key = re.sub(r"^loss\.", "training.loss.", str(error.full_key).removeprefix("surrogate.recipe."))
+        _end(f"{key} must be given")
     except (HydraException, OmegaConfBaseException) as error:
         _end(_missing_extra(str(error)) or str(error))
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.composition import compose_attack, compose_attack_run, plain_values
 from naa_lightning.config import AttackRun, build, build_target, validated
 from naa_lightning.draws import SeededDraws
-from naa_lightning.entry import in_hydras_words
+from naa_lightning.entry import in_hydras_words, one_line_errors
 from naa_lightning.errors import UserError
 from naa_lightning.models import EnsembleSource
 from naa_lightning.models.saved import save_model
@@ -138,6 +138,11 @@ def test_an_attack_does_not_change_how_missing_weights_are_trained(key: str, tmp
     config = composed("experiment=digits", f"+trainer.{key}=2", f"paths.models_dir={tmp_path}")
     with pytest.raises(UserError, match=f"trainer.{key} would change what the recipe says"):
         compose_attack_run(config)
+
+
+def test_the_models_that_images_are_crafted_on_must_be_given(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"^error: training\.loss\.models must be given$"), one_line_errors():
+        training(tmp_path, "training/loss=ensemble")
 
 
 def test_published_numbers_of_naa() -> None:
