@@ -12,6 +12,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import AttributionStatistics, attribution_of_path_gradient, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.draws import SeededDraws
+from naa_lightning.engine import Engine
 from naa_lightning.halving import Halving
 from naa_lightning.models import Classifier, Ensemble, frozen
 
@@ -33,25 +34,22 @@ class CraftedBatch:
     attribution: AttributionStatistics | None
 
 
-# On a CPU, passes of this many pixels are as fast per image as larger ones.
-CPU_PASS_PIXELS = 8192
-
-
 class AttackModule(LightningModule):
     """Crafts adversarial images on a surrogate.
 
     Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
     At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
-    one size: on a CPU a fixed one, elsewhere the batch's. An image's result then depends neither on which others were
-    left for its batch nor, on a CPU, on the batch size. Only where memory is short, groups are smaller; see `Halving`.
+    one size, and an image's result does not depend on which others were left for its batch. Only where memory is short,
+    groups are smaller, see `Halving`, and points of a path go one by one.
 
     Args:
-        surrogate: The white-box classifier.
+        surrogate: The white-box classifier, which is the module's: the engine arranges it.
         attack: What is run on it.
         seed: Of every random draw.
         batch_size: Of full batches.
         title: What progress bars call the work.
         pool: Clean images (3, h, w) in [0, 1], for attacks that mix images.
+        engine: How the surrogate is run.
     """
 
     def __init__(
@@ -63,6 +61,7 @@ class AttackModule(LightningModule):
         batch_size: int,
         title: str,
         pool: Sequence[Tensor] = (),
+        engine: Engine | None = None,
     ) -> None:
         super().__init__()
         self.surrogate = surrogate
@@ -71,6 +70,9 @@ class AttackModule(LightningModule):
         self.batch_size = batch_size
         self.title = title
         self.pool = pool
+        self.engine = engine or Engine()
+        self._arranged = False
+        self._fitting: dict[torch.Size, int] = {}
         self._memory = Halving(title)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
@@ -81,11 +83,14 @@ class AttackModule(LightningModule):
         """
         images, ids = batch["image"], batch["id"]
         classes = batch["target" if self.attack.targeted else "label"]
+        group = self.engine.group(self.batch_size, images)
 
         def craft(part: slice, size: int) -> CraftedBatch:
-            return self._craft(images[part], classes[part], ids[part], size)
+            return self._craft(images[part], classes[part], ids[part], size, fitting if size == group else size)
 
-        passes = self._memory.parts(craft, len(ids), self._pass_size(images))
+        with self.engine.products():
+            fitting, *_ = self._memory.parts(lambda part, size: self._fitting_images(images[:1], size), count=2, size=2)
+            passes = self._memory.parts(craft, len(ids), group)
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
             seconds=sum(part.seconds for part in passes),
@@ -93,18 +98,24 @@ class AttackModule(LightningModule):
             attribution=_join([part.attribution for part in passes]),
         )
 
-    def _pass_size(self, images: Tensor) -> int:
-        if images.device.type != "cpu":
-            return self.batch_size
-        return max(1, CPU_PASS_PIXELS // (images.shape[2] * images.shape[3]))
+    def _fitting_images(self, image: Tensor, tried: int) -> int:
+        """Arrange the surrogate, once, and return how many images like (1, 3, H, W) fit into a pass, if 2 do."""
+        if image.shape not in self._fitting:
+            with frozen(self.surrogate):
+                if not self._arranged:
+                    self.engine.arrange(self.surrogate, image)
+                    self._arranged = True
+                self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image) if tried > 1 else 1
+        return self._fitting[image.shape]
 
-    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int) -> CraftedBatch:
+    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, pass_images: int) -> CraftedBatch:
         start = time.perf_counter()
         count = len(images)
         images, classes, ids = (_pad(values, size) for values in (images, classes, ids))
         # Lightning predicts without autograd.
         with torch.enable_grad():
-            crafted = self.attack(self.surrogate, images, classes, SeededDraws(self.seed, ids.tolist(), self.pool))
+            draws = SeededDraws(self.seed, ids.tolist(), self.pool)
+            crafted = self.attack(self.surrogate, images, classes, draws, pass_images=pass_images)
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
         seconds = time.perf_counter() - start
         attribution = None

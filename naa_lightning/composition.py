@@ -31,6 +31,7 @@ from naa_lightning.config import (
     expect,
     validated,
 )
+from naa_lightning.engine import Engine
 from naa_lightning.errors import UserError
 from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, TrainedModel
 from naa_lightning.models.defences import Defence
@@ -52,6 +53,7 @@ class AttackExperiment:
         targets: What the images are tried on: first the surrogate, or each of its members. Those with one model follow
             each other.
         attack: As its parts say.
+        engine: How the surrogate is run.
         exact: The method that attributes exactly.
         attribute: `naa_lightning.attribution.attribute` with the run's output, baseline and bound on memory.
         study: What to answer instead of attacking, if anything.
@@ -61,6 +63,7 @@ class AttackExperiment:
     surrogate: ClassifierSource | EnsembleSource | None
     targets: Sequence[Target]
     attack: Attack
+    engine: Engine
     exact: Conductance
     attribute: Attribute
     study: Study | None
@@ -106,7 +109,8 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
     study = None if run.study is None else _part(Study, run.study, "study")
     targets = _targets(run, _members(surrogate))
     exact, attribution = _attribution(run.attribution)
-    experiment = AttackExperiment(run, surrogate, targets, attack, exact, attribution, study)
+    engine = build(Engine, run.engine, "engine")
+    experiment = AttackExperiment(run, surrogate, targets, attack, engine, exact, attribution, study)
     _check_work(experiment)
     for source in experiment.white_box:
         if run.craft and attack.objective.feature_level and not source.layer and not isinstance(study, LayerStudy):

@@ -124,6 +124,7 @@ class AttackRun:
     attack: AttackNode
     data: Node
     trainer: Node
+    engine: Node
     paths: PathsNode
     extras: ExtrasNode
     report: ReportNode

@@ -13,6 +13,7 @@ from naa_lightning.attacks import Attack, Budget, Momentum, NeuronAttribution
 from naa_lightning.attention_module import AttentionModule
 from naa_lightning.attribution import Attribute, FeatureDifference, attribute
 from naa_lightning.attribution_module import AttributionModule
+from naa_lightning.engine import Engine
 from naa_lightning.errors import UserError
 from naa_lightning.halving import Halving, is_out_of_memory
 from naa_lightning.models import Classifier
@@ -140,32 +141,31 @@ def test_what_the_libraries_say_is_understood() -> None:
     assert not is_out_of_memory(ValueError("CUDA out of memory"))
 
 
-def crafted(memory: Memory) -> CraftedBatch:
+def crafted(memory: Memory, engine: Engine) -> CraftedBatch:
     attack = Attack(objective=NeuronAttribution(), update=Momentum(), budget=Budget(eps="16/255", steps=3))
-    module = AttackModule(surrogate=classifier(memory), attack=attack, seed=0, batch_size=COUNT, title="crafting naa")
+    module = AttackModule(
+        surrogate=classifier(memory), attack=attack, seed=0, batch_size=COUNT, title="crafting naa", engine=engine
+    )
     batch = {"image": images(), "label": torch.arange(COUNT), "id": torch.arange(COUNT) * 5}
     with torch.no_grad():
         return module.predict_step(batch, 0)  # type: ignore[arg-type]
 
 
-def test_crafting_in_halves_gives_what_crafting_in_small_passes_gives(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("naa_lightning.attack_module.CPU_PASS_PIXELS", 8 * 16 * 16)
+def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: pytest.LogCaptureFixture) -> None:
     memory = Memory(3)
-    short = crafted(memory)
-    assert set(memory.asked[:3]) == {8, 4, 2}
-    assert set(memory.asked[3:]) - {1} == {2}  # padded: 7 images are 4 passes of 2; 1 is the black image
-    assert len(warnings(caplog)) == 2
-    monkeypatch.setattr("naa_lightning.attack_module.CPU_PASS_PIXELS", 2 * 16 * 16)
-    small = crafted(Memory(COUNT))
+    short = crafted(memory, Engine())
+    tried = [size for size in memory.asked if size > 2]  # arranging takes one image, measuring two
+    assert tried[:2] == [COUNT * 30, 3]  # all points of the path at once; then one by one
+    assert set(tried[1:]) == {3}  # padded: 7 images are 3 groups of 3
+    assert len(warnings(caplog)) == 1
+    small = crafted(Memory(COUNT * 30), Engine(group_images=3))
     assert torch.equal(short.images, small.images)
     assert short.images.shape == (COUNT, 3, 16, 16)
     assert short.gradient_evaluations == small.gradient_evaluations
     assert short.attribution is not None
     assert small.attribution is not None
     for name, values in vars(short.attribution).items():
-        assert torch.equal(values, vars(small.attribution)[name])
+        torch.testing.assert_close(values, vars(small.attribution)[name])
         assert len(values) == COUNT
 
 

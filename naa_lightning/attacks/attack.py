@@ -94,7 +94,15 @@ class Attack:
         self.smoothing = smoothing
         self.targeted = targeted
 
-    def __call__(self, surrogate: Classifier | Ensemble, images: Tensor, labels: Tensor, draws: Draws) -> Crafted:
+    def __call__(
+        self,
+        surrogate: Classifier | Ensemble,
+        images: Tensor,
+        labels: Tensor,
+        draws: Draws,
+        *,
+        pass_images: int | None = None,
+    ) -> Crafted:
         """Craft adversarial images.
 
         Args:
@@ -102,13 +110,15 @@ class Attack:
             images: Clean images (B, 3, H, W) in [0, 1].
             labels: Classes (B,) to move away from, usually the true ones; of a targeted attack, to move towards.
             draws: Where the attack's random numbers come from.
+            pass_images: How many images may go through the surrogate at once where an objective's weights are averaged
+                over many; all B at one point of a path do in any case. None: no more than these.
 
         Raises:
             ValueError: The images or labels are not as described.
         """
         check_batch(images, labels)
         with frozen(surrogate), torch.enable_grad():
-            ascent = Ascent(self, surrogate, images, labels, draws)
+            ascent = Ascent(self, surrogate, images, labels, draws, pass_images=pass_images)
             (adversarial,) = deque(ascent.steps(), maxlen=1)
         return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients)
 
@@ -122,6 +132,7 @@ class Ascent:
         images: As in `Attack.__call__`.
         labels: As in `Attack.__call__`.
         draws: As in `Attack.__call__`.
+        pass_images: As in `Attack.__call__`.
 
     Attributes:
         gradient_evaluations: Gradients taken per image so far.
@@ -129,14 +140,23 @@ class Ascent:
     """
 
     def __init__(
-        self, attack: Attack, surrogate: Classifier | Ensemble, images: Tensor, labels: Tensor, draws: Draws
+        self,
+        attack: Attack,
+        surrogate: Classifier | Ensemble,
+        images: Tensor,
+        labels: Tensor,
+        draws: Draws,
+        *,
+        pass_images: int | None = None,
     ) -> None:
         self.attack = attack
         self.images = images
         self.draws = draws
         self._seen = 0  # how many images the surrogate has seen instead of each image
         parts = _parts(surrogate, feature_level=attack.objective.feature_level)
-        goals = [attack.objective.prepare(Task(part, images, labels, draws, self.view)) for part in parts]
+        whole_points = None if pass_images is None else max(1, pass_images // len(images)) * len(images)
+        tasks = [Task(part, images, labels, draws, self.view, whole_points) for part in parts]
+        goals = [attack.objective.prepare(task) for task in tasks]
         self._goals = [(_size(part), goal) for part, goal in zip(parts, goals, strict=True)]
         self.gradient_evaluations = sum(goal.gradient_evaluations for goal in goals)
         self.path_gradients = [

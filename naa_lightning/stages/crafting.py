@@ -87,6 +87,7 @@ def _craft(ids: Sequence[int], bench: Bench, trainer: Trainer, pool: Sequence[Te
             seed=experiment.run.seed,
             batch_size=data.batch_size,
             pool=pool,
+            engine=experiment.engine,
             title=f"crafting {experiment.run.attack.name} on {experiment.surrogate.name}",
         )
         data.only(ids)
@@ -122,6 +123,7 @@ def identity(experiment: AttackExperiment, device: torch.device, pool_size: int 
         "images_mixed_from": pool_size,
         "data": _without(run.data, _IRRELEVANT),
         "precision": run.trainer.get("precision"),
+        "engine": run.engine,
         "device": device.type,
     }
 

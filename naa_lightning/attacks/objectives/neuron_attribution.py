@@ -94,7 +94,8 @@ class NeuronAttribution:
     def _average(self, task: Task, seen: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the gradient averaged over the path, as it is and balanced."""
         average = balanced = task.images.new_zeros(())
-        for (point, _), gradient in layer_gradients(task.surrogate, seen, task.labels, class_probability):
+        gradients = layer_gradients(task.surrogate, seen, task.labels, class_probability, task.pass_images)
+        for (point, _), gradient in gradients:
             weighted = self.path.quadrature.weights[point] * gradient
             average = average + weighted
             balanced = balanced + weighted / l2_norm(gradient) ** self.balance

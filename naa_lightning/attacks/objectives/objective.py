@@ -27,6 +27,8 @@ class Task:
         draws: Where random numbers come from.
         view: Maps images (B, 3, H, W) and the number of a pass to what the surrogate sees of them in it. Numbers below
             0 are for passes of the preparation, which go through the transforms' copies in turn.
+        pass_images: How many images go through the surrogate at once while weights are averaged, a multiple of B; None:
+            B.
     """
 
     surrogate: Classifier
@@ -34,6 +36,7 @@ class Task:
     labels: Tensor
     draws: Draws
     view: Callable[[Tensor, int], Tensor]
+    pass_images: int | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,14 @@ def fall_of_important_features(task: Task, inputs: Iterable[Tensor], count: int)
         inputs: Each (B, 3, H, W).
         count: How many.
     """
-    gradient = average_gradient(task.surrogate, inputs, task.labels, class_logit, weights=equal_weights(count))
+    gradient = average_gradient(
+        task.surrogate,
+        inputs,
+        task.labels,
+        class_logit,
+        weights=equal_weights(count),
+        path_batch_size=task.pass_images,
+    )
     return Goal(fall_of_weighted_features(task.surrogate, unit_norm(gradient)), count)
 
 

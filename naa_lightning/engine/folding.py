@@ -1,0 +1,125 @@
+"""Batch normalisations done by the convolutions before them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from naa_lightning.models import Classifier
+
+# How far, relative to the largest value, what is computed in another order may be off.
+_ROUNDING = 1e-3
+
+
+@torch.no_grad()
+def fold_batch_norms(classifier: Classifier, images: Tensor) -> int:
+    """Let convolutions do what the batch normalisations behind them do, in place.
+
+    In evaluation mode a batch normalisation is a scale and a shift of each channel, which the weights of the
+    convolution before it can take over. Which two belong together is seen in a pass, and they are merged if the
+    convolution alone then gives what both gave. Where the classifier's logits or attacked features are not what they
+    were, because a layer is used twice, say, everything is put back.
+
+    Args:
+        classifier: In evaluation mode. Its network is changed.
+        images: (B, 3, H, W) in [0, 1], to see by.
+
+    Returns:
+        How many convolutions do a normalisation too.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> fold_batch_norms(Classifier(network.eval(), mean=[0.5] * 3, std=[0.5] * 3), torch.rand(1, 3, 2, 2))
+        1
+        >>> network[1]
+        Identity()
+    """
+    before = _answers(classifier, images)
+    merged = _merge(classifier, images)
+    try:
+        same = all(_close(now, then) for now, then in zip(_answers(classifier, images), before, strict=True))
+    except AttributeError:  # the network looks at a normalisation that is gone
+        same = False
+    if same:
+        return len(merged)
+    for pair in reversed(merged):
+        pair.undo(classifier.network)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A convolution and the normalisation behind it, as they were."""
+
+    conv: nn.Conv2d
+    weight: Tensor
+    bias: Tensor | None
+    norm: _BatchNorm
+    name: str
+
+    def merge(self) -> None:
+        """Let the convolution do both."""
+        norm = self.norm
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        self.conv.weight, self.conv.bias = fuse_conv_bn_weights(
+            self.weight, self.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
+
+    def undo(self, network: nn.Module) -> None:
+        """Put both back."""
+        self.conv.weight, self.conv.bias = self.weight, self.bias
+        network.set_submodule(self.name, self.norm)
+
+
+def _merge(classifier: Classifier, images: Tensor) -> list[_Pair]:
+    network = classifier.network
+    names = {module: name for name, module in network.named_modules()}
+    attacked = {network.get_submodule(layer) for layer in classifier.layers}
+    convolved: list[tuple[nn.Conv2d, Tensor, Tensor]] = []
+    merged: list[_Pair] = []
+
+    def note(conv: nn.Conv2d, args: tuple[Tensor], output: Tensor) -> None:
+        convolved.append((conv, args[0], output))
+
+    def meet(norm: _BatchNorm, args: tuple[Tensor], output: Tensor) -> None:
+        for conv, inputs, between in convolved:
+            if between is args[0] and norm.running_mean is not None:
+                pair = _Pair(conv, conv.weight, conv.bias, norm, names[norm])
+                pair.merge()
+                if _close(_rest(norm)(conv.forward(inputs)), output):
+                    merged.append(pair)
+                else:
+                    pair.undo(network)
+
+    handles = [
+        module.register_forward_hook(note if isinstance(module, nn.Conv2d) else meet)
+        for module in names
+        if isinstance(module, _BatchNorm) or (isinstance(module, nn.Conv2d) and module not in attacked)
+    ]
+    try:
+        classifier(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    for pair in merged:
+        network.set_submodule(pair.name, _rest(pair.norm))
+    return merged
+
+
+def _rest(norm: nn.Module) -> nn.Module:
+    """Return what a normalisation does besides: timm's have an activation of their own."""
+    activation = getattr(norm, "act", None)
+    return activation if isinstance(activation, nn.Module) else nn.Identity()
+
+
+def _answers(classifier: Classifier, images: Tensor) -> Sequence[Tensor]:
+    views = classifier.layer_views() if classifier.layers else []
+    return [classifier(images), *(view.features(images) for view in views)]
+
+
+def _close(tensor: Tensor, other: Tensor) -> bool:
+    return bool((tensor - other).abs().max() <= _ROUNDING * other.abs().max())
