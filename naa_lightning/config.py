@@ -263,7 +263,8 @@ def _explain(error: ValidationError, key: str, target: Any) -> str:
             sentences.append(f"{full} must be given")
         else:
             message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-            sentences.append(message if "got" in message else f"{full} {message}, got {problem['input']!r}")
+            ours = problem["type"] == "value_error"  # names its key
+            sentences.append(message if ours else f"{full} {message}, got {problem['input']!r}")
     return "; ".join(sentences)
 
 

@@ -15,6 +15,7 @@ from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.composition import compose_attack, compose_attack_run, plain_values
 from naa_lightning.config import AttackRun, build, build_target, validated
 from naa_lightning.draws import SeededDraws
+from naa_lightning.engine import Engine
 from naa_lightning.entry import in_hydras_words, one_line_errors
 from naa_lightning.errors import UserError
 from naa_lightning.models import EnsembleSource
@@ -220,6 +221,31 @@ def test_exact_attribution_is_the_users(tmp_path: Path) -> None:
 def test_mistakes_in_the_attribution(overrides: str, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         compose_attack_run(composed("experiment=digits", *overrides.split()))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("engine.group_images=0", "engine: group_images must be at least 1, got 0"),
+        (
+            "engine.pass_mib=0.5",
+            "engine.pass_mib must be a valid integer, got a number with a fractional part, got 0.5",
+        ),
+        ("engine.tf32=maybe", "engine.tf32 must be a valid boolean, unable to interpret input, got 'maybe'"),
+        ("engine.compile=fast", "engine.compile must be 'default', 'reduce-overhead' or 'max-autotune', got 'fast'"),
+        ("+engine.fold=true", "there is no option engine.fold"),
+    ],
+)
+def test_mistakes_in_the_engine(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        compose_attack_run(composed("experiment=digits", override))
+
+
+def test_the_engine_is_as_configured() -> None:
+    overrides = ("engine.group_images=3", "engine.pass_mib=64", "engine.tf32=true", "engine.compile=max-autotune")
+    engine = compose_attack_run(composed("experiment=digits", *overrides)).engine
+    assert engine == Engine(group_images=3, pass_mib=64, tf32=True, compile="max-autotune")
+    assert compose_attack_run(composed("experiment=digits")).engine == Engine()
 
 
 def test_parts_of_attacks_are_recombined() -> None:

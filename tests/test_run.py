@@ -116,6 +116,7 @@ def test_a_folder_takes_no_other_configuration(finished: tuple[Path, float], mod
         ("attack.budget.eps=32/255", "attack.budget.eps was '64/255', is '32/255'"),
         ("seed=1", "seed was 0, is 1"),
         ("data.batch_size=7", "data.batch_size was 8, is 7"),
+        ("engine.group_images=1", "engine.group_images was None, is 1"),
         ("surrogate.layer=top", "surrogate.layer was 'middle', is 'top'"),
     ):
         with pytest.raises(UserError, match=re.escape(difference)):
