@@ -63,7 +63,12 @@ def craft(bench: Bench) -> AdversarialSet:
         log.info(
             "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), bench.folder
         )
-        peaks = ranks.gathered(lambda: _craft(ranks.share(missing), bench, trainer, pool))
+
+        def craft_share() -> int:
+            with writer.saving():
+                return _craft(ranks.share(missing), bench, trainer, pool)
+
+        peaks = ranks.gathered(craft_share)
         crafted = [row for rows in ranks.gathered(lambda: writer.saved) for row in rows]
         saved = dict(sorted({**saved, **{row.id: row for row in crafted}}.items()))
         ranks.from_first(lambda: manifest.settle(saved.values()))
