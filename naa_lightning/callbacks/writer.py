@@ -18,6 +18,7 @@ from naa_lightning.background import Background
 from naa_lightning.data import Batch, ImageRecord
 from naa_lightning.errors import UserError
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name, target_class
+from naa_lightning.stopwatch import Stopwatch
 from naa_lightning.whole_file import write_whole
 
 # A GPU crafts faster than one thread compresses; more threads would take a CPU's cores from crafting.
@@ -32,16 +33,18 @@ class AdversarialWriter(BasePredictionWriter):
     Args:
         manifest: Of the folder that takes the images.
         records: The images of the data set.
+        stopwatch: Takes what crafting waits for files.
 
     Attributes:
         saved: What it has saved; complete after `saving`.
     """
 
-    def __init__(self, manifest: Manifest, records: Sequence[ImageRecord]) -> None:
+    def __init__(self, manifest: Manifest, records: Sequence[ImageRecord], stopwatch: Stopwatch) -> None:
         super().__init__(write_interval="batch")
         self.manifest = manifest
         self.saved: list[SavedImage] = []
         self.records: Mapping[int, ImageRecord] = {record.id: record for record in records}
+        self._stopwatch = stopwatch
         self._listing = Lock()
         self._background: Background | None = None
 
@@ -52,7 +55,12 @@ class AdversarialWriter(BasePredictionWriter):
         Raises:
             UserError: The disk takes no more; what was saved before is kept.
         """
-        with Background(threads=THREADS, waiting=WAITING) as self._background:
+        phase = self._stopwatch.phase
+        with (
+            phase("crafting/files"),
+            Background(threads=THREADS, waiting=WAITING) as self._background,
+            phase("crafting/other"),
+        ):
             yield
 
     def write_on_batch_end(
@@ -71,8 +79,9 @@ class AdversarialWriter(BasePredictionWriter):
             UserError: The disk takes no more; what was saved before is kept.
         """
         assert self._background is not None, "batches are taken while `saving`"
-        for index, image_id in enumerate(batch["id"].tolist()):
-            self._background.do(partial(self._save, prediction, index, self.records[image_id]))
+        with self._stopwatch.phase("crafting/files"):
+            for index, image_id in enumerate(batch["id"].tolist()):
+                self._background.do(partial(self._save, prediction, index, self.records[image_id]))
 
     def _save(self, batch: CraftedBatch, index: int, record: ImageRecord) -> None:
         file = adversarial_name(record)

@@ -12,6 +12,7 @@ from naa_lightning.callbacks import AdversarialWriter
 from naa_lightning.data import ImageRecord
 from naa_lightning.errors import UserError
 from naa_lightning.records import Manifest, SavedImage
+from naa_lightning.stopwatch import Stopwatch
 
 COUNT = 5
 
@@ -47,7 +48,9 @@ def hand_over(writer: AdversarialWriter, count: int = COUNT) -> None:
 
 
 def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
-    writer = AdversarialWriter(CheckedManifest(tmp_path), records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"))
+    writer = AdversarialWriter(
+        CheckedManifest(tmp_path), records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"), Stopwatch()
+    )
     with writer.saving():
         hand_over(writer)
     rows = Manifest(tmp_path).read()
@@ -61,7 +64,9 @@ def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit, ValueError])
 def test_what_was_handed_over_is_saved_however_the_run_ends(how: type[BaseException], tmp_path: Path) -> None:
-    writer = AdversarialWriter(CheckedManifest(tmp_path), records("a.png", "b.png", "c.png", "d.png", "e.png"))
+    writer = AdversarialWriter(
+        CheckedManifest(tmp_path), records("a.png", "b.png", "c.png", "d.png", "e.png"), Stopwatch()
+    )
 
     def craft() -> None:
         with writer.saving():
@@ -77,7 +82,9 @@ def test_a_file_that_cannot_be_written_ends_the_run_and_leaves_the_others(tmp_pa
     folder = tmp_path / "run" / "adversarial"
     folder.mkdir(parents=True)
     (folder / "full").touch()
-    writer = AdversarialWriter(CheckedManifest(folder), records("a.png", "full/b.png", "c.png", "d.png", "e.png"))
+    writer = AdversarialWriter(
+        CheckedManifest(folder), records("a.png", "full/b.png", "c.png", "d.png", "e.png"), Stopwatch()
+    )
     message = f"{folder}/full/b.png cannot be written .*hydra.run.dir={folder.parent}"
     with pytest.raises(UserError, match=message), writer.saving():
         hand_over(writer)
