@@ -31,6 +31,7 @@ from naa_lightning.stages.evaluation import Evaluation, evaluate
 from naa_lightning.stages.explanation import explain
 from naa_lightning.stages.measuring import check_budget, measure
 from naa_lightning.stages.pictures import draw_pictures
+from naa_lightning.stages.reading import ReadPairs, read_pairs
 
 
 def attack_and_report(bench: Bench) -> float | None:
@@ -47,8 +48,10 @@ def attack_and_report(bench: Bench) -> float | None:
             everything else is done.
     """
     stopwatch = bench.stopwatch
-    made, perturbations = _images(bench)
-    tried = try_on_targets(bench, made)
+    made = _images(bench)
+    read = read_pairs(bench, made)
+    perturbations = _sizes(bench, read)
+    tried = try_on_targets(bench, read)
     with stopwatch.phase("explaining"):
         rows = explain(bench, made, list(made.saved)[: bench.experiment.run.attribution.exact_images])
     if not bench.ranks.part():
@@ -76,31 +79,34 @@ def attack_and_report(bench: Bench) -> float | None:
     return optimised(results)
 
 
-def try_on_targets(bench: Bench, made: AdversarialSet) -> Evaluation:
+def try_on_targets(bench: Bench, read: ReadPairs) -> Evaluation:
     """Ask every target about the images."""
-    data = bench.data
     return evaluate(
         bench.experiment.targets,
-        made.pairs(data.images),
+        read.pairs,
         bench.asking,
         seed=bench.experiment.run.seed,
-        batch_size=data.batch_size,
-        num_workers=data.num_workers,
+        batch_size=bench.data.batch_size,
+        num_workers=read.num_workers,
         ranks=bench.ranks,
         stopwatch=bench.stopwatch,
     )
 
 
-def _images(bench: Bench) -> tuple[AdversarialSet, list[PerturbationRow]]:
-    """Craft images, or find them and see whether they keep to the budget."""
+def _images(bench: Bench) -> AdversarialSet:
+    """Craft images, or find them."""
     crafts = bench.experiment.run.craft
     with bench.stopwatch.phase("crafting/other" if crafts else "collecting"):
-        made = craft(bench) if crafts else collect(bench)
+        return craft(bench) if crafts else collect(bench)
+
+
+def _sizes(bench: Bench, read: ReadPairs) -> list[PerturbationRow]:
+    """Measure perturbations, and see whether those of images found keep to the budget."""
     with bench.stopwatch.phase("measuring"):
-        perturbations = measure(bench, made.pairs(bench.data.images))
-    if not crafts:
+        perturbations = measure(bench, read)
+    if not bench.experiment.run.craft:
         check_budget(perturbations, bench.experiment.attack.budget)
-    return made, perturbations
+    return perturbations
 
 
 def _facts(bench: Bench, made: AdversarialSet, tried: Evaluation) -> RunFacts:
