@@ -1,14 +1,18 @@
 """Craft adversarial images on a surrogate and try them on targets: `python attack.py surrogate=... attack=...`."""
 
+import time
+
 import hydra
 from omegaconf import DictConfig
 
 from naa_lightning.entry import in_a_sweep, launch, one_line_errors
+from naa_lightning.stopwatch import process_began
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="attack")
 def main(config: DictConfig) -> float | None:
     """Run one job; a sweep optimises what it returns, the mean black-box success rate, or target rate if targeted."""
+    began = time.perf_counter() if in_a_sweep() else process_began()
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
         from naa_lightning.composition import compose_attack_run  # noqa: PLC0415
@@ -16,7 +20,7 @@ def main(config: DictConfig) -> float | None:
         experiment = compose_attack_run(config)
         from naa_lightning.run import run_attack  # noqa: PLC0415
 
-        return run_attack(experiment, again=not in_a_sweep())
+        return run_attack(experiment, again=not in_a_sweep(), began=began)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,16 @@ class CraftedBatch:
         seconds: Crafting time of the batch, without its attribution statistics.
         gradient_evaluations: Per image.
         attribution: Over the first attacked layer, of the first surrogate; None for an attack that attributes nothing.
+        preparation_seconds: Of `seconds`, those until the objective was prepared.
+        attribution_seconds: What the attribution statistics took.
     """
 
     images: Tensor
     seconds: float
     gradient_evaluations: int
     attribution: AttributionStatistics | None
+    preparation_seconds: float
+    attribution_seconds: float
 
 
 class AttackModule(LightningModule):
@@ -96,6 +100,8 @@ class AttackModule(LightningModule):
             seconds=sum(part.seconds for part in passes),
             gradient_evaluations=passes[0].gradient_evaluations,
             attribution=_join([part.attribution for part in passes]),
+            preparation_seconds=sum(part.preparation_seconds for part in passes),
+            attribution_seconds=sum(part.attribution_seconds for part in passes),
         )
 
     def _fitting_images(self, image: Tensor, tried: int) -> int:
@@ -125,7 +131,14 @@ class AttackModule(LightningModule):
                 attributed = attribution_of_path_gradient(surrogate, images, classes, gradient)
                 attribution = attribution_statistics(attributed)
             attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
-        return CraftedBatch(quantised, seconds, crafted.gradient_evaluations, attribution)
+        return CraftedBatch(
+            images=quantised,
+            seconds=seconds,
+            gradient_evaluations=crafted.gradient_evaluations,
+            attribution=attribution,
+            preparation_seconds=crafted.preparation_seconds,
+            attribution_seconds=time.perf_counter() - start - seconds,
+        )
 
 
 def _pad(values: Tensor, size: int) -> Tensor:

@@ -1,6 +1,8 @@
 """The jobs of the command line."""
 
+import gc
 import logging
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,10 +28,14 @@ from naa_lightning.report.log import logging_to
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.pipeline import attack_and_report
 from naa_lightning.stages.training import train
+from naa_lightning.stopwatch import Stopwatch
 from naa_lightning.studies import AttributionStudy, LayerStudy
 from naa_lightning.studies.attribution_study import study_attribution
 from naa_lightning.studies.layer_study import study_layers
 from naa_lightning.trainer import make_all, make_data, make_trainer, processes
+
+# The half million objects that libraries have defined stay: the collections before each model pass over them.
+gc.freeze()
 
 log = logging.getLogger(__name__)
 E = TypeVar("E", AttackExperiment, TrainingExperiment)
@@ -37,7 +43,7 @@ R = TypeVar("R")
 _TRAINING_GOES_ON = "the same command goes on with the last finished epoch"
 
 
-def run_attack(experiment: AttackExperiment, *, again: bool = True) -> float | None:
+def run_attack(experiment: AttackExperiment, *, again: bool = True, began: float | None = None) -> float | None:
     """Carry out an attack and report, or rate images that are there, or make a study instead.
 
     Where the configuration asks for several processes, they are started here, unless a cluster has done so.
@@ -45,6 +51,7 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True) -> float | N
     Args:
         experiment: What is run.
         again: Rate the images and report also where the run's folder holds the results of this very run.
+        began: Since when the run's time counts, as of `time.perf_counter`; None: now.
 
     Returns:
         What a sweep optimises; see `attack_and_report`. Of a study of layers, that of the layer it recommends; None of
@@ -58,33 +65,38 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True) -> float | N
     if not again and (results := finished_results(run)) is not None:
         log.info("finished before: %s", run.paths.run_dir)
         return optimised(results)
-    return _in_all_ranks(experiment, run_attack_in_rank, going_on=_going_on(run))
+    began = time.perf_counter() if began is None else began
+    return _in_all_ranks(experiment, partial(run_attack_in_rank, began=began), going_on=_going_on(run))
 
 
-def run_attack_in_rank(experiment: AttackExperiment, place: Place) -> float | None:
+def run_attack_in_rank(experiment: AttackExperiment, place: Place, *, began: float) -> float | None:
     """Do one rank's part of `run_attack`, which says what is returned and raised."""
     with _rank_of(experiment.run, place, _going_on(experiment.run)) as ranks:
         experiment = _in_one_folder(experiment, ranks)
-        mean = _attack(experiment, ranks)
+        mean = _attack(experiment, ranks, began)
         if ranks.first:
             _tell_results(Path(experiment.run.paths.run_dir))
     return mean
 
 
-def _attack(experiment: AttackExperiment, ranks: Ranks) -> float | None:
+def _attack(experiment: AttackExperiment, ranks: Ranks, began: float) -> float | None:
+    stopwatch = Stopwatch(began)
+    stopwatch.move("start_up")
     run = experiment.run
     callbacks = make_all(run.callbacks, "callbacks") if ranks.first else []
-    data = make_data(run.data)
-    ranks.first_before_others(lambda: _prepare(data, experiment))
+    with stopwatch.phase("data"):
+        data = make_data(run.data)
+        ranks.first_before_others(lambda: _prepare(data, experiment))
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
             plan = plan_of(source)
             curves = CSVLogger(plan.checkpoints, name="csv")
-            ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves]))
+            with stopwatch.phase("training"):
+                ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves]))
 
     loggers = make_all(run.logger, "logger") if ranks.first else []
     with logging_to(loggers, asdict(run)):
-        bench = Bench(experiment, data, callbacks, loggers, ranks)
+        bench = Bench(experiment, data, callbacks, loggers, ranks, stopwatch)
         match experiment.study:
             case AttributionStudy() as study:
                 study_attribution(study, bench)

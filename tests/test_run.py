@@ -14,6 +14,8 @@ from PIL import Image
 from naa_lightning.callbacks import writer
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.errors import UserError
+from naa_lightning.records import Manifest
+from naa_lightning.report.phases import phase_times
 from tests.experiments import adversarial_files, attack
 
 PANELS = ("report.panel_images=4", "report.extreme_images=3")
@@ -168,3 +170,21 @@ def test_csv_logger_takes_the_results(models_dir: str, tmp_path: Path) -> None:
     rate = results(tmp_path)["targets"]["digits_residual"]["success_rate"]["value"]
     assert float(rows[-1]["target/digits_residual/success_rate"]) == rate
     assert float(rows[-1]["attribution/positive_share"]) == results(tmp_path)["attribution"]["positive_share"]
+
+
+def test_the_time_of_the_run_is_told_by_phases_that_add_up(models_dir: str, tmp_path: Path) -> None:
+    attack(tmp_path, models_dir, "data.limit=4")
+    cost = results(tmp_path)["cost"]
+    phases = cost["phases"]
+    assert sum(phase["share"] for phase in phases.values()) == pytest.approx(1)
+    assert sum(phase["seconds"] for phase in phases.values()) == pytest.approx(cost["seconds"])
+    assert min(phase["seconds"] for phase in phases.values()) >= 0
+    assert {"start_up", "data", "crafting/build", "crafting/images", "crafting/files", "measuring"} < phases.keys()
+    assert {name for name in phases if name.startswith("targets/")} == {
+        f"targets/digits_{name}/{part}" for name in ("plain", "residual", "inception") for part in ("build", "ask")
+    }
+    rows = Manifest(tmp_path / "adversarial").read().values()
+    crafting = ("crafting/preparation", "crafting/steps")
+    assert sum(phases[name]["seconds"] for name in crafting) == pytest.approx(sum(row.seconds for row in rows))
+    # every phase has a name in the report
+    assert sum(phase.share for phase in phase_times(cost)) == pytest.approx(1)

@@ -1,5 +1,6 @@
 """The loop that joins an attack's parts."""
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,11 +30,13 @@ class Crafted:
             mean logits of several surrogates counts as one through each.
         path_gradients: Of every attacked layer, with a classifier that has that layer alone; see `Goal`. Empty for an
             attack that attributes nothing.
+        preparation_seconds: Until the objective was prepared, before the first step.
     """
 
     images: Tensor
     gradient_evaluations: int
     path_gradients: Sequence[tuple[Classifier, Tensor]]
+    preparation_seconds: float
 
 
 class Attack:
@@ -117,10 +120,14 @@ class Attack:
             ValueError: The images or labels are not as described.
         """
         check_batch(images, labels)
+        begun = time.perf_counter()
         with frozen(surrogate), torch.enable_grad():
             ascent = Ascent(self, surrogate, images, labels, draws, pass_images=pass_images)
+            if images.is_cuda:
+                torch.cuda.synchronize(images.device)  # what is only queued there has taken no time yet
+            prepared = time.perf_counter()
             (adversarial,) = deque(ascent.steps(), maxlen=1)
-        return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients)
+        return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients, prepared - begun)
 
 
 class Ascent:

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from naa_lightning.draws import Draws
 
@@ -26,6 +25,9 @@ def grey(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
 
 def blurred(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
     """The image without its detail: a Gaussian filter whose standard deviation is a sixteenth of the smaller side."""
+    # Takes as long to load as torch, and mistakes in a configuration are told before.
+    from torchvision.transforms.functional import gaussian_blur  # noqa: PLC0415
+
     sigma = min(images.shape[-2:]) / 16
     side = 2 * int(3 * sigma) + 1
     filtered: Tensor = gaussian_blur(images, [side, side], [sigma, sigma])

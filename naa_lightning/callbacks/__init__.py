@@ -1,7 +1,8 @@
 """What happens around training, crafting and evaluating."""
 
 from naa_lightning.callbacks.crafting_log import CraftingLog
+from naa_lightning.callbacks.crafting_times import CraftingTimes
 from naa_lightning.callbacks.progress import ProgressBar
 from naa_lightning.callbacks.writer import AdversarialWriter
 
-__all__ = ["AdversarialWriter", "CraftingLog", "ProgressBar"]
+__all__ = ["AdversarialWriter", "CraftingLog", "CraftingTimes", "ProgressBar"]

@@ -1,8 +1,11 @@
-"""Saving adversarial images while they are crafted."""
+"""Saving adversarial images while others are crafted."""
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
 from typing import Any
 
 from PIL import Image
@@ -11,28 +14,54 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
 from naa_lightning.attack_module import CraftedBatch
+from naa_lightning.background import Background
 from naa_lightning.data import Batch, ImageRecord
 from naa_lightning.errors import UserError
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name, target_class
+from naa_lightning.stopwatch import Stopwatch
 from naa_lightning.whole_file import write_whole
+
+# A GPU crafts faster than one thread compresses; more threads would take a CPU's cores from crafting.
+THREADS = 2
+# Images that wait to be written, of some MB at most each.
+WAITING = 64
 
 
 class AdversarialWriter(BasePredictionWriter):
-    """Saves one lossless PNG per image as soon as its batch is done, and then its row of the manifest.
+    """Saves one lossless PNG per image once its batch is done, and then its row of the manifest, in the background.
 
     Args:
         manifest: Of the folder that takes the images.
         records: The images of the data set.
+        stopwatch: Takes what crafting waits for files.
 
     Attributes:
-        saved: What it has saved.
+        saved: What it has saved; complete after `saving`.
     """
 
-    def __init__(self, manifest: Manifest, records: Sequence[ImageRecord]) -> None:
+    def __init__(self, manifest: Manifest, records: Sequence[ImageRecord], stopwatch: Stopwatch) -> None:
         super().__init__(write_interval="batch")
         self.manifest = manifest
         self.saved: list[SavedImage] = []
         self.records: Mapping[int, ImageRecord] = {record.id: record for record in records}
+        self._stopwatch = stopwatch
+        self._listing = Lock()
+        self._background: Background | None = None
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Take batches in a block of code; it ends, however it does, when all of them are saved.
+
+        Raises:
+            UserError: The disk takes no more; what was saved before is kept.
+        """
+        phase = self._stopwatch.phase
+        with (
+            phase("crafting/files"),
+            Background(threads=THREADS, waiting=WAITING) as self._background,
+            phase("crafting/other"),
+        ):
+            yield
 
     def write_on_batch_end(
         self,
@@ -44,25 +73,19 @@ class AdversarialWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Save a batch.
+        """Have a batch saved.
 
         Raises:
             UserError: The disk takes no more; what was saved before is kept.
         """
-        for index, image_id in enumerate(batch["id"].tolist()):
-            try:
-                self._save(prediction, index, self.records[image_id])
-            except OSError as error:
-                raise UserError(
-                    f"{self.manifest.folder / adversarial_name(self.records[image_id])} cannot be written "
-                    f"({error.strerror}); the images saved so far are kept: make room and run the same command with "
-                    f"hydra.run.dir={self.manifest.folder.parent}"
-                ) from error
+        assert self._background is not None, "batches are taken while `saving`"
+        with self._stopwatch.phase("crafting/files"):
+            for index, image_id in enumerate(batch["id"].tolist()):
+                self._background.do(partial(self._save, prediction, index, self.records[image_id]))
 
     def _save(self, batch: CraftedBatch, index: int, record: ImageRecord) -> None:
         file = adversarial_name(record)
         content = encode_png(batch.images[index])
-        write_whole(self.manifest.folder / file, content)
         statistics: dict[str, Any] = {}
         if batch.attribution is not None:
             statistics = {name: float(values[index]) for name, values in vars(batch.attribution).items()}
@@ -76,8 +99,16 @@ class AdversarialWriter(BasePredictionWriter):
             gradient_evaluations=batch.gradient_evaluations,
             **statistics,
         )
-        self.manifest.add(row)
-        self.saved.append(row)
+        try:
+            write_whole(self.manifest.folder / file, content)
+            with self._listing:
+                self.manifest.add(row)
+                self.saved.append(row)
+        except OSError as error:
+            raise UserError(
+                f"{self.manifest.folder / file} cannot be written ({error.strerror}); the images saved so far are "
+                f"kept: make room and run the same command with hydra.run.dir={self.manifest.folder.parent}"
+            ) from error
 
 
 def encode_png(image: Tensor) -> bytes:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
@@ -155,6 +154,8 @@ def class_indices(names: list[str]) -> dict[str, int]:
     if "class index" in kinds:
         return {name: int(name) for name in names}
     if "WordNet id" in kinds:
+        from timm.data.imagenet_info import ImageNetInfo  # noqa: PLC0415 - takes a second to load
+
         imagenet = ImageNetInfo()
         index = {imagenet.index_to_label_name(i): i for i in range(1000)}
         for name in names:

@@ -6,10 +6,11 @@ from typing import TypedDict
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from naa_lightning.data import LabelledImages, read_image
 from naa_lightning.errors import UserError
+from naa_lightning.processes.stopping import left_to_main_process
 from naa_lightning.records.manifest import SavedImage
 
 
@@ -37,20 +38,54 @@ class SavedPairs(Dataset[PairBatch]):
         self.images = images
         self.saved = saved
         self.folder = folder
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> PairBatch:
-        clean = self.images[index]
-        path = self.folder / self.saved[clean["id"]].file
-        adversarial = read_image(path).float() / 255
-        if adversarial.shape != clean["image"].shape:
+        clean, adversarial = self._kept[index] if index in self._kept else self._read(index)
+        image = self.images.records[index].id
+        return {"clean": clean.float() / 255, "adversarial": adversarial.float() / 255, "id": torch.tensor(image)}
+
+    def keep(self, indices: Sequence[int], *, num_workers: int, room: int) -> bool:
+        """Read pairs and keep them in memory, so that those who ask for them again need not wait for files.
+
+        Args:
+            indices: Of the pairs.
+            num_workers: Processes that read; 0 reads in this one.
+            room: Bytes that pairs may take, three for a pixel of each image; those beyond it are read when asked for.
+
+        Returns:
+            Whether there was room for all.
+
+        Raises:
+            UserError: A file cannot be read or is of another size than its clean image.
+        """
+        pixels = DataLoader(
+            Subset(_Pixels(self), indices),
+            batch_size=None,
+            num_workers=num_workers,
+            worker_init_fn=left_to_main_process,
+        )
+        for index, pair in zip(indices, pixels, strict=True):
+            room -= sum(image.nbytes for image in pair)
+            if room < 0:
+                return False
+            self._kept[index] = (pair[0].clone(), pair[1].clone())  # not in the memory shared with the workers
+        return True
+
+    def _read(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return a clean and an adversarial image, uint8 (3, H, W)."""
+        record = self.images.records[index]
+        clean, path = self.images.read(record), self.folder / self.saved[record.id].file
+        adversarial = read_image(path)
+        if adversarial.shape != clean.shape:
             raise UserError(
-                f"{path} is {_size(adversarial)}, its clean image {self.images.records[index].file} is "
-                f"{_size(clean['image'])}: bring them to one size"
+                f"{path} is {_size(adversarial)}, its clean image {record.file} is {_size(clean)}: bring them to one "
+                "size"
             )
-        return {"clean": clean["image"], "adversarial": adversarial, "id": torch.tensor(clean["id"])}
+        return clean, adversarial
 
     def collate(self, pairs: Sequence[PairBatch]) -> PairBatch:
         """Stack pairs into a batch.
@@ -70,6 +105,19 @@ class SavedPairs(Dataset[PairBatch]):
             "adversarial": torch.stack([pair["adversarial"] for pair in pairs]),
             "id": torch.stack([pair["id"] for pair in pairs]),
         }
+
+
+class _Pixels(Dataset[tuple[Tensor, Tensor]]):
+    """The pairs as they are read."""
+
+    def __init__(self, pairs: SavedPairs) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.pairs._read(index)
 
 
 def _size(image: Tensor) -> str:

@@ -70,7 +70,7 @@ class RunFacts:
         class_names: By class, where the data set tells.
         missing: Clean images of which there is no adversarial one.
         device: On which the images were crafted, or are rated.
-        seconds: From start to results, of this call.
+        phases: Seconds that this call took, by phase.
         crafted_now: Images crafted by this call, the others were there; None where the run crafts nothing.
         peak_memory_bytes: See `naa_lightning.stages.adversarial_set.AdversarialSet`.
         config: The resolved configuration.
@@ -87,7 +87,7 @@ class RunFacts:
     class_names: Sequence[str] | None
     missing: Sequence[str]
     device: str
-    seconds: float
+    phases: Mapping[str, float]
     crafted_now: int | None
     peak_memory_bytes: int | None
     config: Mapping[str, Any]
@@ -228,11 +228,24 @@ def _cost(facts: RunFacts, saved: Sequence[SavedImage]) -> dict[str, Any]:
         "gradient_evaluations_per_image": fmean(row.gradient_evaluations for row in saved) if crafts else None,
         "seconds_per_image": fmean(row.seconds for row in saved) if crafts else None,
         "images_crafted_now": facts.crafted_now,
-        "seconds": facts.seconds,
+        **times(facts.phases),
         "peak_memory_bytes": facts.peak_memory_bytes,
         "device": facts.device,
         "python": platform.python_version(),
         "torch": torch.__version__,
+    }
+
+
+def times(phases: Mapping[str, float]) -> dict[str, Any]:
+    """Return what a run took, in seconds, and each phase's seconds and share, as in the `cost` of `results.json`.
+
+    Args:
+        phases: Seconds by phase.
+    """
+    total = sum(phases.values())
+    return {
+        "seconds": total,
+        "phases": {name: {"seconds": taken, "share": taken / total} for name, taken in phases.items()},
     }
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from rich.table import Table
 
+from naa_lightning.report.page.wording import duration
+from naa_lightning.report.phases import stage_shares
+
 UNTARGETED = {
     "clean": "clean_accuracy",
     "fooling": "fooling_rate",
@@ -106,6 +109,12 @@ def attribution_line(results: Mapping[str, Any]) -> str | None:
         f"of which the attack destroyed {_percent(exact['effect']['positive_destroyed'])} %; "
         f"NAA's approximation has a cosine of {'-' if cosine is None else format(cosine, '.2f')} with it"
     )
+
+
+def time_line(results: Mapping[str, Any]) -> str:
+    """Say what the run took, and which stages took most of it."""
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in stage_shares(results["cost"]) if share >= 0.01)
+    return f"time: {duration(results['cost']['seconds'])}: {shares}"
 
 
 def _percent(share: float | None) -> str:

@@ -1,6 +1,6 @@
 """Asking a model about images, on all ranks at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
@@ -39,9 +39,7 @@ def ask(
     Raises:
         Exception: The module, or reading an image, failed on some rank.
     """
-    indices: Sequence[int] = range(len(images))  # type: ignore[arg-type]
-    batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
-    own = [index for batch in ranks.share(batches) for index in batch]
+    own = share_of_batches(len(images), batch_size, ranks)  # type: ignore[arg-type]
     loader = DataLoader(
         Subset(images, own),
         batch_size=batch_size,
@@ -52,3 +50,19 @@ def ask(
     answers = ranks.gathered(lambda: make_trainer().predict(module, loader) if own else [])
     turns = zip_longest(*(of_rank or [] for of_rank in answers), fillvalue=_NONE)
     return [answer for turn in turns for answer in turn if answer is not _NONE]
+
+
+def share_of_batches(count: int, batch_size: int, ranks: Ranks) -> list[int]:
+    """Return the indices of the images that a rank is asked about.
+
+    Args:
+        count: Of all images.
+        batch_size: Images per batch.
+        ranks: They share whole batches.
+
+    Example:
+        >>> share_of_batches(5, 2, Ranks())
+        [0, 1, 2, 3, 4]
+    """
+    batches = [range(count)[start : start + batch_size] for start in range(0, count, batch_size)]
+    return [index for batch in ranks.share(batches) for index in batch]

@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import ImageDataModule
 from naa_lightning.processes.ranks import Ranks
+from naa_lightning.stopwatch import Stopwatch
 from naa_lightning.trainer import make_trainer
 
 
@@ -23,6 +24,7 @@ class Bench:
         callbacks: Of every trainer.
         loggers: Of the run.
         ranks: Share the work.
+        stopwatch: Takes what each phase of the run needs, on this rank.
     """
 
     experiment: AttackExperiment
@@ -30,6 +32,7 @@ class Bench:
     callbacks: Sequence[Callback]
     loggers: Sequence[Logger]
     ranks: Ranks = field(default_factory=Ranks)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
     def folder(self) -> Path:

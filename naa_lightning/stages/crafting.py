@@ -13,7 +13,7 @@ from torch import Tensor
 
 from naa_lightning.attack_module import AttackModule
 from naa_lightning.attacks import Attack
-from naa_lightning.callbacks import AdversarialWriter
+from naa_lightning.callbacks import AdversarialWriter, CraftingTimes
 from naa_lightning.composition import AttackExperiment
 from naa_lightning.data import LabelledImages
 from naa_lightning.errors import UserError
@@ -40,14 +40,17 @@ def craft(bench: Bench) -> AdversarialSet:
     Raises:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
-    experiment, data, ranks = bench.experiment, bench.data, bench.ranks
+    experiment, data, ranks, stopwatch = bench.experiment, bench.data, bench.ranks, bench.stopwatch
     manifest = Manifest(bench.folder / "adversarial", ranks.place.rank)
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target=None) for record in records]
-    writer = AdversarialWriter(manifest, records)
+    writer = AdversarialWriter(manifest, records, stopwatch)
     trainer = make_trainer(
-        experiment.run.trainer, place=ranks.place, callbacks=[writer, *bench.callbacks], loggers=bench.loggers
+        experiment.run.trainer,
+        place=ranks.place,
+        callbacks=[writer, *bench.callbacks, CraftingTimes(stopwatch)],
+        loggers=bench.loggers,
     )
     device = trainer.strategy.root_device
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
@@ -56,14 +59,20 @@ def craft(bench: Bench) -> AdversarialSet:
         claim_folder(bench.folder, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
         return manifest.repair(records)
 
-    saved = ranks.from_first(take_stock)
+    with stopwatch.phase("crafting/stock"):
+        saved = ranks.from_first(take_stock)
     missing = [record.id for record in records if record.id not in saved]
     peaks = []
     if missing:
         log.info(
             "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), bench.folder
         )
-        peaks = ranks.gathered(lambda: _craft(ranks.share(missing), bench, trainer, pool))
+
+        def craft_share() -> int:
+            with writer.saving():
+                return _craft(ranks.share(missing), bench, trainer, pool)
+
+        peaks = ranks.gathered(craft_share)
         crafted = [row for rows in ranks.gathered(lambda: writer.saved) for row in rows]
         saved = dict(sorted({**saved, **{row.id: row for row in crafted}}.items()))
         ranks.from_first(lambda: manifest.settle(saved.values()))
@@ -81,8 +90,10 @@ def _craft(ids: Sequence[int], bench: Bench, trainer: Trainer, pool: Sequence[Te
     experiment, data, device = bench.experiment, bench.data, trainer.strategy.root_device
     assert experiment.surrogate is not None, "composition asks for it"
     if ids:
+        with bench.stopwatch.phase("crafting/build"):
+            surrogate = experiment.surrogate.build()
         module = AttackModule(
-            surrogate=experiment.surrogate.build(),
+            surrogate=surrogate,
             attack=experiment.attack,
             seed=experiment.run.seed,
             batch_size=data.batch_size,

@@ -18,6 +18,7 @@ from naa_lightning.processes.ranks import Ranks
 from naa_lightning.processes.stopping import stop_if_asked
 from naa_lightning.records import Prediction, SavedImage, SavedPairs
 from naa_lightning.stages.asking import ask
+from naa_lightning.stopwatch import Stopwatch
 from naa_lightning.target_module import Answers, TargetModule
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def evaluate(
     batch_size: int,
     num_workers: int,
     ranks: Ranks | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> Evaluation:
     """Ask targets about clean and adversarial images, one model in memory at a time.
 
@@ -58,20 +60,22 @@ def evaluate(
         batch_size: Pairs per batch.
         num_workers: Processes that read images; 0 reads in the main process.
         ranks: Share the images; None: there is but this process.
+        stopwatch: Takes what building and asking each target needs; None: nobody asks.
 
     Raises:
         UserError: No target is left.
     """
-    ranks = ranks or Ranks()
+    ranks, stopwatch = ranks or Ranks(), stopwatch or Stopwatch()
     predictions: list[Prediction] = []
     failed: dict[str, str] = {}
     options: dict[str, Any] = {"batch_size": batch_size, "num_workers": num_workers, "collate": pairs.collate}
 
     def ask_all(source: ModelSource, of_source: Sequence[Target]) -> None:
         with _noted(of_source, failed):
-            model = ranks.everywhere(source.build)
+            with stopwatch.phase(f"targets/{source.name}/build"):
+                model = ranks.everywhere(source.build)
             for target in of_source:
-                with _noted([target], failed):
+                with _noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
                     module = TargetModule(target, model, seed=seed)
                     batches: list[Answers] = ask(module, pairs, ranks, make_trainer, **options)
                     predictions.extend(_rows(target, batches, pairs.saved))

@@ -7,29 +7,30 @@ from naa_lightning.attacks import Budget
 from naa_lightning.errors import UserError
 from naa_lightning.metrics.lpips import lpips_network
 from naa_lightning.perturbation_module import MeasuredBatch, PerturbationModule
-from naa_lightning.records import PerturbationRow, SavedPairs
+from naa_lightning.records import PerturbationRow
 from naa_lightning.stages.asking import ask
 from naa_lightning.stages.bench import Bench
+from naa_lightning.stages.reading import ReadPairs
 
 # Of 8-bit levels read as floating-point numbers.
 ROUNDING = 1e-6
 
 
-def measure(bench: Bench, pairs: SavedPairs) -> list[PerturbationRow]:
+def measure(bench: Bench, read: ReadPairs) -> list[PerturbationRow]:
     """Measure every perturbation.
 
     Raises:
         UserError: A file cannot be read or is of another size than its clean image.
     """
     module = PerturbationModule(lpips_network(), title="measuring perturbations")
-    data = bench.data
+    pairs = read.pairs
     batches: list[MeasuredBatch] = ask(
         module,
         pairs,
         bench.ranks,
         bench.asking,
-        batch_size=data.batch_size,
-        num_workers=data.num_workers,
+        batch_size=bench.data.batch_size,
+        num_workers=read.num_workers,
         collate=pairs.collate,
     )
     return [

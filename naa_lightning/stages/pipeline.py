@@ -1,6 +1,5 @@
 """An attack from its images to its report."""
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from naa_lightning.report import (
     perturbation_line,
     results_table,
     summarise,
+    time_line,
+    times,
     write_results,
     write_run_page,
 )
@@ -30,6 +31,7 @@ from naa_lightning.stages.evaluation import Evaluation, evaluate
 from naa_lightning.stages.explanation import explain
 from naa_lightning.stages.measuring import check_budget, measure
 from naa_lightning.stages.pictures import draw_pictures
+from naa_lightning.stages.reading import ReadPairs, read_pairs
 
 
 def attack_and_report(bench: Bench) -> float | None:
@@ -45,23 +47,29 @@ def attack_and_report(bench: Bench) -> float | None:
         UserError: Something in the data or the models is not as it must be, or a target could not be asked; then
             everything else is done.
     """
-    start = time.perf_counter()
-    made, perturbations = _images(bench)
-    tried = try_on_targets(bench, made)
-    rows = explain(bench, made, list(made.saved)[: bench.experiment.run.attribution.exact_images])
+    stopwatch = bench.stopwatch
+    made = _images(bench)
+    read = read_pairs(bench, made)
+    perturbations = _sizes(bench, read)
+    tried = try_on_targets(bench, read)
+    with stopwatch.phase("explaining"):
+        rows = explain(bench, made, list(made.saved)[: bench.experiment.run.attribution.exact_images])
     if not bench.ranks.part():
         return None
-    facts = _facts(bench, made, tried, time.perf_counter() - start)
+    facts = _facts(bench, made, tried)
     results = summarise(facts, list(made.saved.values()), tried.predictions, perturbations, rows)
     write_perturbations(bench.folder, perturbations)
     write_predictions(bench.folder, tried.predictions)
     write_attributions(bench.folder, rows)
     write_results(bench.folder, results)
-    draw_pictures(bench, made, results, tried.predictions)
+    with stopwatch.phase("pictures"):
+        draw_pictures(bench, made, results, tried.predictions)
+    results["cost"] |= times(stopwatch.seconds())
+    write_results(bench.folder, results)
     page = write_run_page(bench.folder)
     console = Console()
     console.print(results_table(results))
-    for line in (perturbation_line(results), attribution_line(results), *notices(results)):
+    for line in (perturbation_line(results), attribution_line(results), time_line(results), *notices(results)):
         if line:
             console.print(line, highlight=False)
     console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
@@ -71,31 +79,37 @@ def attack_and_report(bench: Bench) -> float | None:
     return optimised(results)
 
 
-def try_on_targets(bench: Bench, made: AdversarialSet) -> Evaluation:
+def try_on_targets(bench: Bench, read: ReadPairs) -> Evaluation:
     """Ask every target about the images."""
-    data = bench.data
     return evaluate(
         bench.experiment.targets,
-        made.pairs(data.images),
+        read.pairs,
         bench.asking,
         seed=bench.experiment.run.seed,
-        batch_size=data.batch_size,
-        num_workers=data.num_workers,
+        batch_size=bench.data.batch_size,
+        num_workers=read.num_workers,
         ranks=bench.ranks,
+        stopwatch=bench.stopwatch,
     )
 
 
-def _images(bench: Bench) -> tuple[AdversarialSet, list[PerturbationRow]]:
-    """Craft images, or find them and see whether they keep to the budget."""
+def _images(bench: Bench) -> AdversarialSet:
+    """Craft images, or find them."""
     crafts = bench.experiment.run.craft
-    made = craft(bench) if crafts else collect(bench)
-    perturbations = measure(bench, made.pairs(bench.data.images))
-    if not crafts:
+    with bench.stopwatch.phase("crafting/other" if crafts else "collecting"):
+        return craft(bench) if crafts else collect(bench)
+
+
+def _sizes(bench: Bench, read: ReadPairs) -> list[PerturbationRow]:
+    """Measure perturbations, and see whether those of images found keep to the budget."""
+    with bench.stopwatch.phase("measuring"):
+        perturbations = measure(bench, read)
+    if not bench.experiment.run.craft:
         check_budget(perturbations, bench.experiment.attack.budget)
-    return made, perturbations
+    return perturbations
 
 
-def _facts(bench: Bench, made: AdversarialSet, tried: Evaluation, seconds: float) -> RunFacts:
+def _facts(bench: Bench, made: AdversarialSet, tried: Evaluation) -> RunFacts:
     experiment, run = bench.experiment, bench.experiment.run
     white_box = [source.name for source in experiment.white_box]
 
@@ -114,7 +128,7 @@ def _facts(bench: Bench, made: AdversarialSet, tried: Evaluation, seconds: float
         targeted=run.attack.targeted,
         class_names=bench.data.class_names,
         missing=made.missing,
-        seconds=seconds,
+        phases=bench.stopwatch.seconds(),
         crafted_now=made.crafted_now,
         device=made.device,
         peak_memory_bytes=made.peak_memory_bytes,

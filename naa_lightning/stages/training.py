@@ -13,7 +13,6 @@ import torch
 from pytorch_lightning import Callback, seed_everything
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import Logger
-from timm.layers.norm_act import convert_sync_batchnorm
 from torch import nn
 
 from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
@@ -222,6 +221,8 @@ def _network(plan: TrainingPlan, trainer: Mapping[str, Any], device: torch.devic
         return network
     if device.type != "cuda":
         raise UserError(f"trainer.sync_batchnorm=true shares batch normalisation between GPUs, and this is a {device}")
+    from timm.layers.norm_act import convert_sync_batchnorm  # noqa: PLC0415 - takes a second, and W&B with it
+
     # Lightning's own would lose the activations of timm's normalisations.
     shared: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     return shared

@@ -26,6 +26,7 @@ from naa_lightning.report.study_files import log_study, write_study
 from naa_lightning.stages.bench import Bench
 from naa_lightning.stages.crafting import craft
 from naa_lightning.stages.pipeline import incomplete, try_on_targets
+from naa_lightning.stages.reading import read_pairs
 from naa_lightning.studies.settings import LayerStudy
 from naa_lightning.whole_file import write_whole
 
@@ -143,7 +144,7 @@ def _try(layer: CandidateLayer, surrogate: ClassifierSource, bench: Bench) -> La
     gc.collect()  # the last model lingers, see `evaluate`
     inner = replace(bench, experiment=experiment, loggers=[])
     made = craft(inner)
-    tried = try_on_targets(inner, made)
+    tried = try_on_targets(inner, read_pairs(inner, made))
     if bench.ranks.first:
         write_predictions(inner.folder, tried.predictions)
     if tried.failed:

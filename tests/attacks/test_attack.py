@@ -13,6 +13,8 @@ from naa_lightning.attacks import (
     ScaleInvariant,
     Transform,
 )
+from naa_lightning.attacks.objectives import Goal, Task
+from naa_lightning.attacks.updates import Step
 from naa_lightning.draws import Draws, SeededDraws
 from naa_lightning.models import Classifier
 from tests.conftest import GoldenNetwork
@@ -167,3 +169,31 @@ def test_smoothing_and_transforms_are_not_autocast(tiny: Classifier) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         attack(transforms=[Product()], smoothing=smoothing)(single(), random_images().float(), LABELS, DRAWS)
     assert set(seen) == {torch.float32}
+
+
+class _Clock:
+    """A clock that moves only where it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def perf_counter(self) -> float:
+        return self.seconds
+
+
+def test_preparing_the_objective_is_timed_apart_from_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = _Clock()
+
+    class Slow(CrossEntropy):
+        def prepare(self, task: Task) -> Goal:
+            clock.seconds += 3
+            return super().prepare(task)
+
+    class SlowStep(Momentum):
+        def begin(self, budget: Budget, draws: Draws) -> Step:
+            clock.seconds += 5
+            return super().begin(budget, draws)
+
+    monkeypatch.setattr("naa_lightning.attacks.attack.time", clock)
+    crafted = attack(objective=Slow(), update=SlowStep())(single(), random_images().float(), LABELS, DRAWS)
+    assert crafted.preparation_seconds == 3

@@ -75,7 +75,7 @@ def run_facts(**others: Any) -> RunFacts:
         "class_names": NAMES,
         "missing": [],
         "device": "cpu",
-        "seconds": 12.5,
+        "phases": {"other": 2.5, "crafting/steps": 10.0},
         "crafted_now": 2,
         "peak_memory_bytes": None,
         "config": {"seed": 0, "tags": ["a", "b"], "attack": {"name": "naa"}, "logger": {}},

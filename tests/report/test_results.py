@@ -228,12 +228,13 @@ def test_a_run_says_what_it_is() -> None:
 
 def test_costs_are_means_over_images() -> None:
     saved = [saved_image(1, seconds=1.0, gradient_evaluations=10), saved_image(2, seconds=2.5, gradient_evaluations=40)]
-    facts = run_facts(crafted_now=1, seconds=9.0, peak_memory_bytes=7, device="cuda")
+    facts = run_facts(crafted_now=1, phases={"data": 3.0, "measuring": 6.0}, peak_memory_bytes=7, device="cuda")
     assert summarise(facts, saved, [], [perturbation()])["cost"] == {
         "gradient_evaluations_per_image": 25.0,
         "seconds_per_image": 1.75,
         "images_crafted_now": 1,
         "seconds": 9.0,
+        "phases": {"data": {"seconds": 3.0, "share": 1 / 3}, "measuring": {"seconds": 6.0, "share": 2 / 3}},
         "peak_memory_bytes": 7,
         "device": "cuda",
         "python": platform.python_version(),

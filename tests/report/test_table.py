@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from naa_lightning.metrics import Rate
-from naa_lightning.report import attribution_line, notices, perturbation_line, results_table
+from naa_lightning.report import attribution_line, notices, perturbation_line, results_table, time_line, times
 
 NO_RATE = Rate(0, 0)
 NO_MEAN = dict.fromkeys(("clean_accuracy", "fooling_rate", "error_rate", "success_rate", "target_rate"))
@@ -253,3 +253,8 @@ def test_the_attribution_line_tells_of_exact_attribution() -> None:
     assert unknown is not None
     assert unknown.endswith("has a cosine of - with it")
     assert attribution_line({"exact_attribution": None}) is None
+
+
+def test_the_time_is_told_by_stage_and_hardly_anything_is_passed_over() -> None:
+    phases = {"other": 0.4, "start_up": 10.0, "crafting/steps": 50.0, "crafting/files": 5.6, "pictures": 14.0}
+    assert time_line({"cost": times(phases)}) == "time: 80 s: crafting 70 %, pictures 18 %, start-up 12 %"

@@ -6,6 +6,7 @@ from typing import Any
 
 from naa_lightning.report.page.record import Record
 from naa_lightning.report.page.wording import NONE, duration, levels, memory, number, percent
+from naa_lightning.report.phases import phase_times
 
 _SHARE = "share"
 
@@ -99,6 +100,14 @@ def cost(record: Record) -> list[Measure]:
         Measure("peak memory", (memory(found.get("peak_memory_bytes")),), "of the device while crafting"),
     ]
     return [row for row in rows if row.values != (NONE,)]
+
+
+def times(record: Record) -> list[Measure]:
+    """Describe what the time of the whole run went to."""
+    return [
+        Measure(phase.name, (duration(phase.seconds), _share(phase.share)), phase.says)
+        for phase in phase_times(record.cost)
+    ]
 
 
 def environment(record: Record) -> list[tuple[str, str]]:

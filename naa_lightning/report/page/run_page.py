@@ -69,6 +69,7 @@ def write_run_page(folder: Path) -> Path:
         conventions=conventions(),
         own=own_convention(record.config),
         cost=measures.cost(record),
+        times=measures.times(record),
         perturbation=measures.perturbation(record),
         attribution=measures.attribution(record),
         exact=measures.exact_statistics(record),

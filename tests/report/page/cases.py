@@ -98,6 +98,11 @@ def results(**changes: Any) -> dict[str, Any]:
             "seconds_per_image": 1.7,
             "images_crafted_now": 100,
             "seconds": 900.0,
+            "phases": {
+                "other": {"seconds": 90.0, "share": 0.1},
+                "start_up": {"seconds": 9.0, "share": 0.01},
+                "crafting/steps": {"seconds": 801.0, "share": 0.89},
+            },
             "peak_memory_bytes": None,
             "device": "cpu",
             "python": "3.11.9",

@@ -224,6 +224,13 @@ def test_whatever_comes_from_data_is_escaped(tmp_path: Path) -> None:
     assert "note: <script>alert(1)" in page.text
 
 
+def test_the_time_of_the_run_is_told_by_phase(tmp_path: Path) -> None:
+    rows = {row[0]: row[1:3] for table in page_of(tmp_path).tables for row in table}
+    assert rows["start-up"] == ["9 s", "1.0 %"]
+    assert rows["crafting: steps"] == ["13 min", "89.0 %"]
+    assert "start-up" not in page_of(tmp_path, cost=results()["cost"] | {"phases": None}).text
+
+
 EMPTY = {"value": None, "low": None, "high": None, "count": 0, "total": 0, "spread": None}
 
 

@@ -1,0 +1,56 @@
+"""Doing small pieces of work while the caller goes on."""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+
+class Background:
+    """Threads that do pieces of work, such as writing files, in a block of code; the block ends when all are done.
+
+    That holds however the block ends: nothing handed over is lost but to a killed process.
+
+    Args:
+        threads: How many pieces are done at once.
+        waiting: How many pieces, done or not, may be outstanding; the next one waits for the first of them, which
+            bounds the memory that they hold.
+
+    Raises:
+        Exception: A piece of work raised it. The caller learns of the first one where the next piece waits for room or
+            at the end of the block, unless the block itself fails.
+
+    Example:
+        >>> done = []
+        >>> with Background(threads=1, waiting=2) as background:
+        ...     for number in range(4):
+        ...         background.do(lambda number=number: done.append(number))
+        >>> done
+        [0, 1, 2, 3]
+    """
+
+    def __init__(self, *, threads: int, waiting: int) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+        self._waiting = waiting
+        self._outstanding: deque[Future[None]] = deque()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Hand over a piece of work, after waiting until there is room for it.
+
+        Raises:
+            Exception: An earlier piece raised it.
+        """
+        while len(self._outstanding) >= self._waiting:
+            self._outstanding.popleft().result()
+        self._outstanding.append(self._pool.submit(work))
+
+    def __enter__(self) -> "Background":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+        if error is None:
+            for piece in self._outstanding:
+                piece.result()

@@ -1,0 +1,49 @@
+"""What crafting spends its time on."""
+
+import time
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from naa_lightning.attack_module import CraftedBatch
+from naa_lightning.stopwatch import Stopwatch
+
+
+class CraftingTimes(Callback):
+    """Tells a stopwatch how long crafting waits for images, prepares objectives, takes steps and describes attribution.
+
+    It comes after the callbacks that handle a batch, so that their time counts as none of these.
+
+    Args:
+        stopwatch: Of the run.
+    """
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        self._stopwatch = stopwatch
+        self._waiting_since = 0.0
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for the first batch."""
+        self._waiting_since = time.perf_counter()
+
+    def on_predict_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Count what the batch was waited for."""
+        self._stopwatch.move("crafting/images", time.perf_counter() - self._waiting_since)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Count what the batch took, and wait for the next one."""
+        assert isinstance(outputs, CraftedBatch)
+        self._stopwatch.move("crafting/preparation", outputs.preparation_seconds)
+        self._stopwatch.move("crafting/steps", outputs.seconds - outputs.preparation_seconds)
+        self._stopwatch.move("crafting/attribution", outputs.attribution_seconds)
+        self._waiting_since = time.perf_counter()

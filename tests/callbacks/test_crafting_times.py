@@ -1,0 +1,35 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from naa_lightning.attack_module import CraftedBatch
+from naa_lightning.callbacks import CraftingTimes
+from naa_lightning.stopwatch import Stopwatch
+
+
+def test_a_batch_is_taken_apart_and_waiting_is_what_lies_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    for place in ("stopwatch", "callbacks.crafting_times"):
+        monkeypatch.setattr(f"naa_lightning.{place}.time", clock)
+    stopwatch = Stopwatch()
+    callback = CraftingTimes(stopwatch)
+    anything: Any = None
+    batch = CraftedBatch(torch.empty(0), 10.0, 1, None, preparation_seconds=4.0, attribution_seconds=2.0)
+    clock.now += 100
+    callback.on_predict_start(anything, anything)
+    for number in range(2):
+        clock.now += 3
+        callback.on_predict_batch_start(anything, anything, anything, number)
+        clock.now += 12
+        clock.now += 50  # of other callbacks
+        callback.on_predict_batch_end(anything, anything, batch, anything, number)
+    assert stopwatch.seconds() == {
+        "other": 200,
+        "crafting/images": 6,
+        "crafting/preparation": 8,
+        "crafting/steps": 12,
+        "crafting/attribution": 4,
+    }
