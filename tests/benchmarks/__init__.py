@@ -1,0 +1,1 @@
+"""How fast crafting is, and in how much memory: `python -m tests.benchmarks`, from the repository's root."""
