@@ -8,8 +8,9 @@ from torch import Tensor
 
 from naa_lightning.attack_module import AttackModule
 from naa_lightning.composition import compose_attack, plain_values
-from naa_lightning.config import AttackRun, validated
+from naa_lightning.config import AttackRun, build, validated
 from naa_lightning.data import Batch
+from naa_lightning.engine import Engine
 from naa_lightning.models import Classifier
 from tests.benchmarks.settings import EPS, SEED, Settings
 from tests.experiments import composed
@@ -33,6 +34,7 @@ def our_crafting(surrogate: Classifier, settings: Settings, overrides: Sequence[
         seed=SEED,
         batch_size=settings.images,
         title=run.attack.name,
+        engine=build(Engine, run.engine, "engine"),
     ).to(settings.device)
 
     def craft(batch: Batch) -> Tensor:
