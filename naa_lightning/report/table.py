@@ -113,7 +113,7 @@ def attribution_line(results: Mapping[str, Any]) -> str | None:
 
 def time_line(results: Mapping[str, Any]) -> str:
     """Say what the run took, and which stages took most of it."""
-    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in stage_shares(results["cost"]) if share >= 0.01)
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in stage_shares(results["cost"]) if share >= 0.05)
     return f"time: {duration(results['cost']['seconds'])}: {shares}"
 
 
