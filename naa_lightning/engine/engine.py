@@ -16,7 +16,7 @@ from naa_lightning.models import Classifier, Ensemble
 from naa_lightning.values import check_at_least
 
 # On a CPU, groups of this many pixels are nearly as fast per image as larger ones.
-CPU_GROUP_PIXELS = 2**19
+CPU_GROUP_PIXELS = 3 * 2**18
 CPU_PASS_MIB = 768
 # Of a GPU's memory.
 GPU_PASS_SHARE = 0.25
