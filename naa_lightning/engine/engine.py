@@ -17,7 +17,7 @@ from naa_lightning.values import check_at_least
 
 # On a CPU, groups of this many pixels are nearly as fast per image as larger ones.
 CPU_GROUP_PIXELS = 3 * 2**18
-CPU_PASS_MIB = 768
+CPU_PASS_MIB = 512
 # Of a GPU's memory.
 GPU_PASS_SHARE = 0.25
 
@@ -29,7 +29,7 @@ class Engine:
     Args:
         group_images: Images that are crafted together; None: on a CPU as many as are fast, elsewhere the whole batch.
         pass_mib: MiB that the activations of a pass may take where an objective is averaged over many, such as points
-            of a path; None: 768 on a CPU, a quarter of a GPU's memory.
+            of a path; None: 512 on a CPU, a quarter of a GPU's memory.
         tf32: Whether a GPU multiplies float32 numbers as TensorFloat-32, rounded to 10 bits.
         compile: A mode of `torch.compile`, see `compile_parts`; None compiles nothing.
 
