@@ -1,5 +1,6 @@
 """Craft adversarial images on a surrogate and try them on targets: `python attack.py surrogate=... attack=...`."""
 
+import gc
 import time
 
 import hydra
@@ -20,6 +21,7 @@ def main(config: DictConfig) -> float | None:
         experiment = compose_attack_run(config)
         from naa_lightning.run import run_attack  # noqa: PLC0415
 
+        gc.freeze()  # the half million objects of libraries stay: the collections before each model pass over them
         return run_attack(experiment, again=not in_a_sweep(), began=began)
 
 

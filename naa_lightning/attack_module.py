@@ -1,11 +1,13 @@
 """Crafting as a LightningModule's predict step."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.memory import garbage_collection_cuda
 from torch import Tensor
 
 from naa_lightning.attacks import Attack
@@ -13,8 +15,10 @@ from naa_lightning.attribution import AttributionStatistics, attribution_of_path
 from naa_lightning.data import Batch
 from naa_lightning.draws import SeededDraws
 from naa_lightning.engine import Engine
-from naa_lightning.halving import Halving
+from naa_lightning.halving import Halving, is_out_of_memory
 from naa_lightning.models import Classifier, Ensemble, frozen
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class AttackModule(LightningModule):
     Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
     At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
     one size, and an image's result does not depend on which others were left for its batch. Only where memory is short,
-    groups are smaller, see `Halving`, and points of a path go one by one.
+    points of a path go one by one, and then groups are smaller; see `Halving`.
 
     Args:
         surrogate: The white-box classifier, which is the module's: the engine arranges it.
@@ -76,6 +80,7 @@ class AttackModule(LightningModule):
         self.pool = pool
         self.engine = engine or Engine()
         self._arranged = False
+        self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
         self._memory = Halving(title)
 
@@ -90,10 +95,18 @@ class AttackModule(LightningModule):
         group = self.engine.group(self.batch_size, images)
 
         def craft(part: slice, size: int) -> CraftedBatch:
-            return self._craft(images[part], classes[part], ids[part], size, fitting if size == group else size)
+            of_part = images[part], classes[part], ids[part], size
+            if self._sharing and fitting > size:
+                try:
+                    return self._craft(*of_part, pass_images=fitting)
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                self._share_no_longer(fitting)
+            return self._craft(*of_part, pass_images=size)
 
         with self.engine.products():
-            fitting, *_ = self._memory.parts(lambda part, size: self._fitting_images(images[:1], size), count=2, size=2)
+            (fitting,) = self._memory.parts(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
             passes = self._memory.parts(craft, len(ids), group)
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
@@ -104,15 +117,32 @@ class AttackModule(LightningModule):
             attribution_seconds=sum(part.attribution_seconds for part in passes),
         )
 
-    def _fitting_images(self, image: Tensor, tried: int) -> int:
-        """Arrange the surrogate, once, and return how many images like (1, 3, H, W) fit into a pass, if 2 do."""
-        if image.shape not in self._fitting:
-            with frozen(self.surrogate):
-                if not self._arranged:
-                    self.engine.arrange(self.surrogate, image)
-                    self._arranged = True
-                self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image) if tried > 1 else 1
+    def _fitting_images(self, image: Tensor) -> int:
+        """Arrange the surrogate, once, and return how many images like (1, 3, H, W) fit into a pass."""
+        with frozen(self.surrogate):
+            if not self._arranged:
+                self.engine.arrange(self.surrogate, image)
+                self._arranged = True
+            if not self.attack.objective.feature_level or not self._sharing:
+                return 1
+            if image.shape not in self._fitting:
+                try:
+                    self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    return 1
         return self._fitting[image.shape]
+
+    def _share_no_longer(self, fitting: int) -> None:
+        garbage_collection_cuda()
+        self._sharing = False
+        log.warning(
+            "%s: out of memory with %d images in a pass, now points of the path go one by one, so that results may "
+            "differ in rounding from those of shared passes; in a new run a smaller engine.pass_mib avoids the retry",
+            self.title,
+            fitting,
+        )
 
     def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, pass_images: int) -> CraftedBatch:
         start = time.perf_counter()

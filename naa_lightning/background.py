@@ -17,8 +17,8 @@ class Background:
             bounds the memory that they hold.
 
     Raises:
-        Exception: A piece of work raised it. The caller learns of the first one where the next piece waits for room or
-            at the end of the block, unless the block itself fails.
+        Exception: A piece of work raised it. The caller learns of it when pieces handed over before are done, with the
+            next piece or at the end of the block, unless the block itself fails.
 
     Example:
         >>> done = []
@@ -40,7 +40,7 @@ class Background:
         Raises:
             Exception: An earlier piece raised it.
         """
-        while len(self._outstanding) >= self._waiting:
+        while self._outstanding and (self._outstanding[0].done() or len(self._outstanding) >= self._waiting):
             self._outstanding.popleft().result()
         self._outstanding.append(self._pool.submit(work))
 

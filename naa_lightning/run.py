@@ -1,6 +1,5 @@
 """The jobs of the command line."""
 
-import gc
 import logging
 import time
 import warnings
@@ -33,9 +32,6 @@ from naa_lightning.studies import AttributionStudy, LayerStudy
 from naa_lightning.studies.attribution_study import study_attribution
 from naa_lightning.studies.layer_study import study_layers
 from naa_lightning.trainer import make_all, make_data, make_trainer, processes
-
-# The half million objects that libraries have defined stay: the collections before each model pass over them.
-gc.freeze()
 
 log = logging.getLogger(__name__)
 E = TypeVar("E", AttackExperiment, TrainingExperiment)

@@ -60,8 +60,19 @@ def test_an_error_is_raised_where_the_next_piece_waits_for_room() -> None:
     assert done == []
 
 
+def test_an_error_is_raised_with_the_next_piece_once_it_has_happened() -> None:
+    handed_over = 0
+    with pytest.raises(ValueError, match="first"), Background(threads=1, waiting=1000) as background:
+        background.do(partial(fail, "first"))
+        for _ in range(999):
+            time.sleep(0.01)
+            background.do(list)
+            handed_over += 1
+    assert handed_over < 999
+
+
 def test_an_error_is_raised_at_the_end_at_the_latest_and_the_others_are_done() -> None:
     done: list[int] = []
-    with pytest.raises(ValueError, match="first"):
-        do(partial(fail, "first"), partial(done.append, 1), partial(fail, "second"), waiting=10)
-    assert done == [1]
+    with pytest.raises(ValueError, match="last"):
+        do(partial(done.append, 1), partial(done.append, 2), partial(fail, "last"), waiting=10)
+    assert done == [1, 2]

@@ -155,9 +155,12 @@ def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: py
     memory = Memory(3)
     short = crafted(memory, Engine())
     tried = [size for size in memory.asked if size > 2]  # arranging takes one image, measuring two
-    assert tried[:2] == [COUNT * 30, 3]  # all points of the path at once; then one by one
-    assert set(tried[1:]) == {3}  # padded: 7 images are 3 groups of 3
-    assert len(warnings(caplog)) == 1
+    assert tried[:3] == [COUNT * 30, COUNT, 3]  # all points of the path at once, one by one, of fewer images
+    assert set(tried[2:]) == {3}  # padded: 7 images are 3 groups of 3
+    assert [warning.partition(", now")[2][:20] for warning in warnings(caplog)] == [
+        " points of the path ",
+        " 3, so that results ",
+    ]
     small = crafted(Memory(COUNT * 30), Engine(group_images=3))
     assert torch.equal(short.images, small.images)
     assert short.images.shape == (COUNT, 3, 16, 16)
@@ -167,6 +170,19 @@ def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: py
     for name, values in vars(short.attribution).items():
         torch.testing.assert_close(values, vars(small.attribution)[name])
         assert len(values) == COUNT
+
+
+def test_an_image_alone_is_crafted_where_its_points_do_not_fit_together(caplog: pytest.LogCaptureFixture) -> None:
+    memory = Memory(1)
+    alone = crafted(memory, Engine(group_images=1))
+    assert [size for size in memory.asked if size > 1] == [2]  # the measurement
+    assert not warnings(caplog)
+    together = crafted(Memory(30), Engine(group_images=1))
+    assert torch.equal(alone.images, together.images)
+    memory = Memory(2)
+    crafted(memory, Engine(group_images=1))
+    assert max(memory.asked) == 30
+    assert len(warnings(caplog)) == 1
 
 
 def test_asking_in_halves_gives_the_same_answers(caplog: pytest.LogCaptureFixture) -> None:

@@ -23,8 +23,6 @@ from naa_lightning.whole_file import write_whole
 
 # A GPU crafts faster than one thread compresses; more threads would take a CPU's cores from crafting.
 THREADS = 2
-# Images that wait to be written, of some MB at most each.
-WAITING = 64
 
 
 class AdversarialWriter(BasePredictionWriter):
@@ -34,17 +32,21 @@ class AdversarialWriter(BasePredictionWriter):
         manifest: Of the folder that takes the images.
         records: The images of the data set.
         stopwatch: Takes what crafting waits for files.
+        waiting: How many images may wait to be written; the next one waits for the first of them.
 
     Attributes:
         saved: What it has saved; complete after `saving`.
     """
 
-    def __init__(self, manifest: Manifest, records: Sequence[ImageRecord], stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, manifest: Manifest, records: Sequence[ImageRecord], stopwatch: Stopwatch, *, waiting: int = 64
+    ) -> None:
         super().__init__(write_interval="batch")
         self.manifest = manifest
         self.saved: list[SavedImage] = []
         self.records: Mapping[int, ImageRecord] = {record.id: record for record in records}
         self._stopwatch = stopwatch
+        self._waiting = waiting
         self._listing = Lock()
         self._background: Background | None = None
 
@@ -58,7 +60,7 @@ class AdversarialWriter(BasePredictionWriter):
         phase = self._stopwatch.phase
         with (
             phase("crafting/files"),
-            Background(threads=THREADS, waiting=WAITING) as self._background,
+            Background(threads=THREADS, waiting=self._waiting) as self._background,
             phase("crafting/other"),
         ):
             yield

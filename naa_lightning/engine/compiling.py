@@ -1,9 +1,11 @@
 """Compiling a network around its attacked layers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from naa_lightning.models import Classifier
 
@@ -21,8 +23,16 @@ def compile_parts(classifier: Classifier, mode: str) -> None:
         mode: One of torch's: "default", "reduce-overhead", which records CUDA graphs, or "max-autotune".
     """
     torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
+    torch._dynamo.config.accumulated_recompile_limit = _RECOMPILE_LIMIT
+    attacked = {classifier.network.get_submodule(layer) for layer in classifier.layers}
     for part in _parts(classifier.network, classifier.layers):
-        part.forward = torch.compile(part.forward, mode=mode, dynamic=False)
+        forward = torch.compile(part.forward, mode=mode, dynamic=False)
+        part.forward = partial(_copied, forward) if part in attacked else forward
+
+
+def _copied(forward: Callable[..., Tensor], *args: Any, **options: Any) -> Tensor:
+    """Return an output that may be kept: the next pass of a CUDA graph overwrites its own."""
+    return forward(*args, **options).clone()
 
 
 def _parts(module: nn.Module, layers: tuple[str, ...]) -> Iterator[nn.Module]:

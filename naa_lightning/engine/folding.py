@@ -1,6 +1,7 @@
 """Batch normalisations done by the convolutions before them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from naa_lightning.models import Classifier
+from naa_lightning.models.layer import LayerError
 
 # How far, relative to the largest value, what is computed in another order may be off.
 _ROUNDING = 1e-3
@@ -38,16 +40,18 @@ def fold_batch_norms(classifier: Classifier, images: Tensor) -> int:
         Identity()
     """
     before = _answers(classifier, images)
-    merged = _merge(classifier, images)
+    merged: list[_Pair] = []
+    same = False
     try:
+        _merge(classifier, images, merged)
         same = all(_close(now, then) for now, then in zip(_answers(classifier, images), before, strict=True))
-    except AttributeError:  # the network looks at a normalisation that is gone
-        same = False
-    if same:
-        return len(merged)
-    for pair in reversed(merged):
-        pair.undo(classifier.network)
-    return 0
+    except (AttributeError, TypeError):
+        pass  # the network looks at a normalisation that is gone, or makes a convolution's weights itself
+    finally:
+        if not same:
+            for pair in reversed(merged):
+                pair.undo(classifier.network)
+    return len(merged) if same else 0
 
 
 @dataclass(frozen=True)
@@ -75,30 +79,34 @@ class _Pair:
         network.set_submodule(self.name, self.norm)
 
 
-def _merge(classifier: Classifier, images: Tensor) -> list[_Pair]:
+def _merge(classifier: Classifier, images: Tensor, merged: list[_Pair]) -> None:
+    """Merge what belongs together and add it to the list, also where the pass fails on its way."""
     network = classifier.network
     names = {module: name for name, module in network.named_modules()}
     attacked = {network.get_submodule(layer) for layer in classifier.layers}
-    convolved: list[tuple[nn.Conv2d, Tensor, Tensor]] = []
-    merged: list[_Pair] = []
+    convolved: dict[int, tuple[nn.Conv2d, Tensor, Tensor]] = {}
 
     def note(conv: nn.Conv2d, args: tuple[Tensor], output: Tensor) -> None:
-        convolved.append((conv, args[0], output))
+        convolved[id(output)] = conv, args[0], output
 
     def meet(norm: _BatchNorm, args: tuple[Tensor], output: Tensor) -> None:
-        for conv, inputs, between in convolved:
-            if between is args[0] and norm.running_mean is not None:
-                pair = _Pair(conv, conv.weight, conv.bias, norm, names[norm])
-                pair.merge()
-                if _close(_rest(norm)(conv.forward(inputs)), output):
-                    merged.append(pair)
-                else:
-                    pair.undo(network)
+        if id(args[0]) not in convolved:
+            return
+        conv, inputs, _ = convolved.pop(id(args[0]))
+        merged.append(_Pair(conv, conv.weight, conv.bias, norm, names[norm]))
+        merged[-1].merge()
+        if not _close(_rest(norm)(conv.forward(inputs)), output):
+            merged.pop().undo(network)
 
     handles = [
         module.register_forward_hook(note if isinstance(module, nn.Conv2d) else meet)
-        for module in names
-        if isinstance(module, _BatchNorm) or (isinstance(module, nn.Conv2d) and module not in attacked)
+        for module, name in names.items()
+        if (isinstance(module, nn.Conv2d) and module not in attacked)
+        or (
+            isinstance(module, _BatchNorm)
+            and module.running_mean is not None
+            and not any(layer.startswith(f"{name}.") for layer in classifier.layers)
+        )
     ]
     try:
         classifier(images)
@@ -107,7 +115,6 @@ def _merge(classifier: Classifier, images: Tensor) -> list[_Pair]:
             handle.remove()
     for pair in merged:
         network.set_submodule(pair.name, _rest(pair.norm))
-    return merged
 
 
 def _rest(norm: nn.Module) -> nn.Module:
@@ -118,7 +125,11 @@ def _rest(norm: nn.Module) -> nn.Module:
 
 def _answers(classifier: Classifier, images: Tensor) -> Sequence[Tensor]:
     views = classifier.layer_views() if classifier.layers else []
-    return [classifier(images), *(view.features(images) for view in views)]
+    answers = [classifier(images)]
+    for view in views:
+        with suppress(LayerError):  # told where the layer is attacked
+            answers.append(view.features(images))
+    return answers
 
 
 def _close(tensor: Tensor, other: Tensor) -> bool:

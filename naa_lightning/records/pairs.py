@@ -54,7 +54,7 @@ class SavedPairs(Dataset[PairBatch]):
         Args:
             indices: Of the pairs.
             num_workers: Processes that read; 0 reads in this one.
-            room: Bytes that pairs may take, three for a pixel of each image; those beyond it are read when asked for.
+            room: Bytes that pairs may take, three for a pixel of each image; where they take more, none is kept.
 
         Returns:
             Whether there was room for all.
@@ -71,6 +71,7 @@ class SavedPairs(Dataset[PairBatch]):
         for index, pair in zip(indices, pixels, strict=True):
             room -= sum(image.nbytes for image in pair)
             if room < 0:
+                self._kept.clear()  # workers that read the others may each get a copy
                 return False
             self._kept[index] = (pair[0].clone(), pair[1].clone())  # not in the memory shared with the workers
         return True

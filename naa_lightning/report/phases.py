@@ -15,7 +15,10 @@ _SAYS = {
     "crafting/steps": ("crafting: steps", "of the attack"),
     "crafting/attribution": ("crafting: attribution", "its statistics"),
     "crafting/files": ("crafting: files", "waiting until they are written"),
-    "crafting/other": ("crafting: other", "the trainer's own work, the log, waiting for other processes"),
+    "crafting/other": (
+        "crafting: other",
+        "arranging the surrogate for speed, the trainer's own work, waiting for other processes",
+    ),
     "collecting": ("collecting", "finding the adversarial images"),
     "reading": ("reading", "clean and adversarial images, to be shown to all targets"),
     "measuring": ("measuring", "the perturbations"),

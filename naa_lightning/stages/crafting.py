@@ -45,7 +45,7 @@ def craft(bench: Bench) -> AdversarialSet:
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target=None) for record in records]
-    writer = AdversarialWriter(manifest, records, stopwatch)
+    writer = AdversarialWriter(manifest, records, stopwatch, waiting=2 * data.batch_size)
     trainer = make_trainer(
         experiment.run.trainer,
         place=ranks.place,

@@ -19,7 +19,7 @@ from tests.benchmarks.figure import draw_scaling
 from tests.benchmarks.jobs import Job, do_all
 from tests.benchmarks.machine import machine
 from tests.benchmarks.memory import alone
-from tests.benchmarks.peak import measured_peak
+from tests.benchmarks.peak import float32_as_such, measured_peak
 from tests.benchmarks.race import Race
 from tests.benchmarks.scaling import SCALED, START, Extent, Scaling
 from tests.benchmarks.settings import EPS, NETWORKS, SEED, Settings
@@ -72,6 +72,7 @@ def benchmark(options: argparse.Namespace, extent: Extent) -> None:
     Raises:
         UserError: An option is refused, or something cannot be measured.
     """
+    float32_as_such()
     contenders = _contenders(options)
     if options.rounds < 1:
         raise UserError(f"--rounds must be at least 1, got {options.rounds}")
@@ -137,7 +138,7 @@ def _memory_job(name: str, settings: Settings, race: Race, memory: dict[str, dic
         if name not in race.failed:
             memory[name] = alone(name, settings)
 
-    return Job(f"memory of {name}", START + settings.images * CONTENDERS[name].gradients(settings), measure)
+    return Job(f"memory of {name}", START + 2 * settings.images * CONTENDERS[name].gradients(settings), measure)
 
 
 if __name__ == "__main__":

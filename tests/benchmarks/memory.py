@@ -3,7 +3,7 @@
 import json
 import resource
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 
 from tests.benchmarks.alone import output_of
 from tests.benchmarks.contenders import CONTENDERS
+from tests.benchmarks.peak import float32_as_such
 from tests.benchmarks.race import seconds
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.subject import random_batch, random_surrogate
@@ -20,8 +21,8 @@ def alone(contender: str, settings: Settings) -> dict[str, Any]:
     """Let a contender craft once in a fresh process.
 
     Returns:
-        `before_bytes`, with libraries, network and images loaded; `peak_bytes`; and `seconds` of the run, after one of
-        a point and a step. Bytes are those of the process on a CPU, those that torch has allocated on a GPU.
+        `before_bytes`, with libraries, network and images loaded; `peak_bytes`; and `seconds` of a second run.
+        Bytes are those of the process on a CPU, those that torch has allocated on a GPU.
 
     Raises:
         UserError: It cannot; the message says why.
@@ -33,12 +34,12 @@ def alone(contender: str, settings: Settings) -> dict[str, Any]:
 
 def main() -> None:
     """Measure this process."""
+    float32_as_such()
     contender, settings = CONTENDERS[sys.argv[1]], Settings(**json.loads(sys.argv[2]))
     surrogate, batch = random_surrogate(settings), random_batch(settings)
-    briefly = contender.ready(surrogate, replace(settings, points=1, steps=1))
     craft = contender.ready(surrogate, settings)
     before = resident(settings.device)
-    briefly(batch)
+    craft(batch)
     took = seconds(craft, batch, settings.device)
     sys.stdout.write(json.dumps({"before_bytes": before, "peak_bytes": peak(settings.device), "seconds": took}))
 

@@ -54,6 +54,11 @@ def _seconds(work: Callable[[], object], device: str) -> float:
     return median(times[2:])
 
 
+def float32_as_such() -> None:
+    """Let a GPU multiply float32 numbers without rounding them to TensorFloat-32, as torch's convolutions else do."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+
 def synchronise(device: str) -> None:
     """Wait until the device has done all that it was asked."""
     if device == "cuda":

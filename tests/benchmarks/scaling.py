@@ -29,9 +29,9 @@ class Extent:
         ranks: Processes that share the most of these; the first is 1.
     """
 
-    batch: Sequence[int] = (1, 2, 4, 8, 16)
+    batch: Sequence[int] = (1, 2, 4, 8)
     points: Sequence[int] = (5, 10, 20, 30, 60)
-    images: Sequence[int] = (8, 16, 32, 64)
+    images: Sequence[int] = (4, 8, 16, 32)
     ranks: Sequence[int] = (1, 2)
 
 
@@ -67,7 +67,7 @@ class Scaling:
         points = [("points", size, replace(self.settings, points=size)) for size in self.extent.points]
         for key, size, settings in batches + points:
             for name in self.contenders:
-                cost = START + settings.images * CONTENDERS[name].gradients(settings)
+                cost = START + 2 * settings.images * CONTENDERS[name].gradients(settings)
                 yield Job(f"{name}, {key} {size}", cost, partial(self._alone, key, size, name, settings))
         each = self.settings.points + self.settings.steps
         most = max(self.extent.images)

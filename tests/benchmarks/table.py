@@ -9,14 +9,14 @@ from rich.table import Table
 from tests.benchmarks.contenders import METHODS
 
 GIB = 2**30
-COLUMNS = ("s", "range", "img/s", "times", "TFLOP/s", "peak", "GiB", "own")
+COLUMNS = ("s", "range", "img/s", "times", "TF/s", "peak", "GiB", "own")
 
 
 def contenders_table(results: Mapping[str, Any]) -> Table:
     """Lay out what `benchmark.json` holds of each contender, method by method."""
     table = Table(
         title=title_of(results),
-        caption="s: median of a run; times: as fast as torchattack in float32, median over rounds; TFLOP/s: in "
+        caption="s: median of a run; times: as fast as torchattack in float32, median over rounds; TF/s: TFLOP/s in "
         "convolutions and matrix products; peak: its share of the fastest of these measured here in that precision; "
         "GiB: peak memory; own: of it beyond libraries, network and images",
         box=box.SIMPLE_HEAD,

@@ -22,7 +22,7 @@ from tests.benchmarks.settings import Settings
 from tests.benchmarks.subject import random_batch, random_surrogate
 from tests.experiments import composed
 
-TINY = Settings(network="digits_plain", images=8, points=3, steps=2)  # as many as pass together on a CPU
+TINY = Settings(network="digits_plain", images=8, points=3, steps=2)
 SMALL = ["--network", "digits_plain", "--images", "2", "--points", "3", "--steps", "2", "--device", "cpu"]
 PEAK = {precision: {"conv2d": 1e9, "matmul": 2e9} for precision in ("float32", "bfloat16")}
 

@@ -179,6 +179,45 @@ def test_an_attacked_part_that_ends_between_the_two_keeps_its_output() -> None:
         assert torch.equal(model.features(images()), expected)
 
 
+def test_an_attacked_activation_within_a_normalisation_is_still_there() -> None:
+    model = classifier(lived(timm.create_model("mobilenetv2_035")), "blocks.2.0.bn1.act")
+    with torch.no_grad():
+        expected = model.features(images())
+        assert fold_batch_norms(model, images(1)) == norms(timm.create_model("mobilenetv2_035")) - 1
+        torch.testing.assert_close(model.features(images()), expected, rtol=1e-4, atol=1e-5)
+
+
+class Forgetful(nn.BatchNorm2d):
+    """Runs out of memory once, at its second pass."""
+
+    passes = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.passes += 1
+        if self.passes == 2:
+            raise torch.OutOfMemoryError
+        return super().forward(inputs)
+
+
+def test_folding_that_fails_on_its_way_leaves_the_network_as_it_was() -> None:
+    network = lived(Paired(both))
+    network.norm2 = Forgetful(4).eval()
+    model = classifier(network, [])
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        with pytest.raises(torch.OutOfMemoryError):
+            fold_batch_norms(model, images(1))
+        assert norms(network) == 2
+        assert all(torch.equal(value, twin.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+def test_a_layer_that_cannot_be_attacked_is_no_reason_not_to_merge() -> None:
+    """Attacks on logits do not look at it."""
+    network = lived(Paired(both))
+    network.unused = nn.ReLU()
+    assert fold_batch_norms(classifier(network, "unused"), images(1)) == 2
+
+
 def test_merged_weights_are_frozen_and_thawed_like_others() -> None:
     model = classifier(lived(Paired(both)), "norm1")
     with frozen(model):
