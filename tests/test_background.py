@@ -60,15 +60,18 @@ def test_an_error_is_raised_where_the_next_piece_waits_for_room() -> None:
     assert done == []
 
 
+def slowly(background: Background, pieces: int, done: list[int]) -> None:
+    for number in range(pieces):
+        time.sleep(0.01)
+        background.do(partial(done.append, number))
+
+
 def test_an_error_is_raised_with_the_next_piece_once_it_has_happened() -> None:
-    handed_over = 0
+    done: list[int] = []
     with pytest.raises(ValueError, match="first"), Background(threads=1, waiting=1000) as background:
         background.do(partial(fail, "first"))
-        for _ in range(999):
-            time.sleep(0.01)
-            background.do(list)
-            handed_over += 1
-    assert handed_over < 999
+        slowly(background, 999, done)
+    assert len(done) < 999
 
 
 def test_an_error_is_raised_at_the_end_at_the_latest_and_the_others_are_done() -> None:
