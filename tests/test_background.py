@@ -60,17 +60,18 @@ def test_an_error_is_raised_where_the_next_piece_waits_for_room() -> None:
     assert done == []
 
 
-def slowly(background: Background, pieces: int, done: list[int]) -> None:
-    for number in range(pieces):
-        time.sleep(0.01)
-        background.do(partial(done.append, number))
+def slowly(first: Callable[[], None], pieces: int, done: list[int]) -> None:
+    with Background(threads=1, waiting=pieces) as background:
+        background.do(first)
+        for number in range(pieces - 1):
+            time.sleep(0.01)
+            background.do(partial(done.append, number))
 
 
 def test_an_error_is_raised_with_the_next_piece_once_it_has_happened() -> None:
     done: list[int] = []
-    with pytest.raises(ValueError, match="first"), Background(threads=1, waiting=1000) as background:
-        background.do(partial(fail, "first"))
-        slowly(background, 999, done)
+    with pytest.raises(ValueError, match="first"):
+        slowly(partial(fail, "first"), 1000, done)
     assert len(done) < 999
 
 
