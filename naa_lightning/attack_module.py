@@ -151,7 +151,14 @@ class AttackModule(LightningModule):
         # Lightning predicts without autograd.
         with torch.enable_grad():
             draws = SeededDraws(self.seed, ids.tolist(), self.pool)
-            crafted = self.attack(self.surrogate, images, classes, draws, pass_images=pass_images)
+            crafted = self.attack(
+                self.surrogate,
+                images,
+                classes,
+                draws,
+                pass_images=pass_images,
+                preparation=self.engine.preparation_dtype,
+            )
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
         seconds = time.perf_counter() - start
         attribution = None

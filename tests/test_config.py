@@ -233,6 +233,7 @@ def test_mistakes_in_the_attribution(overrides: str, message: str) -> None:
         ),
         ("engine.tf32=maybe", "engine.tf32 must be a valid boolean, unable to interpret input, got 'maybe'"),
         ("engine.compile=fast", "engine.compile must be 'default', 'reduce-overhead' or 'max-autotune', got 'fast'"),
+        ("engine.preparation=bf16", "engine.preparation must be 'bfloat16', got 'bf16'"),
         ("+engine.fold=true", "there is no option engine.fold"),
     ],
 )
@@ -243,8 +244,9 @@ def test_mistakes_in_the_engine(override: str, message: str) -> None:
 
 def test_the_engine_is_as_configured() -> None:
     overrides = ("engine.group_images=3", "engine.pass_mib=64", "engine.tf32=true", "engine.compile=max-autotune")
+    overrides = (*overrides, "engine.preparation=bfloat16")
     engine = compose_attack_run(composed("experiment=digits", *overrides)).engine
-    assert engine == Engine(group_images=3, pass_mib=64, tf32=True, compile="max-autotune")
+    assert engine == Engine(group_images=3, pass_mib=64, tf32=True, compile="max-autotune", preparation="bfloat16")
     assert compose_attack_run(composed("experiment=digits")).engine == Engine()
 
 

@@ -18,6 +18,7 @@ from naa_lightning.attacks.updates import Update
 from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier, Ensemble, frozen
 from naa_lightning.models.inputs import check_batch
+from naa_lightning.precision import autocast_to
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Attack:
         draws: Draws,
         *,
         pass_images: int | None = None,
+        preparation: torch.dtype | None = None,
     ) -> Crafted:
         """Craft adversarial images.
 
@@ -115,6 +117,8 @@ class Attack:
             draws: Where the attack's random numbers come from.
             pass_images: How many images may go through the surrogate at once where an objective's weights are averaged
                 over many; all B at one point of a path do in any case. None: no more than these.
+            preparation: What autocast computes in while an objective is made ready, such as bfloat16; None: as in
+                steps.
 
         Raises:
             ValueError: The images or labels are not as described.
@@ -122,7 +126,8 @@ class Attack:
         check_batch(images, labels)
         begun = time.perf_counter()
         with frozen(surrogate), torch.enable_grad():
-            ascent = Ascent(self, surrogate, images, labels, draws, pass_images=pass_images)
+            with autocast_to(preparation, images.device):
+                ascent = Ascent(self, surrogate, images, labels, draws, pass_images=pass_images)
             if images.is_cuda:
                 torch.cuda.synchronize(images.device)  # what is only queued there has taken no time yet
             prepared = time.perf_counter()

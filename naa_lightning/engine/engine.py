@@ -13,6 +13,7 @@ from naa_lightning.engine.compiling import compile_parts
 from naa_lightning.engine.folding import fold_batch_norms
 from naa_lightning.engine.memory import kept_bytes
 from naa_lightning.models import Classifier, Ensemble
+from naa_lightning.precision import autocast_to
 from naa_lightning.values import check_at_least
 
 # On a CPU, groups of this many pixels are nearly as fast per image as larger ones.
@@ -32,6 +33,8 @@ class Engine:
             of a path; None: 512 on a CPU, a quarter of a GPU's memory.
         tf32: Whether a GPU multiplies float32 numbers as TensorFloat-32, rounded to 10 bits.
         compile: A mode of `torch.compile`, see `compile_parts`; None compiles nothing.
+        preparation: What objectives are made ready in, such as weights averaged over a path, over which rounding
+            averages out as well; None: in the precision of steps.
 
     Raises:
         ValueError: A value is out of range.
@@ -41,6 +44,7 @@ class Engine:
     pass_mib: int | None = None
     tf32: bool = False
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
+    preparation: Literal["bfloat16"] | None = None
 
     def __post_init__(self) -> None:
         for key in ("group_images", "pass_mib"):
@@ -64,6 +68,11 @@ class Engine:
             for classifier in _classifiers(surrogate):
                 compile_parts(classifier, self.compile)
 
+    @property
+    def preparation_dtype(self) -> torch.dtype | None:
+        """See `preparation`."""
+        return None if self.preparation is None else torch.bfloat16
+
     def group(self, batch_size: int, images: Tensor) -> int:
         """Return how many images (B, 3, H, W) of a full batch are crafted together, so that groups are of one size."""
         most = self.group_images
@@ -79,7 +88,8 @@ class Engine:
             surrogate: Frozen.
             image: (1, 3, H, W) in [0, 1].
         """
-        kept = max(kept_bytes(classifier, image) for classifier in _classifiers(surrogate))
+        with autocast_to(self.preparation_dtype, image.device):
+            kept = max(kept_bytes(classifier, image) for classifier in _classifiers(surrogate))
         return max(1, self._pass_bytes(image.device) // max(1, kept))
 
     def _pass_bytes(self, device: torch.device) -> int:

@@ -109,6 +109,23 @@ def test_path_points_share_passes_as_far_as_they_fit() -> None:
         assert sizes == expected
 
 
+def test_only_the_preparation_is_in_another_precision() -> None:
+    surrogate = classifier().float()
+    seen: list[tuple[int, torch.dtype]] = []
+    surrogate.network.get_submodule("2").register_forward_hook(
+        lambda _module, args, output: seen.append((len(args[0]), output.dtype))
+    )
+    found = crafted(NeuronAttribution(path_points=2), surrogate, Engine(preparation="bfloat16", pass_mib=1), [0, 1])
+    while seen[0][1] is torch.float32:  # arranging and measuring
+        seen.pop(0)
+    dtypes = [dtype for _, dtype in seen if dtype is not None]
+    in_bfloat16 = dtypes.count(torch.bfloat16)
+    assert dtypes == [torch.bfloat16] * in_bfloat16 + [torch.float32] * (len(dtypes) - in_bfloat16)
+    assert len(dtypes) - in_bfloat16 >= 3  # the steps
+    exact = crafted(NeuronAttribution(path_points=2), classifier().float(), Engine(), [0, 1])
+    assert (found.int() - exact.int()).abs().float().mean() < 1
+
+
 def test_float32_is_that_of_the_reference_unless_asked() -> None:
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32

@@ -98,7 +98,7 @@ class NeuronAttribution:
         for (point, _), gradient in gradients:
             weighted = self.path.quadrature.weights[point] * gradient
             average = average + weighted
-            balanced = balanced + weighted / l2_norm(gradient) ** self.balance
+            balanced = balanced + (weighted / l2_norm(gradient) ** self.balance if self.balance else weighted)
         return average, balanced
 
     def _split_score(self, task: Task, weights: Tensor) -> Score:
