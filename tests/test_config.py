@@ -243,8 +243,13 @@ def test_mistakes_in_the_engine(override: str, message: str) -> None:
 
 
 def test_the_engine_is_as_configured() -> None:
-    overrides = ("engine.group_images=3", "engine.pass_mib=64", "engine.tf32=true", "engine.compile=max-autotune")
-    overrides = (*overrides, "engine.preparation=bfloat16")
+    overrides = [
+        "engine.group_images=3",
+        "engine.pass_mib=64",
+        "engine.tf32=true",
+        "engine.compile=max-autotune",
+        "engine.preparation=bfloat16",
+    ]
     engine = compose_attack_run(composed("experiment=digits", *overrides)).engine
     assert engine == Engine(group_images=3, pass_mib=64, tf32=True, compile="max-autotune", preparation="bfloat16")
     assert compose_attack_run(composed("experiment=digits")).engine == Engine()

@@ -29,7 +29,8 @@ class Contender:
         method: What it implements, of `METHODS`.
         crafting: Makes it ready on a network of its own.
         gradients: How many it takes per image.
-        precision: Of convolutions and matrix products, of `DTYPES`; "bfloat16" is that of autocast.
+        precision: Of convolutions and matrix products, of `DTYPES`, "bfloat16" being that of autocast; or "mixed":
+            bfloat16 in the objective's preparation alone.
     """
 
     name: str
@@ -42,6 +43,11 @@ class Contender:
     def baseline(self) -> str:
         """Name the contender that its speed is compared with: torchattack's in float32."""
         return f"torchattack_{self.method}"
+
+    @property
+    def fastest(self) -> str:
+        """The fastest precision that it computes in, of `DTYPES`."""
+        return "bfloat16" if self.precision == "mixed" else self.precision
 
     def ready(self, surrogate: Classifier, settings: Settings) -> Craft:
         """Return its crafting, in its precision."""
@@ -109,6 +115,12 @@ _IN_FLOAT32 = [
     Contender("torchattack_fia", "fia", theirs("FIA"), _points_and_steps),
 ]
 _IN_BFLOAT16 = [replace(one, name=f"{one.name}_bf16", precision="bfloat16") for one in _IN_FLOAT32]
+_MIXED = [
+    Contender(
+        f"{attack}_mixed", "naa", ours(attack, *sizes, "engine.preparation=bfloat16"), gradients, precision="mixed"
+    )
+    for attack, sizes, gradients in (("naa", (_POINTS, _STEPS), _points_and_steps), ("naa_fast", (), _of_naa_fast))
+]
 _PLAIN = Contender("reference_naa", "naa", plain_crafting, _points_and_steps)
-CONTENDERS = {one.name: one for pair in zip(_IN_FLOAT32, _IN_BFLOAT16, strict=True) for one in pair}
-CONTENDERS[_PLAIN.name] = _PLAIN
+_PAIRS = [one for pair in zip(_IN_FLOAT32, _IN_BFLOAT16, strict=True) for one in pair]
+CONTENDERS = {one.name: one for one in (*_PAIRS, *_MIXED, _PLAIN)}

@@ -102,7 +102,7 @@ class Race:
             "times_as_fast_as_torchattack": None if ratios is None else median(ratios),
             "operations": self.operations[contender.name],
             "operations_per_second": speed,
-            "share_of_peak": speed / max(peak[contender.precision].values()),
+            "share_of_peak": speed / max(peak[contender.fastest].values()),
         }
 
 
