@@ -126,12 +126,12 @@ class AttackModule(LightningModule):
             if not self.attack.objective.feature_level or not self._sharing:
                 return 1
             if image.shape not in self._fitting:
+                self._fitting[image.shape] = 1
                 try:
                     self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
-                    return 1
         return self._fitting[image.shape]
 
     def _share_no_longer(self, fitting: int) -> None:
