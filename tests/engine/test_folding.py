@@ -64,7 +64,7 @@ def image_gradient(model: Classifier) -> Tensor:
         (lambda: torchvision.models.DenseNet(8, (2, 2), 16), "features.denseblock1", 6),
         (lambda: timm.create_model("vit_tiny_patch16_224", img_size=SIDE), "blocks.3", 0),
     ],
-    ids=str,
+    ids=["resnet", "mobilenet", "efficientnet", "tv_resnet", "tv_mobilenet", "tv_shufflenet", "densenet", "vit"],
 )
 def test_networks_of_the_libraries_give_what_they_gave(make: Callable[[], nn.Module], layer: str, left: int) -> None:
     torch.manual_seed(0)
