@@ -157,7 +157,7 @@ def test_a_study_that_was_killed_goes_on(
         study(tmp_path, models_dir, "study.candidates=3")
     assert not (tmp_path / "layers.csv").exists()
     assert len(adversarial_files(tmp_path / "layers" / "stem.0")) == 16
-    assert len(adversarial_files(tmp_path / "layers" / "middle")) == 8
+    assert 8 <= len(adversarial_files(tmp_path / "layers" / "middle")) < 16  # what was handed over before is written
     study(tmp_path, models_dir, "study.candidates=3")
     assert next(count) == 3 * 16 + 1  # each image once, and the one at which it was killed
     assert table(tmp_path) == table(finished[0])
