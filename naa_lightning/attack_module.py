@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -79,7 +80,7 @@ class AttackModule(LightningModule):
         self.title = title
         self.pool = pool
         self.engine = engine or Engine()
-        self._arranged = False
+        self._fast: AbstractContextManager[object] | None = None
         self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
         self._memory = Halving(title)
@@ -107,7 +108,9 @@ class AttackModule(LightningModule):
 
         with self.engine.products():
             (fitting,) = self._memory.parts(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
-            passes = self._memory.parts(craft, len(ids), group)
+            assert self._fast is not None, "fitting images arranges the surrogate"
+            with self._fast:
+                passes = self._memory.parts(craft, len(ids), group)
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
             seconds=sum(part.seconds for part in passes),
@@ -120,15 +123,15 @@ class AttackModule(LightningModule):
     def _fitting_images(self, image: Tensor) -> int:
         """Arrange the surrogate, once, and return how many images like (1, 3, H, W) fit into a pass."""
         with frozen(self.surrogate):
-            if not self._arranged:
-                self.engine.arrange(self.surrogate, image)
-                self._arranged = True
+            if self._fast is None:
+                self._fast = self.engine.arrange(self.surrogate, image)
             if not self.attack.objective.feature_level or not self._sharing:
                 return 1
             if image.shape not in self._fitting:
                 self._fitting[image.shape] = 1
                 try:
-                    self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
+                    with self._fast:
+                        self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from naa_lightning.engine.answers import answers
 from naa_lightning.engine.compiling import compile_parts
 from naa_lightning.engine.folding import fold_batch_norms
+from naa_lightning.engine.fusing import FusedLayers
 from naa_lightning.engine.memory import kept_bytes
 from naa_lightning.models import Classifier, Ensemble
 from naa_lightning.precision import autocast_to
@@ -18,7 +20,7 @@ from naa_lightning.values import check_at_least
 
 # On a CPU, groups of this many pixels are nearly as fast per image as larger ones.
 CPU_GROUP_PIXELS = 3 * 2**18
-CPU_PASS_MIB = 512
+CPU_PASS_MIB = 256
 # Of a GPU's memory.
 GPU_PASS_SHARE = 0.25
 
@@ -30,7 +32,7 @@ class Engine:
     Args:
         group_images: Images that are crafted together; None: on a CPU as many as are fast, elsewhere the whole batch.
         pass_mib: MiB that the activations of a pass may take where an objective is averaged over many, such as points
-            of a path; None: 512 on a CPU, a quarter of a GPU's memory.
+            of a path; None: 256 on a CPU, a quarter of a GPU's memory.
         tf32: Whether a GPU multiplies float32 numbers as TensorFloat-32, rounded to 10 bits.
         compile: A mode of `torch.compile`, see `compile_parts`; None compiles nothing.
         preparation: What objectives are made ready in, such as weights averaged over a path, over which rounding
@@ -52,12 +54,15 @@ class Engine:
             if value is not None:
                 check_at_least(key, value, 1)
 
-    def arrange(self, surrogate: Classifier | Ensemble, images: Tensor) -> None:
+    def arrange(self, surrogate: Classifier | Ensemble, images: Tensor) -> AbstractContextManager[object]:
         """Arrange a surrogate's networks for speed, in place.
 
         Args:
-            surrogate: In evaluation mode.
+            surrogate: Frozen.
             images: (B, 3, H, W) in [0, 1], to see by.
+
+        Returns:
+            A context to run the surrogate in, again and again.
         """
         with torch.autocast(images.device.type, enabled=False):
             for classifier in _classifiers(surrogate):
@@ -67,6 +72,11 @@ class Engine:
         if self.compile is not None:
             for classifier in _classifiers(surrogate):
                 compile_parts(classifier, self.compile)
+            return nullcontext()
+        if images.device.type != "cpu":
+            return nullcontext()
+        with torch.autocast("cpu", enabled=False):
+            return FusedLayers(lambda: [answers(classifier, images) for classifier in _classifiers(surrogate)])
 
     @property
     def preparation_dtype(self) -> torch.dtype | None:

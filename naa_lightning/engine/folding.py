@@ -1,7 +1,5 @@
 """Batch normalisations done by the convolutions before them."""
 
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -9,11 +7,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from naa_lightning.engine.answers import answers, close_to
 from naa_lightning.models import Classifier
-from naa_lightning.models.layer import LayerError
-
-# How far, relative to the largest value, what is computed in another order may be off.
-_ROUNDING = 1e-3
 
 
 @torch.no_grad()
@@ -39,12 +34,12 @@ def fold_batch_norms(classifier: Classifier, images: Tensor) -> int:
         >>> network[1]
         Identity()
     """
-    before = _answers(classifier, images)
+    before = answers(classifier, images)
     merged: list[_Pair] = []
     same = False
     try:
         _merge(classifier, images, merged)
-        same = all(_close(now, then) for now, then in zip(_answers(classifier, images), before, strict=True))
+        same = all(close_to(now, then) for now, then in zip(answers(classifier, images), before, strict=True))
     except (AttributeError, TypeError):
         pass  # the network looks at a normalisation that is gone, or makes a convolution's weights itself
     finally:
@@ -95,7 +90,7 @@ def _merge(classifier: Classifier, images: Tensor, merged: list[_Pair]) -> None:
         conv, inputs, _ = convolved.pop(id(args[0]))
         merged.append(_Pair(conv, conv.weight, conv.bias, norm, names[norm]))
         merged[-1].merge()
-        if not _close(_rest(norm)(conv.forward(inputs)), output):
+        if not close_to(_rest(norm)(conv.forward(inputs)), output):
             merged.pop().undo(network)
 
     handles = [
@@ -121,16 +116,3 @@ def _rest(norm: nn.Module) -> nn.Module:
     """Return what a normalisation does besides: timm's have an activation of their own."""
     activation = getattr(norm, "act", None)
     return activation if isinstance(activation, nn.Module) else nn.Identity()
-
-
-def _answers(classifier: Classifier, images: Tensor) -> Sequence[Tensor]:
-    views = classifier.layer_views() if classifier.layers else []
-    answers = [classifier(images)]
-    for view in views:
-        with suppress(LayerError):  # told where the layer is attacked
-            answers.append(view.features(images))
-    return answers
-
-
-def _close(tensor: Tensor, other: Tensor) -> bool:
-    return bool((tensor - other).abs().max() <= _ROUNDING * other.abs().max())

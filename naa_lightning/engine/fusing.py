@@ -1,0 +1,239 @@
+"""Layers of a network on a CPU that are cheaper together, or cheaper to differentiate, than torch runs them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+Function = Callable[..., Any]
+Options = Mapping[str, Any] | None
+
+
+class Clip(NamedTuple):
+    """What an activation does that only clips values to bounds."""
+
+    low: float
+    high: float
+
+
+def _relu(_inputs: Tensor, inplace: bool = False) -> Clip:
+    return Clip(0.0, float("inf"))
+
+
+def _relu6(_inputs: Tensor, inplace: bool = False) -> Clip:
+    return Clip(0.0, 6.0)
+
+
+def _hardtanh(_inputs: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Clip:
+    return Clip(min_val, max_val)
+
+
+# Each takes the arguments of the activation.
+_CLIPS: dict[Function, Callable[..., Clip]] = {
+    **dict.fromkeys((F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_), _relu),
+    F.relu6: _relu6,
+    F.hardtanh: _hardtanh,
+}
+
+
+class FusedLayers(TorchFunctionMode):
+    """A context in which a frozen network's layers on a CPU give what they give, faster and with less kept.
+
+    Convolutions clip their results at once where an activation would be the only one to use them, so that nothing
+    is gone through twice; torch fuses them only where nothing is differentiated. Average pooling with stride 1 and
+    symmetric padding is its own adjoint and is differentiated by pooling, which torch does several times as fast as
+    its own derivative.
+
+    Args:
+        run: Makes every kind of pass that the network will make, without autograd: shows what is used by what.
+
+    Attributes:
+        clips: The weights of convolutions that clip, and how.
+
+    Example:
+        >>> from torch import nn
+        >>> network, images = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).requires_grad_(False), torch.rand(1, 3, 8, 8)
+        >>> with FusedLayers(lambda: network(images)) as layers:
+        ...     same = torch.equal(network(images), network[0](images).clamp_min(0))
+        >>> same, layers.clips[network[0].weight]
+        (True, Clip(low=0.0, high=inf))
+    """
+
+    def __init__(self, run: Callable[[], object]) -> None:
+        super().__init__()
+        with _Uses() as uses, torch.no_grad():
+            run()
+        self.clips = uses.only_clipped()
+        self._clipped: Tensor | None = None
+
+    def __torch_function__(
+        self, func: Function, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Options = None
+    ) -> Any:
+        """Run a function of torch."""
+        options = kwargs or {}
+        if func is torch.conv2d and len(args) == 7 and args[1] in self.clips:
+            self._clipped = _clipped_convolution(*args, clip=self.clips[args[1]])
+            return self._clipped
+        if func in _CLIPS and args and args[0] is self._clipped:
+            done, self._clipped = self._clipped, None
+            return done
+        if func is F.avg_pool2d and len(args) > 0 and _is_own_adjoint(*args[1:], **options):
+            return _AveragePooling.apply(args[0], args[1:], options)
+        return func(*args, **options)
+
+
+class _Uses(TorchFunctionMode):
+    """Watches what becomes of convolutions' results."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._uses: dict[Tensor, list[list[Clip | None]]] = {}  # of each weight: of each result, what used it
+        self._results: dict[int, tuple[Tensor, list[Clip | None]]] = {}
+
+    def only_clipped(self) -> dict[Tensor, Clip]:
+        """Return the weights whose results were used by one activation each, always of the same kind."""
+        kinds = {weight: {tuple(uses) for uses in results} for weight, results in self._uses.items()}
+        return {
+            weight: clip
+            for weight, (uses, *others) in kinds.items()
+            if len(uses) == 1 and not others and (clip := uses[0]) is not None
+        }
+
+    def __torch_function__(
+        self, func: Function, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Options = None
+    ) -> Any:
+        options = kwargs or {}
+        given = [leaf for leaf in tree_leaves((args, options)) if isinstance(leaf, Tensor)]
+        output = func(*args, **options)
+        for tensor in given:
+            if id(tensor) in self._results:
+                self._results[id(tensor)][1].append(_CLIPS[func](*args, **options) if func in _CLIPS and args else None)
+                if output is tensor:  # changed in place: no longer the convolution's result
+                    del self._results[id(tensor)]
+        if func is torch.conv2d and len(args) == 7 and _can_clip(*args):
+            uses: list[Clip | None] = []
+            self._uses.setdefault(args[1], []).append(uses)
+            self._results[id(output)] = output, uses
+        return output
+
+
+def _can_clip(inputs: Tensor, weight: Tensor, bias: Tensor | None, _stride: Any, padding: Any, *_: Any) -> bool:
+    return (
+        inputs.ndim == 4
+        and inputs.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and not weight.requires_grad
+        and (bias is None or not bias.requires_grad)
+        and not isinstance(padding, str)
+    )
+
+
+def _clipped_convolution(
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+    *,
+    clip: Clip,
+) -> Tensor:
+    """Convolve as `torch.conv2d` does, under autocast too, and clip the result."""
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs.dtype
+    outputs: Tensor = _ClippedConvolution.apply(
+        inputs.to(dtype),
+        weight.to(dtype),
+        None if bias is None else bias.to(dtype),
+        _Geometry(stride, padding, dilation, groups),
+        clip,
+    )
+    return outputs
+
+
+class _Geometry(NamedTuple):
+    """A convolution's, its numbers of height and width."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+
+class _ClippedConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, geometry: _Geometry, clip: Clip
+    ) -> Tensor:
+        outputs: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            inputs,
+            weight,
+            bias,
+            geometry.padding,
+            geometry.stride,
+            geometry.dilation,
+            geometry.groups,
+            "hardtanh",
+            list(clip),
+            "",
+        )
+        ctx.save_for_backward(outputs)
+        ctx.weight, ctx.geometry, ctx.clip, ctx.input_size = weight, geometry, clip, inputs.shape
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (outputs,) = ctx.saved_tensors
+        geometry: _Geometry = ctx.geometry
+        of_inputs, _, _ = torch.ops.aten.convolution_backward(
+            torch.ops.aten.hardtanh_backward(gradient, outputs, *ctx.clip),
+            # only looked at for its shape and layout
+            torch.empty(ctx.input_size, dtype=outputs.dtype, memory_format=torch.channels_last),
+            ctx.weight,
+            None,
+            geometry.stride,
+            geometry.padding,
+            geometry.dilation,
+            False,
+            (0, 0),
+            geometry.groups,
+            (True, False, False),
+        )
+        return of_inputs, None, None, None, None
+
+
+class _AveragePooling(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, settings: tuple[Any, ...], options: Mapping[str, Any]) -> Tensor:
+        ctx.settings, ctx.options = settings, options
+        return F.avg_pool2d(inputs, *settings, **options)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return F.avg_pool2d(gradient, *ctx.settings, **ctx.options), None, None
+
+
+def _is_own_adjoint(
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> bool:
+    """Return whether pooling with these arguments of `avg_pool2d` is a symmetric linear map."""
+    steps = _pair(kernel_size if stride is None else stride)
+    symmetric = all(size == 2 * pad + 1 for size, pad in zip(_pair(kernel_size), _pair(padding), strict=True))
+    return steps == (1, 1) and symmetric and (count_include_pad or divisor_override is not None)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    first, *rest = [value] if isinstance(value, int) else value
+    return first, rest[0] if rest else first
