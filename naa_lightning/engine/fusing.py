@@ -70,6 +70,7 @@ class FusedLayers(TorchFunctionMode):
             run()
         self.clips = uses.only_clipped()
         self._clipped: Tensor | None = None
+        self._cast: dict[tuple[Tensor, torch.dtype], tuple[Tensor, Tensor | None]] = {}
 
     def __torch_function__(
         self, func: Function, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Options = None
@@ -77,7 +78,7 @@ class FusedLayers(TorchFunctionMode):
         """Run a function of torch."""
         options = kwargs or {}
         if func is torch.conv2d and len(args) == 7 and args[1] in self.clips:
-            self._clipped = _clipped_convolution(*args, clip=self.clips[args[1]])
+            self._clipped = self._convolved(*args)
             return self._clipped
         if func in _CLIPS and args and args[0] is self._clipped:
             done, self._clipped = self._clipped, None
@@ -85,6 +86,19 @@ class FusedLayers(TorchFunctionMode):
         if func is F.avg_pool2d and len(args) > 0 and _is_own_adjoint(*args[1:], **options):
             return _AveragePooling.apply(args[0], args[1:], options)
         return func(*args, **options)
+
+    def _convolved(
+        self, inputs: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> Tensor:
+        """Convolve as `torch.conv2d` does, under autocast too, and clip the result."""
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs.dtype
+        if (weight, dtype) not in self._cast:
+            self._cast[weight, dtype] = weight.to(dtype), None if bias is None else bias.to(dtype)
+        geometry = _Geometry(stride, padding, dilation, groups)
+        outputs: Tensor = _ClippedConvolution.apply(
+            inputs.to(dtype), *self._cast[weight, dtype], geometry, self.clips[weight]
+        )
+        return outputs
 
 
 class _Uses(TorchFunctionMode):
@@ -133,31 +147,8 @@ def _can_clip(inputs: Tensor, weight: Tensor, bias: Tensor | None, _stride: Any,
     )
 
 
-def _clipped_convolution(
-    inputs: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
-    groups: int,
-    *,
-    clip: Clip,
-) -> Tensor:
-    """Convolve as `torch.conv2d` does, under autocast too, and clip the result."""
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs.dtype
-    outputs: Tensor = _ClippedConvolution.apply(
-        inputs.to(dtype),
-        weight.to(dtype),
-        None if bias is None else bias.to(dtype),
-        _Geometry(stride, padding, dilation, groups),
-        clip,
-    )
-    return outputs
-
-
 class _Geometry(NamedTuple):
-    """A convolution's, its numbers of height and width."""
+    """A convolution's; all but the groups for height and width."""
 
     stride: tuple[int, ...]
     padding: tuple[int, ...]
