@@ -83,6 +83,7 @@ class AttackModule(LightningModule):
         self._fast: AbstractContextManager[object] | None = None
         self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
+        self._at_black: dict[torch.Size, tuple[Tensor, Tensor]] = {}
         self._memory = Halving(title)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
@@ -167,8 +168,11 @@ class AttackModule(LightningModule):
         attribution = None
         if crafted.path_gradients:
             surrogate, gradient = crafted.path_gradients[0]
-            with frozen(surrogate):
-                attributed = attribution_of_path_gradient(surrogate, images, classes, gradient)
+            size = images.shape[1:]
+            with frozen(surrogate), torch.no_grad():
+                if size not in self._at_black:
+                    self._at_black[size] = surrogate.features_and_logits(torch.zeros_like(images[:1]))
+                attributed = attribution_of_path_gradient(surrogate, images, classes, gradient, self._at_black[size])
                 attribution = attribution_statistics(attributed)
             attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
         return CraftedBatch(

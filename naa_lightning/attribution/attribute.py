@@ -93,7 +93,11 @@ def attribute(
 
 @torch.no_grad()
 def attribution_of_path_gradient(
-    surrogate: Classifier, images: Tensor, classes: Tensor, path_gradient: Tensor
+    surrogate: Classifier,
+    images: Tensor,
+    classes: Tensor,
+    path_gradient: Tensor,
+    at_black: tuple[Tensor, Tensor] | None = None,
 ) -> Attribution:
     """Return what `FeatureDifference` attributes to the class probability, from a gradient that an attack has taken.
 
@@ -102,8 +106,9 @@ def attribution_of_path_gradient(
         images: As in `attribute`.
         classes: As in `attribute`.
         path_gradient: The gradient averaged over the path from black, as the attacked layer's output.
+        at_black: What the surrogate's `features_and_logits` are for one black image, where that is known.
     """
     features, logits = surrogate.features_and_logits(images)
-    black_features, black_logits = surrogate.features_and_logits(torch.zeros_like(images[:1]))
+    black_features, black_logits = at_black or surrogate.features_and_logits(torch.zeros_like(images[:1]))
     explained = class_probability(logits, classes) - black_logits.softmax(1)[0, classes]
     return Attribution((features - black_features) * path_gradient, explained)

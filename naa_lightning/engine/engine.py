@@ -72,11 +72,10 @@ class Engine:
         if self.compile is not None:
             for classifier in _classifiers(surrogate):
                 compile_parts(classifier, self.compile)
-            return nullcontext()
-        if images.device.type != "cpu":
-            return nullcontext()
-        with torch.autocast("cpu", enabled=False):
-            return FusedLayers(lambda: [answers(classifier, images) for classifier in _classifiers(surrogate)])
+        elif images.device.type == "cpu":
+            with torch.autocast("cpu", enabled=False):
+                return FusedLayers(lambda: [answers(classifier, images) for classifier in _classifiers(surrogate)])
+        return nullcontext()
 
     @property
     def preparation_dtype(self) -> torch.dtype | None:

@@ -12,8 +12,8 @@ from naa_lightning.attacks import Attack, Budget, CrossEntropy, FeatureImportanc
 from naa_lightning.attacks.objectives import Objective
 from naa_lightning.data import Batch
 from naa_lightning.draws import SeededDraws
-from naa_lightning.engine import Engine, kept_bytes
-from naa_lightning.models import Classifier, Ensemble
+from naa_lightning.engine import Engine, FusedLayers, kept_bytes
+from naa_lightning.models import Classifier, Ensemble, frozen
 
 SIDE = 16
 COUNT = 6
@@ -64,6 +64,24 @@ def test_images_are_those_of_the_bare_attack(objective: Objective, engine: Engin
     bare = attack(copy.deepcopy(surrogates), IMAGES.double(), LABELS, draws).images
     expected = attack.budget.quantise(bare, IMAGES.double())
     assert torch.equal(crafted(objective, surrogates, engine, range(COUNT)), expected)
+
+
+@pytest.mark.parametrize("objective", [NeuronAttribution(path_points=5), CrossEntropy()], ids=type)
+def test_fused_layers_change_images_by_rounding_alone(objective: Objective) -> None:
+    surrogate = classifier().float()
+    attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))
+    bare = attack(copy.deepcopy(surrogate), IMAGES, LABELS, SeededDraws(0, IDS.tolist())).images
+    found = crafted(objective, surrogate, Engine(), range(COUNT))
+    assert (found == attack.budget.quantise(bare, IMAGES)).float().mean() > 0.99
+
+
+@pytest.mark.parametrize(("layer", "fused"), [("2", 2), ("1", 1), ("0", 1)])
+def test_all_but_the_attacked_layer_is_fused(layer: str, fused: int) -> None:
+    surrogate = classifier(layer).float()
+    with frozen(surrogate):
+        layers = Engine().arrange(surrogate, IMAGES)
+    assert isinstance(layers, FusedLayers)
+    assert len(layers.clips) == fused
 
 
 @pytest.mark.parametrize("rows", [[3], [4, 1], [5, 4, 3, 2, 1, 0]])

@@ -61,8 +61,9 @@ def test_a_convolution_clips_as_the_activation_behind_it(
     torch.testing.assert_close(found_gradient, gradient)
 
 
-def test_autocast_is_followed() -> None:
-    network = frozen_network(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
+@pytest.mark.parametrize("convolution", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_autocast_is_followed(convolution: Callable[[], nn.Conv2d]) -> None:
+    network = frozen_network(nn.Conv2d(3, 3, 3), nn.ReLU(), convolution(), nn.ReLU())
     layers = FusedLayers(lambda: network(IMAGES))
     with torch.autocast("cpu", torch.bfloat16):
         expected, gradient = outputs_and_gradient(network, IMAGES)

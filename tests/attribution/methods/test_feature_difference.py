@@ -82,6 +82,10 @@ def test_attribution_of_the_gradient_that_an_attack_takes(noise: float, tiny: Cl
     torch.testing.assert_close(found.values, expected.values)
     torch.testing.assert_close(found.explained, expected.explained)
     assert not found.values.requires_grad
+    at_black = tiny.features_and_logits(torch.zeros_like(images[:1]))
+    again = attribution_of_path_gradient(tiny, images, CLASSES, gradient, at_black)
+    assert torch.equal(again.values, found.values)
+    assert torch.equal(again.explained, found.explained)
 
 
 def test_the_default_path_is_the_releases() -> None:
