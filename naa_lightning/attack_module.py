@@ -83,7 +83,7 @@ class AttackModule(LightningModule):
         self._fast: AbstractContextManager[object] | None = None
         self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
-        self._at_black: dict[torch.Size, tuple[Tensor, Tensor]] = {}
+        self._at_black: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
         self._memory = Halving(title)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
@@ -168,7 +168,7 @@ class AttackModule(LightningModule):
         attribution = None
         if crafted.path_gradients:
             surrogate, gradient = crafted.path_gradients[0]
-            size = images.shape[1:]
+            size = tuple(images.shape[1:])
             with frozen(surrogate), torch.no_grad():
                 if size not in self._at_black:
                     self._at_black[size] = surrogate.features_and_logits(torch.zeros_like(images[:1]))
