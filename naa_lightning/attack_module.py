@@ -168,11 +168,11 @@ class AttackModule(LightningModule):
         attribution = None
         if crafted.path_gradients:
             surrogate, gradient = crafted.path_gradients[0]
-            size = tuple(images.shape[1:])
+            shape = tuple(images.shape[1:])
             with frozen(surrogate), torch.no_grad():
-                if size not in self._at_black:
-                    self._at_black[size] = surrogate.features_and_logits(torch.zeros_like(images[:1]))
-                attributed = attribution_of_path_gradient(surrogate, images, classes, gradient, self._at_black[size])
+                if shape not in self._at_black:
+                    self._at_black[shape] = surrogate.features_and_logits(torch.zeros_like(images[:1]))
+                attributed = attribution_of_path_gradient(surrogate, images, classes, gradient, self._at_black[shape])
                 attribution = attribution_statistics(attributed)
             attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
         return CraftedBatch(
