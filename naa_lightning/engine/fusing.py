@@ -47,7 +47,7 @@ class FusedLayers(TorchFunctionMode):
     Convolutions clip their results at once where an activation would be the only one to use them, so that nothing
     is gone through twice; torch fuses them only where nothing is differentiated. Average pooling with stride 1 and
     symmetric padding is its own adjoint and is differentiated by pooling, which torch does several times as fast as
-    its own derivative.
+    its own derivative. Weights are cast once for all passes under autocast: they must not change.
 
     Args:
         run: Makes every kind of pass that the network will make, without autograd: shows what is used by what.
