@@ -72,7 +72,7 @@ class Engine:
         if self.compile is not None:
             for classifier in _classifiers(surrogate):
                 compile_parts(classifier, self.compile)
-        elif images.device.type == "cpu":
+        elif images.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             with torch.autocast("cpu", enabled=False):
                 return FusedLayers(lambda: [answers(classifier, images) for classifier in _classifiers(surrogate)])
         return nullcontext()

@@ -1,6 +1,7 @@
 """Layers of a network on a CPU that are cheaper together, or cheaper to differentiate, than torch runs them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -77,7 +78,7 @@ class FusedLayers(TorchFunctionMode):
     ) -> Any:
         """Run a function of torch."""
         options = kwargs or {}
-        if func is torch.conv2d and len(args) == 7 and args[1] in self.clips:
+        if func is torch.conv2d and len(args) == 7 and args[1] in self.clips and _is_multiplied(_precision(args[0])):
             self._clipped = self._convolved(*args)
             return self._clipped
         if func in _CLIPS and args and args[0] is self._clipped:
@@ -91,7 +92,7 @@ class FusedLayers(TorchFunctionMode):
         self, inputs: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
     ) -> Tensor:
         """Convolve as `torch.conv2d` does, under autocast too, and clip the result."""
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs.dtype
+        dtype = _precision(inputs)
         if (weight, dtype) not in self._cast:
             self._cast[weight, dtype] = weight.to(dtype), None if bias is None else bias.to(dtype)
         geometry = _Geometry(stride, padding, dilation, groups)
@@ -99,6 +100,19 @@ class FusedLayers(TorchFunctionMode):
             inputs.to(dtype), *self._cast[weight, dtype], geometry, self.clips[weight]
         )
         return outputs
+
+
+def _precision(inputs: Tensor) -> torch.dtype:
+    """Return what convolutions of inputs are computed in, under autocast too."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs.dtype
+
+
+@cache
+def _is_multiplied(dtype: torch.dtype) -> bool:
+    """Return whether oneDNN multiplies numbers of this type on this processor."""
+    if dtype is torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype is torch.float32
 
 
 class _Uses(TorchFunctionMode):

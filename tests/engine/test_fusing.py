@@ -74,6 +74,17 @@ def test_autocast_is_followed(convolution: Callable[[], nn.Conv2d]) -> None:
     torch.testing.assert_close(found_gradient, gradient, rtol=0.02, atol=0.02)
 
 
+def test_a_processor_that_does_not_multiply_in_the_precision_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naa_lightning.engine.fusing._is_multiplied", lambda dtype: dtype is torch.float32)
+    network = frozen_network(nn.Conv2d(3, 8, 3), nn.ReLU())
+    with FusedLayers(lambda: network(IMAGES)) as layers:
+        assert layers.clips
+        for dtype, fused in ((torch.bfloat16, False), (torch.float16, False), (torch.float32, True)):
+            with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+                made_by = network(IMAGES.clone().requires_grad_()).grad_fn
+            assert (type(made_by).__name__ == "_ClippedConvolutionBackward") is fused
+
+
 class Uses(nn.Module):
     """A convolution whose result is used in a way of one's own."""
 
