@@ -84,7 +84,7 @@ class FusedLayers(TorchFunctionMode):
         if func in _CLIPS and args and args[0] is self._clipped:
             done, self._clipped = self._clipped, None
             return done
-        if func is F.avg_pool2d and len(args) > 0 and _is_own_adjoint(*args[1:], **options):
+        if func is F.avg_pool2d and args and _is_own_adjoint(*args[1:], **options):
             return _AveragePooling.apply(args[0], args[1:], options)
         return func(*args, **options)
 
