@@ -18,7 +18,7 @@ class Background:
 
     Raises:
         Exception: A piece of work raised it. The caller learns of it when pieces handed over before are done, with the
-            next piece or at the end of the block, unless the block itself fails.
+            next pieces or at the end of the block, unless the block itself fails.
 
     Example:
         >>> done = []
@@ -34,15 +34,21 @@ class Background:
         self._waiting = waiting
         self._outstanding: deque[Future[None]] = deque()
 
-    def do(self, work: Callable[[], None]) -> None:
-        """Hand over a piece of work, after waiting until there is room for it.
+    def do(self, *pieces: Callable[[], None]) -> None:
+        """Hand over pieces of work, each after waiting until there is room for it.
 
         Raises:
-            Exception: An earlier piece raised it.
+            Exception: An earlier piece raised it; these were handed over all the same.
         """
-        while self._outstanding and (self._outstanding[0].done() or len(self._outstanding) >= self._waiting):
-            self._outstanding.popleft().result()
-        self._outstanding.append(self._pool.submit(work))
+        failed: list[Future[None]] = []
+        for work in pieces:
+            while self._outstanding and (self._outstanding[0].done() or len(self._outstanding) >= self._waiting):
+                piece = self._outstanding.popleft()
+                if piece.exception() is not None:
+                    failed.append(piece)
+            self._outstanding.append(self._pool.submit(work))
+        for piece in failed:
+            piece.result()
 
     def __enter__(self) -> "Background":
         return self

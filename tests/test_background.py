@@ -53,11 +53,18 @@ def do(*pieces: Callable[[], None], waiting: int) -> None:
             background.do(piece)
 
 
-def test_an_error_is_raised_where_the_next_piece_waits_for_room() -> None:
+def test_an_error_is_raised_where_the_next_piece_waits_for_room_and_that_piece_is_done() -> None:
     done: list[int] = []
     with pytest.raises(ValueError, match="first"):
-        do(partial(fail, "first"), partial(done.append, 1), waiting=1)
-    assert done == []
+        do(partial(fail, "first"), partial(done.append, 1), partial(done.append, 2), waiting=1)
+    assert done == [1]
+
+
+def test_pieces_handed_over_together_are_all_done_though_one_fails() -> None:
+    done: list[int] = []
+    with pytest.raises(ValueError, match="first"), Background(threads=1, waiting=1) as background:
+        background.do(partial(fail, "first"), *(partial(done.append, number) for number in range(5)))
+    assert done == [0, 1, 2, 3, 4]
 
 
 def slowly(first: Callable[[], None], pieces: int, done: list[int]) -> None:

@@ -78,12 +78,16 @@ class AdversarialWriter(BasePredictionWriter):
         """Have a batch saved.
 
         Raises:
-            UserError: The disk takes no more; what was saved before is kept.
+            UserError: The disk took no more; every image of this batch that it does take is kept all the same.
         """
         assert self._background is not None, "batches are taken while `saving`"
         with self._stopwatch.phase("crafting/files"):
-            for index, image_id in enumerate(batch["id"].tolist()):
-                self._background.do(partial(self._save, prediction, index, self.records[image_id]))
+            self._background.do(
+                *(
+                    partial(self._save, prediction, index, self.records[image_id])
+                    for index, image_id in enumerate(batch["id"].tolist())
+                )
+            )
 
     def _save(self, batch: CraftedBatch, index: int, record: ImageRecord) -> None:
         file = adversarial_name(record)

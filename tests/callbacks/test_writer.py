@@ -78,12 +78,16 @@ def test_what_was_handed_over_is_saved_however_the_run_ends(how: type[BaseExcept
     assert len(Manifest(tmp_path).read()) == COUNT
 
 
-def test_a_file_that_cannot_be_written_ends_the_run_and_leaves_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waiting", [1, 64], ids=["little room", "much room"])
+def test_a_file_that_cannot_be_written_ends_the_run_and_leaves_the_others(waiting: int, tmp_path: Path) -> None:
     folder = tmp_path / "run" / "adversarial"
     folder.mkdir(parents=True)
     (folder / "full").touch()
     writer = AdversarialWriter(
-        CheckedManifest(folder), records("a.png", "full/b.png", "c.png", "d.png", "e.png"), Stopwatch()
+        CheckedManifest(folder),
+        records("a.png", "full/b.png", "c.png", "d.png", "e.png"),
+        Stopwatch(),
+        waiting=waiting,
     )
     message = f"{folder}/full/b.png cannot be written .*hydra.run.dir={folder.parent}"
     with pytest.raises(UserError, match=message), writer.saving():
