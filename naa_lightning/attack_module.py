@@ -104,7 +104,10 @@ class AttackModule(LightningModule):
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
+                garbage_collection_cuda()
+                crafted = self._craft(*of_part, pass_images=size)
                 self._share_no_longer(fitting)
+                return crafted
             return self._craft(*of_part, pass_images=size)
 
         with self.engine.products():
@@ -139,7 +142,6 @@ class AttackModule(LightningModule):
         return self._fitting[image.shape]
 
     def _share_no_longer(self, fitting: int) -> None:
-        garbage_collection_cuda()
         self._sharing = False
         log.warning(
             "%s: out of memory with %d images in a pass, now points of the path go one by one, so that results may "

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.attack_module import AttackModule, CraftedBatch
-from naa_lightning.attacks import Attack, Budget, Momentum, NeuronAttribution
+from naa_lightning.attacks import Attack, Budget, FeatureDisruption, Momentum, NeuronAttribution, Objective
 from naa_lightning.attention_module import AttentionModule
 from naa_lightning.attribution import Attribute, FeatureDifference, attribute
 from naa_lightning.attribution_module import AttributionModule
@@ -141,8 +141,8 @@ def test_what_the_libraries_say_is_understood() -> None:
     assert not is_out_of_memory(ValueError("CUDA out of memory"))
 
 
-def crafted(memory: Memory, engine: Engine) -> CraftedBatch:
-    attack = Attack(objective=NeuronAttribution(), update=Momentum(), budget=Budget(eps="16/255", steps=3))
+def crafted(memory: Memory, engine: Engine, objective: Objective | None = None) -> CraftedBatch:
+    attack = Attack(objective=objective or NeuronAttribution(), update=Momentum(), budget=Budget(eps="16/255", steps=3))
     module = AttackModule(
         surrogate=classifier(memory), attack=attack, seed=0, batch_size=COUNT, title="crafting naa", engine=engine
     )
@@ -155,11 +155,12 @@ def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: py
     memory = Memory(3)
     short = crafted(memory, Engine())
     tried = [size for size in memory.asked if size > 2]  # arranging takes one image, measuring two
-    assert tried[:3] == [COUNT * 30, COUNT, 3]  # all points of the path at once, one by one, of fewer images
-    assert set(tried[2:]) == {3}  # padded: 7 images are 3 groups of 3
+    # All points of the path at once, one by one, then both with fewer images.
+    assert tried[:4] == [COUNT * 30, COUNT, 3 * 30, 3]
+    assert set(tried[3:]) == {3}  # padded: 7 images are 3 groups of 3
     assert [warning.partition(", now")[2][:20] for warning in warnings(caplog)] == [
-        " points of the path ",
         " 3, so that results ",
+        " points of the path ",
     ]
     small = crafted(Memory(COUNT * 30), Engine(group_images=3))
     assert torch.equal(short.images, small.images)
@@ -170,6 +171,16 @@ def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: py
     for name, values in vars(short.attribution).items():
         torch.testing.assert_close(values, vars(small.attribution)[name])
         assert len(values) == COUNT
+
+
+def test_where_no_path_is_at_fault_only_the_halving_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    memory = Memory(3)
+    short = crafted(memory, Engine(), FeatureDisruption())
+    assert [warning.partition(", so")[0] for warning in warnings(caplog)] == [
+        "crafting naa: out of memory with 7 images at a time, now 3"
+    ]
+    small = crafted(Memory(COUNT), Engine(group_images=3), FeatureDisruption())
+    assert torch.equal(short.images, small.images)
 
 
 def test_an_image_alone_is_crafted_where_its_points_do_not_fit_together(caplog: pytest.LogCaptureFixture) -> None:
