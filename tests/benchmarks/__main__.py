@@ -84,6 +84,7 @@ def benchmark(options: argparse.Namespace, extent: Extent) -> None:
         steps=options.steps,
         device=usual if options.device == "auto" else options.device,
     )
+    options.out.mkdir(parents=True, exist_ok=True)
     console = Console()
     race = Race(contenders, settings, options.rounds)
     memory: dict[str, dict[str, Any]] = {}
@@ -94,7 +95,7 @@ def benchmark(options: argparse.Namespace, extent: Extent) -> None:
         scaling = Scaling([name for name in SCALED if name in contenders], settings, extent, Path(folder))
         if options.scaling:
             jobs += scaling.jobs()
-        do_all(jobs, console)
+        failed = do_all(jobs, console)
     results = {
         "machine": machine(settings.device),
         "settings": {
@@ -106,8 +107,8 @@ def benchmark(options: argparse.Namespace, extent: Extent) -> None:
             "rounds": options.rounds,
         },
         "peak_operations_per_second": peaks[0],
-        "contenders": {name: {**result, "memory": memory[name]} for name, result in race.results(peaks[0]).items()},
-        "failed": race.failed,
+        "contenders": {name: {**result, "memory": memory.get(name)} for name, result in race.results(peaks[0]).items()},
+        "failed": race.failed | failed,
         "scaling": scaling.found if options.scaling else None,
     }
     _tell(results, options.out, console)

@@ -42,24 +42,26 @@ def draw_scaling(path: Path, scaling: Mapping[str, Mapping[str, Runs]], title: s
     FigureCanvasAgg(figure)
     grid = figure.subplots(2, len(COLUMNS), sharex="col", squeeze=False)
     for (key, label), above, below in zip(COLUMNS.items(), *grid, strict=True):
-        for name, runs in scaling[key].items():
+        measured = {name: runs for name, runs in scaling[key].items() if runs}
+        for name, runs in measured.items():
             sizes = [run["size"] for run in runs]
             above.plot(sizes, [_time(key, run) for run in runs], label=name, **STYLES[name])
             below.plot(sizes, [run["peak_bytes"] / GIB for run in runs], **STYLES[name])
-        for runs in scaling[key].values():
+        for runs in measured.values():
             _draw_references(key, runs, above, below)
         above.set_ylabel({"images": "seconds", "ranks": "images per second"}.get(key, "seconds per image"))
         below.set_ylabel("peak memory in GiB")
         below.set_xlabel(label)
-        below.set_xticks(sorted({run["size"] for runs in scaling[key].values() for run in runs}))
+        below.set_xticks(sorted({run["size"] for runs in measured.values() for run in runs}))
         for axes in (above, below):
-            axes.set_xlim(0, 1.06 * axes.dataLim.x1)
-            axes.set_ylim(0, 1.1 * axes.dataLim.y1)
+            if measured:
+                axes.set_xlim(0, 1.06 * axes.dataLim.x1)
+                axes.set_ylim(0, 1.1 * axes.dataLim.y1)
             axes.grid(visible=True, alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=11)
     lines = {line.get_label(): line for axes in grid[0] for line in axes.get_lines()}
-    names = [*(name for name in STYLES if name in lines), "straight"]
+    names = [name for name in (*STYLES, "straight") if name in lines]
     figure.legend([lines[name] for name in names], names, loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=120)
 
@@ -75,8 +77,6 @@ def _time(key: str, run: Mapping[str, Any]) -> float:
 
 
 def _draw_references(key: str, runs: Runs, above: Axes, below: Axes) -> None:
-    if not runs:
-        return
     first, last = runs[0], runs[-1]
     start, end = _time(key, first), _time(key, last)
     if key == "batch":

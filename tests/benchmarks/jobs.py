@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
+from naa_lightning.errors import UserError, in_one_line
+
 
 class Job(NamedTuple):
     """A piece of work.
@@ -22,8 +24,13 @@ class Job(NamedTuple):
     do: Callable[[], None]
 
 
-def do_all(jobs: Sequence[Job], console: Console) -> None:
-    """Do one job after another."""
+def do_all(jobs: Sequence[Job], console: Console) -> dict[str, str]:
+    """Do one job after another.
+
+    Returns:
+        Which ones cannot be done, and why.
+    """
+    failed: dict[str, str] = {}
     bar = Progress(
         TextColumn("{task.description}", table_column=Column()),
         BarColumn(bar_width=20),
@@ -36,6 +43,10 @@ def do_all(jobs: Sequence[Job], console: Console) -> None:
         task = bar.add_task("", total=sum(job.cost for job in jobs))
         for number, job in enumerate(jobs, 1):
             bar.update(task, description=f"{number} of {len(jobs)}: {job.what}")
-            job.do()
+            try:
+                job.do()
+            except UserError as error:
+                failed[job.what] = in_one_line(error)
             bar.advance(task, job.cost)
         bar.update(task, description=f"{len(jobs)} measurements")
+    return failed

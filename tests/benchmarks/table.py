@@ -60,6 +60,8 @@ def _speed(one: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _memory(memory: Mapping[str, Any]) -> list[str]:
+def _memory(memory: Mapping[str, Any] | None) -> list[str]:
+    if memory is None:
+        return []
     own = memory["peak_bytes"] - memory["before_bytes"]
     return [f"{memory['peak_bytes'] / GIB:.2f}", f"{own / GIB:.2f}"]

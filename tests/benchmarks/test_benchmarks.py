@@ -12,6 +12,7 @@ from torch import Tensor
 
 from naa_lightning.composition import plain_values
 from naa_lightning.engine import FusedLayers
+from naa_lightning.errors import UserError
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.contenders import CONTENDERS, METHODS, Crafting, their_mim, theirs
 from tests.benchmarks.figure import draw_scaling
@@ -64,6 +65,28 @@ def test_the_command_leaves_its_numbers_and_says_where(tmp_path: Path, capsys: p
     }
     assert all(run["peak_bytes"] > 0 for _, by in scaled(results) for runs in by.values() for run in runs)
     assert ElementTree.parse(tmp_path / "out" / "scaling.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize("broken", [["memory"], ["memory", "end_to_end"]])
+def test_what_cannot_be_measured_is_told_and_costs_nothing_else(
+    broken: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise UserError("killed")
+
+    for module in broken:
+        monkeypatch.setattr(f"tests.benchmarks.{module}.output_of", fail)
+    extent = Extent(batch=[1], points=[2], images=[2], ranks=[1])
+    main([*SMALL, "--only", "naa", "--rounds", "1", "--scaling", "--out", str(tmp_path)], extent)
+    results = json.loads((tmp_path / "benchmark.json").read_text())
+    assert len(results["contenders"]["naa"]["seconds"]) == 1
+    assert results["contenders"]["naa"]["memory"] is None
+    expected = ["memory of naa", "naa, batch 1", "naa, points 2"]
+    if len(broken) == 2:
+        expected.append("attack.py, 2 images")
+    assert results["failed"] == dict.fromkeys(expected, "killed")
+    assert "memory of naa cannot be measured: killed" in capsys.readouterr().out
+    assert ElementTree.parse(tmp_path / "scaling.svg").getroot().tag.endswith("svg")
 
 
 def scaled(results: dict[str, Any]) -> list[tuple[str, dict[str, list[dict[str, Any]]]]]:
