@@ -33,6 +33,7 @@ class CraftedBatch:
         attribution: Over the first attacked layer, of the first surrogate; None for an attack that attributes nothing.
         preparation_seconds: Of `seconds`, those until the objective was prepared.
         attribution_seconds: What the attribution statistics took.
+        arranging_seconds: What arranging the surrogate for speed took, in its first batch.
     """
 
     images: Tensor
@@ -41,6 +42,7 @@ class CraftedBatch:
     attribution: AttributionStatistics | None
     preparation_seconds: float
     attribution_seconds: float
+    arranging_seconds: float = 0.0
 
 
 class AttackModule(LightningModule):
@@ -111,7 +113,9 @@ class AttackModule(LightningModule):
             return self._craft(*of_part, pass_images=size)
 
         with self.engine.products():
+            start = time.perf_counter()
             (fitting,) = self._memory.parts(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
+            arranging_seconds = time.perf_counter() - start
             assert self._fast is not None, "fitting images arranges the surrogate"
             with self._fast:
                 passes = self._memory.parts(craft, len(ids), group)
@@ -122,6 +126,7 @@ class AttackModule(LightningModule):
             attribution=_join([part.attribution for part in passes]),
             preparation_seconds=sum(part.preparation_seconds for part in passes),
             attribution_seconds=sum(part.attribution_seconds for part in passes),
+            arranging_seconds=arranging_seconds,
         )
 
     def _fitting_images(self, image: Tensor) -> int:

@@ -10,7 +10,7 @@ from naa_lightning.stopwatch import Stopwatch
 
 
 class CraftingTimes(Callback):
-    """Tells a stopwatch how long crafting waits for images, prepares objectives, takes steps and describes attribution.
+    """Tells a stopwatch how long crafting waits for images, arranges, prepares, takes steps and describes attribution.
 
     It comes after the callbacks that handle a batch, so that their time counts as none of these.
 
@@ -43,6 +43,7 @@ class CraftingTimes(Callback):
     ) -> None:
         """Count what the batch took, and wait for the next one."""
         assert isinstance(outputs, CraftedBatch)
+        self._stopwatch.move("crafting/arranging", outputs.arranging_seconds)
         self._stopwatch.move("crafting/preparation", outputs.preparation_seconds)
         self._stopwatch.move("crafting/steps", outputs.seconds - outputs.preparation_seconds)
         self._stopwatch.move("crafting/attribution", outputs.attribution_seconds)

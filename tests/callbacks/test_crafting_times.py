@@ -17,18 +17,21 @@ def test_a_batch_is_taken_apart_and_waiting_is_what_lies_between_batches(monkeyp
     stopwatch = Stopwatch()
     callback = CraftingTimes(stopwatch)
     anything: Any = None
-    batch = CraftedBatch(torch.empty(0), 10.0, 1, None, preparation_seconds=4.0, attribution_seconds=2.0)
+    batch = CraftedBatch(
+        torch.empty(0), 10.0, 1, None, preparation_seconds=4.0, attribution_seconds=2.0, arranging_seconds=1.0
+    )
     clock.now += 100
     callback.on_predict_start(anything, anything)
     for number in range(2):
         clock.now += 3
         callback.on_predict_batch_start(anything, anything, anything, number)
-        clock.now += 12
+        clock.now += 13
         clock.now += 50  # of other callbacks
         callback.on_predict_batch_end(anything, anything, batch, anything, number)
     assert stopwatch.seconds() == {
         "other": 200,
         "crafting/images": 6,
+        "crafting/arranging": 2,
         "crafting/preparation": 8,
         "crafting/steps": 12,
         "crafting/attribution": 4,
