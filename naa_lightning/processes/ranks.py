@@ -28,6 +28,7 @@ T = TypeVar("T")
 TO_JOIN = timedelta(minutes=10)
 # A rank on a slow device is waited for; one that is gone is noticed at once, because its connections close.
 TO_WAIT = timedelta(hours=6)
+ENDED_EARLY = "another rank of the run ended early"
 
 
 @dataclass(frozen=True)
@@ -219,14 +220,14 @@ def joined(place: Place) -> Iterator[Ranks]:
     """Find the other ranks and part from them at the end, if not before.
 
     Raises:
-        UserError: They cannot be found.
+        UserError: They cannot be found; a RankError where they were, but are gone.
     """
     if place.world_size == 1:
         yield Ranks(place)
         return
     try:
         store, _, _ = next(iter(rendezvous(place.rendezvous, place.rank, place.world_size, timeout=TO_JOIN)))
-        ranks = Ranks(place, ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT), store)
+        ranks = Ranks(place, _connected(place, store), store)
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"rank {place.rank} of {place.world_size} does not find the others at {place.rendezvous} "
@@ -238,6 +239,13 @@ def joined(place: Place) -> Iterator[Ranks]:
         ranks.part()
 
 
+def _connected(place: Place, store: Store) -> ProcessGroupGloo:
+    try:
+        return ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT)
+    except distributed.DistNetworkError as error:  # of the store, which lives in the first rank
+        raise RankError(ENDED_EARLY) from error
+
+
 def _exchanged(mine: T, group: ProcessGroupGloo) -> list[T]:
     """Return what each rank gave, by rank."""
     content = torch.frombuffer(bytearray(pickle.dumps(mine)), dtype=torch.uint8)
@@ -247,7 +255,7 @@ def _exchanged(mine: T, group: ProcessGroupGloo) -> list[T]:
         contents = _all_gathered(padded, group)
     except RuntimeError as error:  # gloo's word for a connection that closed or a time that ran out
         stop_if_asked("waiting for the other ranks")
-        raise RankError("another rank of the run ended early") from error
+        raise RankError(ENDED_EARLY) from error
     return [pickle.loads(found[:size].numpy().tobytes()) for found, size in zip(contents, sizes, strict=True)]
 
 

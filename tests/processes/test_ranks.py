@@ -3,13 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch.distributed
+from torch.distributed.rendezvous import rendezvous
 
 from naa_lightning.errors import UserError
 from naa_lightning.processes.launching import in_ranks
@@ -81,11 +82,21 @@ def is_killed(rank: int, place: Place) -> None:
         ranks.gathered(lambda: None)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_rank_that_is_killed_ends_all(rank: int) -> None:
+def is_killed_while_others_join(rank: int, place: Place) -> None:
+    if place.rank == rank:
+        store, _, _ = next(iter(rendezvous(place.rendezvous, place.rank, place.world_size)))
+        while store.num_keys() == 1:  # until the other one has told its address
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGKILL)
+    with joined(place):
+        pytest.fail("found them")
+
+
+@pytest.mark.parametrize(("work", "rank"), [(is_killed, 0), (is_killed, 1), (is_killed_while_others_join, 0)])
+def test_a_rank_that_is_killed_ends_all(work: Callable[[int, Place], None], rank: int) -> None:
     begun = time.monotonic()
     with pytest.raises(UserError, match=rf"^rank {rank} was killed \(SIGKILL\); what is saved so far is kept: go on$"):
-        in_ranks(2, is_killed, rank, going_on="go on")
+        in_ranks(2, work, rank, going_on="go on")
     assert time.monotonic() - begun < 120
 
 
