@@ -6,23 +6,39 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.composition import TrainingExperiment, compose_attack_run, compose_training_run
+from naa_lightning.composition import TrainingExperiment, compose_attack_run, compose_training_run, plain_values
+from naa_lightning.config import AttackRun, validated
 from naa_lightning.entry import of_the_recipe
 from naa_lightning.run import run_attack, run_training
 
 ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
 NO_PICTURES = ("report.panel_images=0", "report.extreme_images=0", "report.attention_images=0")
+
+
+def presets(group: str) -> list[str]:
+    """The names of a group of the configuration, sorted."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+# Not those that leave the network to the user.
+NETWORKS = sorted(set(presets("surrogate")) - {"ensemble", "timm", "torchvision", "trained"})
 
 
 def composed(*overrides: str, program: str = "attack") -> DictConfig:
     """Compose a program's configuration as its command line would, with `run` as the run's folder."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(program, overrides=list(overrides), return_hydra_config=True)
     config.hydra.runtime.output_dir = "run"
     HydraConfig.instance().set_config(config)
     OmegaConf.set_struct(config, False)
     del config["hydra"]
     return config
+
+
+def attack_run(*overrides: str) -> AttackRun:
+    """An attack's configuration as its command line would make it, nothing built of it."""
+    return validated(AttackRun, plain_values(composed(*overrides)))
 
 
 def attack(folder: Path, *overrides: str) -> float | None:

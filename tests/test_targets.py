@@ -11,10 +11,10 @@ from naa_lightning.entry import in_hydras_words
 from naa_lightning.errors import UserError
 from naa_lightning.models.black_box.callable_model import CallableModel
 from naa_lightning.models.defences import Defence, Jpeg, Median
-from tests.experiments import ROOT, composed
+from tests.experiments import composed, presets
 
-DEFENCES = sorted(path.stem for path in (ROOT / "conf" / "defence").glob("*.yaml"))
-BLACK_BOXES = sorted(path.stem for path in (ROOT / "conf" / "black_box").glob("*.yaml"))
+DEFENCES = presets("defence")
+BLACK_BOXES = presets("black_box")
 MINE = ["+black_box@targets.mine=callable", "targets.mine.name=mine", "targets.mine.num_classes=10"]
 
 

@@ -22,8 +22,9 @@ from tests.benchmarks.memory import alone
 from tests.benchmarks.peak import float32_as_such, measured_peak
 from tests.benchmarks.race import Race
 from tests.benchmarks.scaling import SCALED, START, Extent, Scaling
-from tests.benchmarks.settings import EPS, NETWORKS, SEED, Settings
+from tests.benchmarks.settings import EPS, SEED, Settings
 from tests.benchmarks.table import contenders_table, title_of
+from tests.experiments import NETWORKS
 
 
 class _OneLine(argparse.ArgumentParser):

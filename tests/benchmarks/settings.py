@@ -9,13 +9,10 @@ from naa_lightning.composition import plain_values
 from naa_lightning.config import build_target, expect
 from naa_lightning.errors import UserError
 from naa_lightning.models import ClassifierSource
-from tests.experiments import ROOT, composed
+from tests.experiments import NETWORKS, composed
 
 EPS = 16 / 255
 SEED = 0
-# Of conf/surrogate: those that name no one network.
-_OPEN = {"ensemble", "timm", "torchvision", "trained"}
-NETWORKS = sorted({path.stem for path in (ROOT / "conf" / "surrogate").glob("*.yaml")} - _OPEN)
 
 
 @dataclass(frozen=True, kw_only=True)
