@@ -48,7 +48,7 @@ class FusedLayers(TorchFunctionMode):
     Convolutions clip their results at once where an activation would be the only one to use them, so that nothing
     is gone through twice; torch fuses them only where nothing is differentiated. Average pooling with stride 1 and
     symmetric padding is its own adjoint and is differentiated by pooling, which torch does several times as fast as
-    its own derivative. Weights are cast once for all passes under autocast: they must not change.
+    its own derivative. Weights must not change; see `_Weights`.
 
     Args:
         run: Makes every kind of pass that the network will make, without autograd: shows what is used by what.
@@ -71,7 +71,7 @@ class FusedLayers(TorchFunctionMode):
             run()
         self.clips = uses.only_clipped()
         self._clipped: Tensor | None = None
-        self._cast: dict[tuple[Tensor, torch.dtype], tuple[Tensor, Tensor | None]] = {}
+        self._weights = _Weights()
 
     def __torch_function__(
         self, func: Function, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Options = None
@@ -92,12 +92,13 @@ class FusedLayers(TorchFunctionMode):
         self, inputs: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
     ) -> Tensor:
         """Convolve as `torch.conv2d` does, under autocast too, and clip the result."""
-        dtype = _precision(inputs)
-        if (weight, dtype) not in self._cast:
-            self._cast[weight, dtype] = weight.to(dtype), None if bias is None else bias.to(dtype)
-        geometry = _Geometry(stride, padding, dilation, groups)
         outputs: Tensor = _ClippedConvolution.apply(
-            inputs.to(dtype), *self._cast[weight, dtype], geometry, self.clips[weight]
+            inputs.to(_precision(inputs)),
+            weight,
+            bias,
+            _Geometry(stride, padding, dilation, groups),
+            self.clips[weight],
+            self._weights,
         )
         return outputs
 
@@ -169,26 +170,75 @@ class _Geometry(NamedTuple):
     dilation: tuple[int, ...]
     groups: int
 
+    def turned(self, weight: Tensor) -> "_Geometry | None":
+        """Return that of the convolution by which gradients of results become those of inputs; None: there is none."""
+        reach = [step * (size - 1) for step, size in zip(self.dilation, weight.shape[2:], strict=True)]
+        padding = tuple(most - pad for most, pad in zip(reach, self.padding, strict=True))
+        if self.groups > 1 or max(self.stride) > 1 or min(padding) < 0:
+            return None
+        return self._replace(padding=padding)
+
+
+class _Weights:
+    """Weights in the precision of a convolution's inputs, and in the order that oneDNN multiplies them by.
+
+    Where multiplying is quick, ordering in every pass counts. So weights of less precision than float32 are kept in
+    order, which takes their memory again for each number of images that passes more than once. Results stay the same to
+    the bit.
+    """
+
+    def __init__(self) -> None:
+        self._ordered: dict[tuple[Tensor, bool, torch.Size], Tensor | None] = {}
+        self._biases: dict[Tensor, Tensor] = {}
+
+    def __call__(self, weight: Tensor, geometry: _Geometry, inputs: Tensor, *, turned: bool = False) -> Tensor:
+        """Return weights (C', C / groups, k, l), or turned ones (C, C', k, l), for inputs."""
+        if inputs.dtype is torch.float32:
+            return weight
+        key = weight, turned, inputs.shape
+        known = self._ordered.get(key)
+        if known is not None:
+            return known
+        cast = weight.to(inputs.dtype)
+        if turned:
+            cast = cast.flip(2, 3).transpose(0, 1)
+        cast = cast.contiguous(memory_format=torch.channels_last)
+        self._ordered[key] = _in_order(cast, geometry, inputs.shape) if key in self._ordered else None
+        return cast
+
+    def bias(self, bias: Tensor | None, inputs: Tensor) -> Tensor | None:
+        """Return a bias for inputs."""
+        if bias is None or inputs.dtype is torch.float32:
+            return bias
+        if bias not in self._biases:
+            self._biases[bias] = bias.to(inputs.dtype)
+        return self._biases[bias]
+
+
+def _in_order(weight: Tensor, geometry: _Geometry, inputs: torch.Size) -> Tensor:
+    ordered: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+        weight, geometry.padding, geometry.stride, geometry.dilation, geometry.groups, inputs
+    )
+    return ordered
+
 
 class _ClippedConvolution(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, geometry: _Geometry, clip: Clip
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        geometry: _Geometry,
+        clip: Clip,
+        weights: _Weights,
     ) -> Tensor:
-        outputs: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            inputs,
-            weight,
-            bias,
-            geometry.padding,
-            geometry.stride,
-            geometry.dilation,
-            geometry.groups,
-            "hardtanh",
-            list(clip),
-            "",
+        outputs = _convolution(
+            inputs, weights(weight, geometry, inputs), weights.bias(bias, inputs), geometry, "hardtanh", list(clip)
         )
         ctx.save_for_backward(outputs)
-        ctx.weight, ctx.geometry, ctx.clip, ctx.input_size = weight, geometry, clip, inputs.shape
+        ctx.weight, ctx.geometry, ctx.clip, ctx.weights = weight, geometry, clip, weights
+        ctx.input_size = inputs.shape
         return outputs
 
     @staticmethod
@@ -196,21 +246,45 @@ class _ClippedConvolution(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (outputs,) = ctx.saved_tensors
         geometry: _Geometry = ctx.geometry
-        of_inputs, _, _ = torch.ops.aten.convolution_backward(
-            torch.ops.aten.hardtanh_backward(gradient, outputs, *ctx.clip),
-            # only looked at for its shape and layout
-            torch.empty(ctx.input_size, dtype=outputs.dtype, memory_format=torch.channels_last),
-            ctx.weight,
-            None,
-            geometry.stride,
-            geometry.padding,
-            geometry.dilation,
-            False,
-            (0, 0),
-            geometry.groups,
-            (True, False, False),
-        )
-        return of_inputs, None, None, None, None
+        gradient = torch.ops.aten.hardtanh_backward(gradient, outputs, *ctx.clip)
+        turned = None if gradient.dtype is torch.float32 else geometry.turned(ctx.weight)  # there it gains nothing
+        if turned is not None:
+            weight = ctx.weights(ctx.weight, turned, gradient, turned=True)
+            of_inputs = _convolution(gradient, weight, None, turned, "none", [])
+        else:
+            of_inputs, _, _ = torch.ops.aten.convolution_backward(
+                gradient,
+                # only looked at for its shape and layout
+                torch.empty(ctx.input_size, dtype=outputs.dtype, memory_format=torch.channels_last),
+                ctx.weight.to(gradient.dtype),
+                None,
+                geometry.stride,
+                geometry.padding,
+                geometry.dilation,
+                False,
+                (0, 0),
+                geometry.groups,
+                (True, False, False),
+            )
+        return of_inputs, None, None, None, None, None
+
+
+def _convolution(
+    inputs: Tensor, weight: Tensor, bias: Tensor | None, geometry: _Geometry, then: str, bounds: list[float]
+) -> Tensor:
+    outputs: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        inputs,
+        weight,
+        bias,
+        geometry.padding,
+        geometry.stride,
+        geometry.dilation,
+        geometry.groups,
+        then,
+        bounds,
+        "",
+    )
+    return outputs
 
 
 class _AveragePooling(torch.autograd.Function):

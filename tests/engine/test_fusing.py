@@ -37,6 +37,7 @@ CONVOLUTIONS: dict[str, Callable[[], nn.Conv2d]] = {
     "grouped": lambda: nn.Conv2d(3, 9, 3, groups=3),
     "depthwise": lambda: nn.Conv2d(3, 3, 3, groups=3, stride=2, padding=1),
     "without bias": lambda: nn.Conv2d(3, 8, 1, bias=False),
+    "padded beyond": lambda: nn.Conv2d(3, 8, 1, padding=1),
 }
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -66,12 +67,40 @@ def test_autocast_is_followed(convolution: Callable[[], nn.Conv2d]) -> None:
     network = frozen_network(nn.Conv2d(3, 3, 3), nn.ReLU(), convolution(), nn.ReLU())
     layers = FusedLayers(lambda: network(IMAGES))
     with torch.autocast("cpu", torch.bfloat16):
-        expected, gradient = outputs_and_gradient(network, IMAGES)
-        with layers:
-            found, found_gradient = outputs_and_gradient(network, IMAGES)
-    assert found.dtype == torch.bfloat16
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(found_gradient, gradient, rtol=0.02, atol=0.02)
+        for images in (IMAGES, IMAGES[:1], IMAGES.repeat(3, 1, 1, 1)):
+            expected, gradient = outputs_and_gradient(network, images)
+            with layers:
+                passes = [outputs_and_gradient(network, images) for _ in range(3)]
+            found, found_gradient = passes[0]
+            assert found.dtype == torch.bfloat16
+            torch.testing.assert_close(found, expected)
+            torch.testing.assert_close(found_gradient, gradient, rtol=0.02, atol=0.02)
+            # in the order that oneDNN multiplies by
+            for later, later_gradient in passes[1:]:
+                assert torch.equal(later, found)
+                assert torch.equal(later_gradient, found_gradient)
+
+
+def test_weights_are_put_in_order_once_for_each_number_of_images_that_passes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ordered: list[tuple[int, ...]] = []
+
+    def in_order(weight: Tensor, geometry: object, inputs: torch.Size) -> Tensor:
+        ordered.append(tuple(inputs))
+        return weight
+
+    monkeypatch.setattr("naa_lightning.engine.fusing._in_order", in_order)
+    network = frozen_network(nn.Conv2d(3, 8, 3), nn.ReLU())
+    with FusedLayers(lambda: network(IMAGES)):
+        for _ in range(4):
+            outputs_and_gradient(network, IMAGES)
+        assert ordered == []  # in float32
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs_and_gradient(network, IMAGES[:1])
+            for _ in range(4):
+                outputs_and_gradient(network, IMAGES)
+    assert ordered == [(2, 3, 32, 32), (2, 8, 30, 30)]  # of inputs, and of gradients of results
 
 
 def test_a_processor_that_does_not_multiply_in_the_precision_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
