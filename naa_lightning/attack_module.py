@@ -33,7 +33,7 @@ class CraftedBatch:
         attribution: Over the first attacked layer, of the first surrogate; None for an attack that attributes nothing.
         preparation_seconds: Of `seconds`, those until the objective was prepared.
         attribution_seconds: What the attribution statistics took.
-        arranging_seconds: What arranging the surrogate for speed took, in its first batch.
+        arranging_seconds: What arranging the surrogate for speed and finding what fits into a pass took.
     """
 
     images: Tensor
@@ -51,7 +51,7 @@ class AttackModule(LightningModule):
     Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
     At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
     one size, and an image's result does not depend on which others were left for its batch. Only where memory is short,
-    points of a path go one by one, and then groups are smaller; see `Halving`.
+    points of a path go one by one, and if that does not help, groups are smaller; see `Halving`.
 
     Args:
         surrogate: The white-box classifier, which is the module's: the engine arranges it.

@@ -38,7 +38,7 @@ class Background:
         """Hand over pieces of work, each after waiting until there is room for it.
 
         Raises:
-            Exception: An earlier piece raised it; these were handed over all the same.
+            Exception: A piece handed over before, or one of these, raised it; all of these were handed over.
         """
         failed: list[Future[None]] = []
         for work in pieces:
@@ -47,8 +47,8 @@ class Background:
                 if piece.exception() is not None:
                     failed.append(piece)
             self._outstanding.append(self._pool.submit(work))
-        for piece in failed:
-            piece.result()
+        if failed:
+            failed[0].result()
 
     def __enter__(self) -> "Background":
         return self

@@ -78,7 +78,7 @@ class AdversarialWriter(BasePredictionWriter):
         """Have a batch saved.
 
         Raises:
-            UserError: The disk took no more; every image of this batch that it does take is kept all the same.
+            UserError: An image could not be written; the others of this batch are saved where the disk takes them.
         """
         assert self._background is not None, "batches are taken while `saving`"
         with self._stopwatch.phase("crafting/files"):

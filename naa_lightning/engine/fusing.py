@@ -46,9 +46,10 @@ class FusedLayers(TorchFunctionMode):
     """A context in which a frozen network's layers on a CPU give what they give, faster and with less kept.
 
     Convolutions clip their results at once where an activation would be the only one to use them, so that nothing
-    is gone through twice; torch fuses them only where nothing is differentiated. Average pooling with stride 1 and
-    symmetric padding is its own adjoint and is differentiated by pooling, which torch does several times as fast as
-    its own derivative. Weights must not change; see `_Weights`.
+    is gone through twice; torch fuses them only where nothing is differentiated. In less precision than float32, one
+    with stride 1 is differentiated by convolving with turned weights, which is faster there. Average pooling with
+    stride 1 and symmetric padding is its own adjoint and is differentiated by pooling, which torch does several times
+    as fast as its own derivative. Weights are kept in other forms too, see `_Weights`: they must not change.
 
     Args:
         run: Makes every kind of pass that the network will make, without autograd: shows what is used by what.
@@ -183,19 +184,19 @@ class _Weights:
     """Weights in the precision of a convolution's inputs, and in the order that oneDNN multiplies them by.
 
     Where multiplying is quick, ordering in every pass counts. So weights of less precision than float32 are kept in
-    order, which takes their memory again for each number of images that passes more than once. Results stay the same to
+    order, which takes their memory again for each shape of inputs that passes more than once. Results stay the same to
     the bit.
     """
 
     def __init__(self) -> None:
-        self._ordered: dict[tuple[Tensor, bool, torch.Size], Tensor | None] = {}
-        self._biases: dict[Tensor, Tensor] = {}
+        self._ordered: dict[tuple[Tensor, bool, _Geometry, torch.dtype, torch.Size], Tensor | None] = {}
+        self._cast: dict[tuple[Tensor, torch.dtype], Tensor] = {}
 
     def __call__(self, weight: Tensor, geometry: _Geometry, inputs: Tensor, *, turned: bool = False) -> Tensor:
         """Return weights (C', C / groups, k, l), or turned ones (C, C', k, l), for inputs."""
         if inputs.dtype is torch.float32:
             return weight
-        key = weight, turned, inputs.shape
+        key = weight, turned, geometry, inputs.dtype, inputs.shape
         known = self._ordered.get(key)
         if known is not None:
             return known
@@ -206,13 +207,12 @@ class _Weights:
         self._ordered[key] = _in_order(cast, geometry, inputs.shape) if key in self._ordered else None
         return cast
 
-    def bias(self, bias: Tensor | None, inputs: Tensor) -> Tensor | None:
-        """Return a bias for inputs."""
-        if bias is None or inputs.dtype is torch.float32:
-            return bias
-        if bias not in self._biases:
-            self._biases[bias] = bias.to(inputs.dtype)
-        return self._biases[bias]
+    def cast(self, values: Tensor, inputs: Tensor) -> Tensor:
+        """Return weights, or a bias, in the precision of inputs and no order of oneDNN's."""
+        key = values, inputs.dtype
+        if key not in self._cast:
+            self._cast[key] = values.to(inputs.dtype)
+        return self._cast[key]
 
 
 def _in_order(weight: Tensor, geometry: _Geometry, inputs: torch.Size) -> Tensor:
@@ -233,9 +233,8 @@ class _ClippedConvolution(torch.autograd.Function):
         clip: Clip,
         weights: _Weights,
     ) -> Tensor:
-        outputs = _convolution(
-            inputs, weights(weight, geometry, inputs), weights.bias(bias, inputs), geometry, "hardtanh", list(clip)
-        )
+        cast_bias = None if bias is None else weights.cast(bias, inputs)
+        outputs = _convolution(inputs, weights(weight, geometry, inputs), cast_bias, geometry, "hardtanh", list(clip))
         ctx.save_for_backward(outputs)
         ctx.weight, ctx.geometry, ctx.clip, ctx.weights = weight, geometry, clip, weights
         ctx.input_size = inputs.shape
@@ -256,7 +255,7 @@ class _ClippedConvolution(torch.autograd.Function):
                 gradient,
                 # only looked at for its shape and layout
                 torch.empty(ctx.input_size, dtype=outputs.dtype, memory_format=torch.channels_last),
-                ctx.weight.to(gradient.dtype),
+                ctx.weights.cast(ctx.weight, gradient),
                 None,
                 geometry.stride,
                 geometry.padding,

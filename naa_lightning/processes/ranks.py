@@ -243,6 +243,7 @@ def _connected(place: Place, store: Store) -> ProcessGroupGloo:
     try:
         return ProcessGroupGloo(store, place.rank, place.world_size, TO_WAIT)
     except distributed.DistNetworkError as error:  # of the store, which lives in the first rank
+        stop_if_asked("waiting for the other ranks")
         raise RankError(ENDED_EARLY) from error
 
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, extent: Extent | None = None) -
         extent: Of `--scaling`; None: the usual one.
 
     Raises:
-        SystemExit: An option is refused, or something cannot be measured.
+        SystemExit: An option is refused, or the folder cannot be written.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -71,7 +71,7 @@ def benchmark(options: argparse.Namespace, extent: Extent) -> None:
     """Do what the command line asks.
 
     Raises:
-        UserError: An option is refused, or something cannot be measured.
+        UserError: An option is refused.
     """
     float32_as_such()
     contenders = _contenders(options)
