@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +19,9 @@ from naa_lightning.draws import SeededDraws
 from naa_lightning.errors import UserError
 from naa_lightning.models import Classifier
 from tests.conftest import GoldenNetwork
-from tests.experiments import ROOT, composed
+from tests.experiments import composed, presets
 
-ATTACKS = sorted(path.stem for path in Path(ROOT, "conf", "attack").glob("*.yaml"))
+ATTACKS = presets("attack")
 EPS = 16 / 255
 attacks = pytest.mark.parametrize("name", ATTACKS)
 

@@ -15,6 +15,7 @@ from naa_lightning.data.digits import DigitsData
 from naa_lightning.data.folder import FolderData
 from naa_lightning.data.nips2017 import Nips2017Data
 from naa_lightning.errors import UserError
+from tests.experiments import CONF
 
 
 def black(record: ImageRecord) -> torch.Tensor:
@@ -119,7 +120,7 @@ def test_lightning_predicts_over_it(tmp_path: Path) -> None:
 def test_configs_state_every_setting_and_its_default(kind: type[ImageDataModule], tmp_path: Path) -> None:
     group = kind.__name__.removesuffix("Data").lower()
     config = OmegaConf.create({"seed": 3, "paths": {"data_dir": str(tmp_path), "cifar10_dir": None}})
-    config.data = OmegaConf.load(Path(__file__).parents[2] / "conf" / "data" / f"{group}.yaml")
+    config.data = OmegaConf.load(CONF / "data" / f"{group}.yaml")
     if kind is FolderData:
         config.data.root = str(tmp_path)
     assert type(hydra.utils.instantiate(config.data)) is kind

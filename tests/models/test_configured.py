@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,11 +12,8 @@ from naa_lightning.composition import compose_attack_run
 from naa_lightning.entry import one_line_errors
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.saved import library_of
-from tests.experiments import composed
+from tests.experiments import CONF, NETWORKS, composed
 
-CONF = Path(__file__).parents[2] / "conf"
-NO_NETWORKS = {"ensemble", "timm", "torchvision", "trained"}
-SURROGATES = sorted({path.stem for path in (CONF / "surrogate").glob("*.yaml")} - NO_NETWORKS)
 ADVERSARIAL = {"inception_v3_adv": "inception_v3", "inception_resnet_v2_ens_adv": "inception_resnet_v2"}
 FEATURES: Mapping[str, tuple[int, ...]] = {
     "cifar10_densenet": (232, 8, 8),
@@ -50,7 +46,7 @@ def configured(name: str, *overrides: str) -> ClassifierSource:
 
 
 def test_every_surrogate_has_an_expectation() -> None:
-    assert {ADVERSARIAL.get(name, name) for name in SURROGATES} == set(FEATURES)
+    assert {ADVERSARIAL.get(name, name) for name in NETWORKS} == set(FEATURES)
 
 
 @pytest.mark.parametrize("name", FEATURES)
@@ -87,6 +83,6 @@ def test_any_network_must_be_named(library: str) -> None:
         compose_attack_run(composed("experiment=digits", f"surrogate={library}"))
 
 
-@pytest.mark.parametrize("name", SURROGATES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_surrogates_are_called_as_their_files(name: str) -> None:
     assert configured(name).name == name

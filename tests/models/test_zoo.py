@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from naa_lightning.models import Classifier
 from tests.conftest import shared
+from tests.experiments import CONF
 
 ROOT = Path(__file__).parents[2]
 CONFIGURED = sorted(path.stem for path in (ROOT / "tests" / "zoo" / "surrogate").glob("*.yaml"))
@@ -30,7 +31,7 @@ def entries() -> dict[str, dict[str, Any]]:
 
 def ours(name: str, monkeypatch: pytest.MonkeyPatch) -> Classifier:
     monkeypatch.setenv("ZOO", str(shared("zoo")))
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(
             "attack", overrides=[f"hydra.searchpath=[file://{ROOT / 'tests' / 'zoo'}]", f"surrogate={name}"]
         )

@@ -1,5 +1,4 @@
 from dataclasses import FrozenInstanceError, fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,9 +6,9 @@ from omegaconf import OmegaConf
 
 from naa_lightning.metrics import TransferRates
 from naa_lightning.report.conventions import Convention, conventions
-from tests.experiments import ROOT
+from tests.experiments import CONF
 
-ATTACKS: dict[str, Any] = {path.stem: OmegaConf.load(path) for path in Path(ROOT, "conf", "attack").glob("*.yaml")}
+ATTACKS: dict[str, Any] = {path.stem: OmegaConf.load(path) for path in (CONF / "attack").glob("*.yaml")}
 # what these papers count was found in their releases or texts
 FOOLING = {"naa", "naa_fast", "naa_pd", "mim_pd", "fia", "rpa", "danaa", "fda"}
 ERROR = {"fgsm", "ifgsm", "tim", "sim", "nim", "pim", "vmim", "admix", "ssa", "ilpd", "sia", "bsr"}

@@ -20,12 +20,12 @@ from hydra.types import RunMode
 from naa_lightning.composition import AttackExperiment, compose_attack_run
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
-from tests.experiments import NO_PICTURES, ROOT, composed
+from tests.experiments import CONF, NO_PICTURES, ROOT, composed
 
 PRESETS = [
     f"{group}={path.stem}"
     for group in ("experiment", "debug", "hparams_search", "hydra/launcher")
-    for path in sorted((ROOT / "conf" / group).glob("*.yaml"))
+    for path in sorted((CONF / group).glob("*.yaml"))
 ]
 SURROGATES = ["inception_v3", "inception_v4", "inception_resnet_v2", "resnet152"]
 ATTACKS = ["mim", "nrdm", "fda", "fia", "naa"]
@@ -75,7 +75,7 @@ def test_every_preset_makes_a_checked_experiment(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", SWEEPS)
 def test_comments_say_how_many_runs_there_are(preset: str) -> None:
-    comment = " ".join((ROOT / "conf" / "experiment" / f"{preset}.yaml").read_text().split("defaults:")[0].split("\n#"))
+    comment = " ".join((CONF / "experiment" / f"{preset}.yaml").read_text().split("defaults:")[0].split("\n#"))
     (count,) = re.findall(r"(\d+) runs", comment)
     assert math.prod(len(values) for values in choices(preset).values()) == int(count)
 
@@ -212,5 +212,5 @@ def test_every_sweep_runs_in_miniature(preset: str, sweeps: dict[str, list[dict[
 
 
 def test_every_preset_that_sweeps_is_tried() -> None:
-    modes = {path.stem: "mode: MULTIRUN" in path.read_text() for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    modes = {path.stem: "mode: MULTIRUN" in path.read_text() for path in (CONF / "experiment").glob("*.yaml")}
     assert {name for name, is_sweep in modes.items() if is_sweep} == set(CHOSEN)

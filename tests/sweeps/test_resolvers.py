@@ -138,11 +138,11 @@ def test_the_folder_of_a_job_is_named_so() -> None:
     """With what JobNames tells, through Hydra's own configuration."""
     from hydra import compose, initialize_config_dir  # noqa: PLC0415
 
-    from tests.experiments import ROOT  # noqa: PLC0415
+    from tests.experiments import CONF  # noqa: PLC0415
 
     job = ["experiment=digits", "attack=mim", "logger=csv"]
     told = "hydra.job.config.override_dirname.exclude_keys=[logger]"
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("attack", overrides=[*job, told], return_hydra_config=True)
     assert folder_of(config) == "attack-mim_experiment-digits"
 

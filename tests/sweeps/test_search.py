@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from naa_lightning.sweeps.search_check import SearchCheck
-from tests.experiments import ROOT
+from tests.experiments import CONF
 from tests.sweeps.test_presets import QUICK, run_all
 
 PASSED_OVER = "gamma must be at least 0, got -1.0"
@@ -92,7 +92,7 @@ def test_a_search_repeated_makes_the_same_trials(searches: tuple[list[Path], str
     ],
 )
 def test_a_search_that_cannot_find_anything_is_refused(overrides: list[str], message: str, tmp_path: Path) -> None:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         said = ["hparams_search=optuna", "experiment=digits", f"hydra.sweep.dir={tmp_path}", *overrides]
         config = compose("attack", overrides=said, return_hydra_config=True)
     before = HydraConfig.instance().cfg
@@ -104,7 +104,7 @@ def test_a_search_that_cannot_find_anything_is_refused(overrides: list[str], mes
 
 
 def test_a_search_that_can_find_something_is_not() -> None:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("attack", overrides=["hparams_search=optuna", "experiment=digits"], return_hydra_config=True)
     SearchCheck().on_multirun_start(config)
     assert config.hydra.sweeper.direction == "maximize"

@@ -1,7 +1,6 @@
 """The configurations of models that are asked for predictions only."""
 
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from naa_lightning.models import ModelSource
 from naa_lightning.models.black_box.callable_model import CallableModel
 from naa_lightning.models.black_box.onnx_model import OnnxModel
 from naa_lightning.models.black_box.torchscript_model import TorchScriptModel
+from tests.experiments import CONF
 
-CONF = Path(__file__).parents[3] / "conf"
 KINDS: dict[str, tuple[type[ModelSource], dict[str, Any]]] = {
     "callable": (CallableModel, {"function": "file.py:predict"}),
     "onnx": (OnnxModel, {"path": "net.onnx"}),

@@ -11,9 +11,10 @@ from torch import Tensor
 from naa_lightning.config import build_target, expect
 from naa_lightning.draws import SeededDraws
 from naa_lightning.models.defences import Defence, InputDefence
+from tests.experiments import CONF
 from tests.models.defences.given import DRAWS, Colours, eight_bit_images
 
-FILES = sorted((Path(__file__).parents[3] / "conf" / "defence").glob("*.yaml"))
+FILES = sorted((CONF / "defence").glob("*.yaml"))
 LARGER = {"random_resize_pad"}
 every_defence = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 every_size = pytest.mark.parametrize("size", [(1, 3, 32, 32), (3, 3, 40, 24), (1, 3, 299, 299)], ids=str)
