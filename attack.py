@@ -6,8 +6,8 @@ import time
 import hydra
 from omegaconf import DictConfig
 
-from naa_lightning.entry import in_a_sweep, launch, one_line_errors
-from naa_lightning.stopwatch import process_began
+from naa_lightning.cli.entry import in_a_sweep, launch, one_line_errors
+from naa_lightning.cli.process_start import process_began
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="attack")
@@ -16,10 +16,10 @@ def main(config: DictConfig) -> float | None:
     began = time.perf_counter() if in_a_sweep() else process_began()
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
-        from naa_lightning.composition import compose_attack_run  # noqa: PLC0415
+        from naa_lightning.config.compose import compose_attack_run  # noqa: PLC0415
 
         experiment = compose_attack_run(config)
-        from naa_lightning.run import run_attack  # noqa: PLC0415
+        from naa_lightning.runs.run import run_attack  # noqa: PLC0415
 
         gc.freeze()  # the half million objects of libraries stay: the collections before each model pass over them
         return run_attack(experiment, again=not in_a_sweep(), began=began)

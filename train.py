@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from naa_lightning.entry import launch, one_line_errors
+from naa_lightning.cli.entry import launch, one_line_errors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -11,10 +11,10 @@ def main(config: DictConfig) -> float:
     """Run one job; a sweep optimises what it returns, the accuracy on test images."""
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
-        from naa_lightning.composition import compose_training_run  # noqa: PLC0415
+        from naa_lightning.config.compose import compose_training_run  # noqa: PLC0415
 
         experiment = compose_training_run(config)
-        from naa_lightning.run import run_training  # noqa: PLC0415
+        from naa_lightning.runs.run import run_training  # noqa: PLC0415
 
         return run_training(experiment)
 

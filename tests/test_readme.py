@@ -6,9 +6,9 @@ import shlex
 import pytest
 
 from naa_lightning.attacks import Attack
-from naa_lightning.composition import compose_attack, compose_training_run, plain_values
-from naa_lightning.config import AttackRun, validated
-from naa_lightning.entry import in_hydras_words, of_the_recipe
+from naa_lightning.cli.entry import in_hydras_words, of_the_recipe
+from naa_lightning.config.compose import compose_attack, compose_training_run, plain_values
+from naa_lightning.config.schema import AttackRun, validated
 from naa_lightning.models.torchvision_model import TorchvisionModel
 from tests.attacks.test_every_attack import ATTACKS, configured
 from tests.experiments import ROOT, composed

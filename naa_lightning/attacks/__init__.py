@@ -28,7 +28,7 @@ from naa_lightning.attacks.transforms import (
     Transform,
 )
 from naa_lightning.attacks.updates import Momentum, Nesterov, PatchWise, Sign, Update, VarianceTuned
-from naa_lightning.draws import Draws, SeededDraws
+from naa_lightning.rng import Draws, SeededDraws
 
 __all__ = [
     "Admix",

@@ -15,10 +15,10 @@ from naa_lightning.attacks.objectives import Objective, Task
 from naa_lightning.attacks.smoothing import Smoothing
 from naa_lightning.attacks.transforms import Transform, copies_of, transformed
 from naa_lightning.attacks.updates import Update
-from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier, Ensemble, frozen
 from naa_lightning.models.inputs import check_batch
-from naa_lightning.precision import autocast_to
+from naa_lightning.models.precision import autocast_to
+from naa_lightning.rng import Draws
 
 
 @dataclass(frozen=True)

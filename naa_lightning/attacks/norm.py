@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attribution import unit_norm
-from naa_lightning.draws import Draws
+from naa_lightning.rng import Draws
 
 
 class Norm(Protocol):

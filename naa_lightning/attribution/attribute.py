@@ -9,9 +9,9 @@ from torch import Tensor
 from naa_lightning.attribution.baseline import Baseline, black
 from naa_lightning.attribution.methods import Method, Question
 from naa_lightning.attribution.output import Output, class_probability
-from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier, frozen
 from naa_lightning.models.inputs import check_batch
+from naa_lightning.rng import Draws
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def attribute(
 
     Example:
         >>> from naa_lightning.attribution import Conductance
-        >>> from naa_lightning.draws import SeededDraws
+        >>> from naa_lightning.rng import SeededDraws
         >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
         >>> model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="0")
         >>> images, classes = torch.rand(2, 3, 5, 5), torch.tensor([0, 3])

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from naa_lightning.draws import Draws
+from naa_lightning.rng import Draws
 
 Baseline: TypeAlias = Callable[[Tensor, Draws, int], Tensor]
 """Maps images (B, 3, H, W) in [0, 1], draws and the number of the baseline to baselines, as the images."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from naa_lightning.attribution.quadrature import Quadrature, quadrature
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 class PathPoint(NamedTuple):
@@ -42,7 +42,7 @@ class Path:
 
     Example:
         >>> import torch
-        >>> from naa_lightning.draws import SeededDraws
+        >>> from naa_lightning.rng import SeededDraws
         >>> images, draws = torch.ones(1, 3, 2, 2), SeededDraws(0, ids=[0])
         >>> path = Path(points=4, noise=0.0)
         >>> [float(point.images.mean()) for point in path.walk(images, torch.zeros_like(images), draws)]

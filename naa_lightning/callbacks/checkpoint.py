@@ -11,8 +11,8 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from naa_lightning.errors import UserError, reason_of
-from naa_lightning.whole_file import write_whole
+from naa_lightning.atomic import write_whole
+from naa_lightning.exceptions import UserError, reason_of
 
 _KEY = "naa_lightning"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from naa_lightning.attack_module import CraftedBatch
 from naa_lightning.metrics import AttributionMetric
+from naa_lightning.modules.crafting import CraftedBatch
 
 
 class CraftingLog(Callback):

@@ -5,8 +5,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from naa_lightning.attack_module import CraftedBatch
-from naa_lightning.stopwatch import Stopwatch
+from naa_lightning.callbacks.stopwatch import Stopwatch
+from naa_lightning.modules.crafting import CraftedBatch
 
 
 class CraftingTimes(Callback):

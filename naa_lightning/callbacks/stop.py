@@ -5,11 +5,11 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from naa_lightning.processes.stopping import Stopped, asked_to_stop, stop_if_asked
+from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked
 
 
 class StopBetweenBatches(Callback):
-    """Ends a run that was asked to stop as soon as a batch is done; see `naa_lightning.processes.stopping`.
+    """Ends a run that was asked to stop as soon as a batch is done; see `naa_lightning.distributed.stopping`.
 
     Ranks that train together end after the same training batch, whichever of them was asked. It must be the last
     callback, so that the others have saved the batch. The module says in `title` what is done.

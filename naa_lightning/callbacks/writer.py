@@ -13,13 +13,13 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from naa_lightning.attack_module import CraftedBatch
-from naa_lightning.background import Background
+from naa_lightning.atomic import write_whole
+from naa_lightning.callbacks.background import Background
+from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.data import Batch, ImageRecord
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
+from naa_lightning.modules.crafting import CraftedBatch
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name, target_class
-from naa_lightning.stopwatch import Stopwatch
-from naa_lightning.whole_file import write_whole
 
 # A GPU crafts faster than one thread compresses; more threads would take a CPU's cores from crafting.
 THREADS = 2

@@ -17,8 +17,8 @@ from naa_lightning.data.class_folders import SUFFIXES, is_image
 from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
 from naa_lightning.data.trainable import TrainableData
-from naa_lightning.errors import UserError
-from naa_lightning.reachable import reachable
+from naa_lightning.exceptions import UserError
+from naa_lightning.models.connectivity import reachable
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 REMEDY = "name a tree of CIFAR-10's images with paths.cifar10_dir=PATH or data.root=PATH"

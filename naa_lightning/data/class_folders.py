@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 def class_name(names: Sequence[str] | None, index: int) -> str:

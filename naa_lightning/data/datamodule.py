@@ -8,8 +8,8 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from naa_lightning.data.images import LabelledImages, Sample, check_labels
-from naa_lightning.errors import UserError
-from naa_lightning.processes.stopping import left_to_main_process
+from naa_lightning.distributed.stopping import left_to_main_process
+from naa_lightning.exceptions import UserError
 
 
 def check_at_least(key: str, value: int, least: int) -> None:

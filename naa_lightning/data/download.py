@@ -10,9 +10,9 @@ from urllib.request import urlopen
 
 from tqdm import tqdm
 
-from naa_lightning.errors import UserError
-from naa_lightning.reachable import reachable
-from naa_lightning.whole_file import write_whole
+from naa_lightning.atomic import write_whole
+from naa_lightning.exceptions import UserError
+from naa_lightning.models.connectivity import reachable
 
 READ_SECONDS = 20.0
 THREADS = 8

@@ -14,7 +14,7 @@ from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
 from naa_lightning.data.label_file import list_images, require_files
 from naa_lightning.data.trainable import TrainableData
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 class FolderData(TrainableData):
@@ -191,7 +191,7 @@ def check_same_classes(found: Mapping[str, Sequence[str]]) -> None:
 
     >>> check_same_classes({"train": ["cat", "dog"], "root": ["cat"]})
     Traceback (most recent call last):
-    naa_lightning.errors.UserError: class folders differ: data.root lacks dog; give all folders the same ones
+    naa_lightning.exceptions.UserError: class folders differ: data.root lacks dog; give all folders the same ones
     """
     names = sorted({name for part in found.values() for name in part})
     indices = class_indices(names)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
 
     >>> check_labels([ImageRecord(0, "cat.png", 10)], num_classes=10)
     Traceback (most recent call last):
-    naa_lightning.errors.UserError: cat.png has the label 10, counted from 0; 10 classes permit 0 to 9
+    naa_lightning.exceptions.UserError: cat.png has the label 10, counted from 0; 10 classes permit 0 to 9
     """
     for record in records:
         for role, value in (("label", record.label), ("target", record.target)):
@@ -158,7 +158,7 @@ def check_targets(records: Iterable[ImageRecord], name: str) -> None:
 
     >>> check_targets([ImageRecord(0, "cat.png", 3, target=3)], name="pets")
     Traceback (most recent call last):
-    naa_lightning.errors.UserError: cat.png has its own label 3 as target class; name another class for it
+    naa_lightning.exceptions.UserError: cat.png has its own label 3 as target class; name another class for it
     """
     for record in records:
         if record.target is None:

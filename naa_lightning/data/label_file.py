@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from naa_lightning.data.images import ImageRecord
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
@@ -43,7 +43,7 @@ def parse_class(text: str, where: str) -> int:
 
     >>> parse_class("cat", "labels.csv, row 2")
     Traceback (most recent call last):
-    naa_lightning.errors.UserError: labels.csv, row 2: 'cat' is not a class index; write an integer
+    naa_lightning.exceptions.UserError: labels.csv, row 2: 'cat' is not a class index; write an integer
     """
     try:
         return int(text)

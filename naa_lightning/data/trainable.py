@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 from naa_lightning.data.class_names import class_name
 from naa_lightning.data.datamodule import ImageDataModule, check_at_least
 from naa_lightning.data.images import LabelledImages, Sample, check_labels
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 class TrainableData(ImageDataModule):

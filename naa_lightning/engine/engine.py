@@ -9,14 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from naa_lightning.engine.answers import answers
 from naa_lightning.engine.compiling import compile_parts
+from naa_lightning.engine.equivalence import answers
 from naa_lightning.engine.folding import fold_batch_norms
 from naa_lightning.engine.fusing import FusedLayers
 from naa_lightning.engine.memory import kept_bytes
 from naa_lightning.models import Classifier, Ensemble
-from naa_lightning.precision import autocast_to
-from naa_lightning.values import check_at_least
+from naa_lightning.models.precision import autocast_to
+from naa_lightning.validation import check_at_least
 
 # On a CPU, groups of this many pixels are nearly as fast per image as larger ones.
 CPU_GROUP_PIXELS = 3 * 2**18

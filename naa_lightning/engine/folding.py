@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from naa_lightning.engine.answers import answers, close_to
+from naa_lightning.engine.equivalence import answers, close_to
 from naa_lightning.models import Classifier
 
 

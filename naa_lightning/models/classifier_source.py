@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError, reason_of
+from naa_lightning.exceptions import UserError, reason_of
 from naa_lightning.models.classifier import Classifier
+from naa_lightning.models.connectivity import reachable
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.weights import check_weights_file, load_weights
-from naa_lightning.reachable import reachable
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 from safetensors import SafetensorError, safe_open
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.saved import read_facts, saved_stems
-from naa_lightning.values import number
+from naa_lightning.validation import number
 
 _UNBOUNDED = Console(width=100_000, file=None)
 _UNKNOWN = "-"

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from safetensors.torch import save
 from torch import nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.atomic import write_whole
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.classifier_source import ClassifierSource
-from naa_lightning.whole_file import write_whole
 
 # All that a description may name, and not imported before it does: most of them take seconds to load.
 _LIBRARIES = {

@@ -4,9 +4,9 @@ import timm
 from huggingface_hub import constants, try_to_load_from_cache
 from torch import nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_download, unreachable
-from naa_lightning.reachable import reachable
+from naa_lightning.models.connectivity import reachable
 
 
 class TimmModel(ClassifierSource):

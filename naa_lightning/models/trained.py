@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing
 from naa_lightning.models.small import SMALL_NETWORKS
 from naa_lightning.models.weights import load_weights

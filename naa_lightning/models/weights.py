@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError, reason_of
+from naa_lightning.exceptions import UserError, reason_of
 
 # torchvision's published DenseNet files write `denselayer1.norm.1` for what the network calls `denselayer1.norm1`
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")

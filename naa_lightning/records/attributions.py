@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from naa_lightning.whole_file import write_whole
+from naa_lightning.atomic import write_whole
 
 FILE_NAME = "attribution.parquet"
 AttributionRow: TypeAlias = dict[str, float]

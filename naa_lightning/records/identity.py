@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from naa_lightning.errors import UserError
-from naa_lightning.whole_file import write_whole
+from naa_lightning.atomic import write_whole
+from naa_lightning.exceptions import UserError
 
 FILE_NAME = "crafting.json"
 

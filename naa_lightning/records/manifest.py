@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from naa_lightning.atomic import write_whole
 from naa_lightning.data import ImageRecord
-from naa_lightning.errors import UserError
-from naa_lightning.whole_file import write_whole
+from naa_lightning.exceptions import UserError
 
 FILE_NAME = "manifest.csv"
 

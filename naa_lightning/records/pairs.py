@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from naa_lightning.data import LabelledImages, read_image
-from naa_lightning.errors import UserError
-from naa_lightning.processes.stopping import left_to_main_process
+from naa_lightning.distributed.stopping import left_to_main_process
+from naa_lightning.exceptions import UserError
 from naa_lightning.records.manifest import SavedImage
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from naa_lightning.errors import UserError
-from naa_lightning.whole_file import write_whole
+from naa_lightning.atomic import write_whole
+from naa_lightning.exceptions import UserError
 
 FILE_NAME = "perturbations.parquet"
 

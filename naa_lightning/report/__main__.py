@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from naa_lightning.errors import UserError, in_one_line
+from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.relog import relog
 from naa_lightning.report.runs import find_runs, is_finished, is_run

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attention_module import Attention
+from naa_lightning.modules.attention import Attention
 from naa_lightning.records import Prediction, SavedPairs
 from naa_lightning.report.grid import Grid, fitted, save_figure
 from naa_lightning.report.panel import QUIET, predicted, true_class

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from naa_lightning import __version__
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.report.log import log_run, logging_to
 from naa_lightning.report.results import read_results
 from naa_lightning.report.wandb_logger import wandb_logger

@@ -14,6 +14,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from naa_lightning import __version__
+from naa_lightning.atomic import write_whole
 from naa_lightning.attribution import Agreement, AttackEffect, AttributionStatistics
 from naa_lightning.data import short_class_name
 from naa_lightning.metrics import (
@@ -31,7 +32,6 @@ from naa_lightning.metrics import (
 from naa_lightning.models.answer import ABSTAINED, INVALID
 from naa_lightning.records import AttributionRow, PerturbationRow, Prediction, SavedImage
 from naa_lightning.report.telling import judges
-from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "results.json"
 _PAIR = ("clean", "adversarial")
@@ -72,7 +72,7 @@ class RunFacts:
         device: On which the images were crafted, or are rated.
         phases: Seconds that this call took, by phase.
         crafted_now: Images crafted by this call, the others were there; None where the run crafts nothing.
-        peak_memory_bytes: See `naa_lightning.stages.adversarial_set.AdversarialSet`.
+        peak_memory_bytes: See `naa_lightning.runs.stages.adversarial_set.AdversarialSet`.
         config: The resolved configuration.
     """
 
@@ -314,7 +314,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def optimised(results: Mapping[str, Any]) -> float | None:
-    """Return what a sweep optimises: see `naa_lightning.stages.pipeline.attack_and_report`."""
+    """Return what a sweep optimises: see `naa_lightning.runs.pipeline.attack_and_report`."""
     rate = "target_rate" if results["targeted"] else "success_rate"
     mean: float | None = results["black_box_mean"][rate]
     defended: float | None = results["defended_mean"][rate]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from naa_lightning.whole_file import write_whole
+from naa_lightning.atomic import write_whole
 
 Record = Mapping[str, Any]
 

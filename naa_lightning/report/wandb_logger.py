@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytorch_lightning.loggers import WandbLogger
 
-from naa_lightning.reachable import reachable
+from naa_lightning.models.connectivity import reachable
 
 log = logging.getLogger(__name__)
 

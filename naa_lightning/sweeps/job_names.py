@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-import naa_lightning.sweeps.resolvers  # noqa: F401 - for every process that runs jobs: Hydra hands it its callbacks
+import naa_lightning.config.resolvers  # noqa: F401 - for every process that runs jobs: Hydra hands it its callbacks
 
 # Results do not depend on these: a sweep may be repeated with others, and finds its jobs.
 IDLE = (
@@ -31,7 +31,7 @@ class JobNames(Callback):
     """Leaves out of the names of a sweep's jobs what their results do not depend on, unless the sweep is about it.
 
     Jobs are told by `hydra.job.config.override_dirname.exclude_keys`, which `job_folder` gets; see
-    `naa_lightning.sweeps.resolvers`.
+    `naa_lightning.config.resolvers`.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

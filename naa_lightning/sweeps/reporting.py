@@ -12,8 +12,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.errors import RankError, UserError, in_one_line
-from naa_lightning.sweeps.failure import forget_failure, write_failure
+from naa_lightning.exceptions import RankError, UserError, in_one_line
+from naa_lightning.records.failure import forget_failure, write_failure
 
 if TYPE_CHECKING:
     from naa_lightning.report.sweep.summary import Summary

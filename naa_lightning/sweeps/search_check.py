@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from naa_lightning.errors import UserError, in_one_line
+from naa_lightning.exceptions import UserError, in_one_line
 
 
 class SearchCheck(Callback):
@@ -24,8 +24,8 @@ class SearchCheck(Callback):
 
 
 def _check(config: DictConfig) -> None:
-    from naa_lightning.composition import compose_attack_run  # noqa: PLC0415 - not needed by other sweeps
-    from naa_lightning.studies import AttributionStudy  # noqa: PLC0415
+    from naa_lightning.config.compose import compose_attack_run  # noqa: PLC0415 - not needed by other sweeps
+    from naa_lightning.config.studies import AttributionStudy  # noqa: PLC0415
 
     for key in config.hydra.sweeper.get("params") or {}:
         node, _, name = str(key).rpartition(".")

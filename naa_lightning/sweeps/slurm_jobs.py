@@ -25,7 +25,7 @@ from submitit.core.utils import JobPaths, pickle_load
 from submitit.local.local import LocalJob
 from submitit.slurm.slurm import SlurmJob
 
-from naa_lightning.errors import UserError, in_one_line
+from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.sweeps.slurm_queue import QueueWatcher
 
 POLL_SECONDS = 1.0  # for results

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from submitit.slurm.slurm import SlurmInfoWatcher
 
-from naa_lightning.errors import in_one_line
+from naa_lightning.exceptions import in_one_line
 
 # States that a job does not leave by itself; a requeued one goes back to PENDING.
 ENDED = {

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 GREY = 0.5
 

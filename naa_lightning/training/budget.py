@@ -1,7 +1,7 @@
 """How far, and in which steps, images are moved while a model is hardened or its robustness measured."""
 
 from naa_lightning.attacks import Budget
-from naa_lightning.values import number
+from naa_lightning.validation import number
 
 
 def relative_budget(

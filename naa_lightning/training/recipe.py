@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, O
 from naa_lightning.training.augmentation import Augmentation
 from naa_lightning.training.losses import TrainingLoss
 from naa_lightning.training.robustness import Robustness
-from naa_lightning.values import check_at_least
+from naa_lightning.validation import check_at_least
 
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 

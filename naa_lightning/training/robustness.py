@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from naa_lightning.attacks import Attack
 from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.pgd import pgd
-from naa_lightning.values import check_at_least
+from naa_lightning.validation import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True)

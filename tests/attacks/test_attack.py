@@ -15,8 +15,8 @@ from naa_lightning.attacks import (
 )
 from naa_lightning.attacks.objectives import Goal, Task
 from naa_lightning.attacks.updates import Step
-from naa_lightning.draws import Draws, SeededDraws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import Draws, SeededDraws
 from tests.conftest import GoldenNetwork
 
 LABELS = torch.tensor([0, 3])

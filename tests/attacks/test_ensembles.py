@@ -20,8 +20,8 @@ from naa_lightning.attacks import (
     PerturbationDecay,
     RepresentationDistortion,
 )
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier, Ensemble
+from naa_lightning.rng import SeededDraws
 from tests.conftest import GoldenNetwork
 
 LABELS = torch.tensor([0, 3])

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from naa_lightning.attacks import Attack
-from naa_lightning.composition import compose_attack, plain_values
-from naa_lightning.config import AttackNode, AttackRun, validated
-from naa_lightning.draws import SeededDraws
-from naa_lightning.errors import UserError
+from naa_lightning.config.compose import compose_attack, plain_values
+from naa_lightning.config.schema import AttackNode, AttackRun, validated
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 from tests.conftest import GoldenNetwork
 from tests.experiments import composed, presets
 

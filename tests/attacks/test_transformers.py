@@ -8,9 +8,9 @@ import torch
 from timm.layers.hybrid_embed import HybridEmbed
 from torch import Tensor, nn
 
-from naa_lightning.composition import compose_attack
-from naa_lightning.draws import SeededDraws
+from naa_lightning.config.compose import compose_attack
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 from tests.attacks.test_every_attack import ATTACKS, compose, configured
 
 SIZES: dict[str, Any] = {"img_size": 32, "embed_dim": 48, "depth": 3, "num_heads": 3, "num_classes": 10}

@@ -18,8 +18,8 @@ from naa_lightning.attribution import (
     SteppedConductance,
     attribute,
 )
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 
 CLASSES = torch.tensor([1, 4])
 DRAWS = SeededDraws(0, [0, 1])

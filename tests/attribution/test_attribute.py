@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.attribution import Attribution, Method, attribute, class_logit
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 from tests.attribution.cases import CLASSES, DRAWS, METHODS, asked
 from tests.attribution.conftest import classifier
 

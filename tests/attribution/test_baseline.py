@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attribution import BASELINES, Conductance, given
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 from tests.attribution.cases import DRAWS, CountingDraws, asked, clean_path
 
 

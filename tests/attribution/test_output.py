@@ -11,8 +11,8 @@ from naa_lightning.attribution import (
     class_margin,
     class_probability,
 )
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 from tests.attribution.cases import CLASSES, asked, clean_path
 
 LOGITS = torch.tensor([[2.0, 5.0, -1.0], [0.5, 0.25, 0.0]], dtype=torch.float64)

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import torch
 from rich.console import Console
 
-from naa_lightning.errors import UserError, in_one_line
-from naa_lightning.whole_file import write_whole
+from naa_lightning.atomic import write_whole
+from naa_lightning.exceptions import UserError, in_one_line
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.figure import draw_scaling
 from tests.benchmarks.jobs import Job, do_all

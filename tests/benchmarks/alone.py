@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from tests.experiments import ROOT
 
 

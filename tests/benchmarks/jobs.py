@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
-from naa_lightning.errors import UserError, in_one_line
+from naa_lightning.exceptions import UserError, in_one_line
 
 
 class Job(NamedTuple):

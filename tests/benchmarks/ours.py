@@ -6,12 +6,12 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from naa_lightning.attack_module import AttackModule
-from naa_lightning.composition import compose_attack, plain_values
-from naa_lightning.config import AttackRun, build, validated
+from naa_lightning.config.compose import compose_attack, plain_values
+from naa_lightning.config.schema import AttackRun, build, validated
 from naa_lightning.data import Batch
 from naa_lightning.engine import Engine
 from naa_lightning.models import Classifier
+from naa_lightning.modules.crafting import AttackModule
 from tests.benchmarks.settings import EPS, SEED, Settings
 from tests.experiments import composed
 

@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from naa_lightning.errors import reason_of
+from naa_lightning.exceptions import reason_of
 from tests.benchmarks.contenders import CONTENDERS, Contender
 from tests.benchmarks.jobs import Job
 from tests.benchmarks.operations import operations_of

@@ -5,9 +5,9 @@ from functools import cached_property
 
 import torch
 
-from naa_lightning.composition import plain_values
-from naa_lightning.config import build_target, expect
-from naa_lightning.errors import UserError
+from naa_lightning.config.compose import plain_values
+from naa_lightning.config.schema import build_target, expect
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource
 from tests.experiments import NETWORKS, composed
 

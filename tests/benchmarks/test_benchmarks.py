@@ -10,9 +10,9 @@ import torch
 import torchattack
 from torch import Tensor
 
-from naa_lightning.composition import plain_values
+from naa_lightning.config.compose import plain_values
 from naa_lightning.engine import FusedLayers
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.contenders import CONTENDERS, METHODS, Crafting, their_mim, theirs
 from tests.benchmarks.figure import draw_scaling

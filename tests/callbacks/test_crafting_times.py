@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 import torch
 
-from naa_lightning.attack_module import CraftedBatch
 from naa_lightning.callbacks import CraftingTimes
-from naa_lightning.stopwatch import Stopwatch
+from naa_lightning.callbacks.stopwatch import Stopwatch
+from naa_lightning.modules.crafting import CraftedBatch
 
 
 def test_a_batch_is_taken_apart_and_waiting_is_what_lies_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:

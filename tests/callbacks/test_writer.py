@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 from pytorch_lightning import LightningModule, Trainer
 
-from naa_lightning.attack_module import CraftedBatch
 from naa_lightning.callbacks import AdversarialWriter
+from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.data import ImageRecord
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
+from naa_lightning.modules.crafting import CraftedBatch
 from naa_lightning.records import Manifest, SavedImage
-from naa_lightning.stopwatch import Stopwatch
 
 COUNT = 5
 

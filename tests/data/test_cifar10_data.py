@@ -14,7 +14,7 @@ from torchvision.datasets import CIFAR10
 
 from naa_lightning.data import Batch, LabelledImages, cifar10
 from naa_lightning.data.cifar10 import CLASSES, Cifar10Data
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 TRAIN, TEST = 4, 2
 

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from naa_lightning.data.class_names import check_classes, class_name, imagenet_names, short_class_name
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 @pytest.mark.parametrize(

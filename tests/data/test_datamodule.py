@@ -14,7 +14,7 @@ from naa_lightning.data.cifar10 import Cifar10Data
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.data.folder import FolderData
 from naa_lightning.data.nips2017 import Nips2017Data
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from tests.experiments import CONF
 
 

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 
 from naa_lightning.data import check_trainable
 from naa_lightning.data.digits import DigitsData
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 def train_ids(data: DigitsData) -> list[int]:

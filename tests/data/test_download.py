@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from naa_lightning.data.download import RemoteFile, fetch_missing
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 Serve = Callable[[Path], str]
 

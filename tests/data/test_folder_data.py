@@ -8,7 +8,7 @@ from PIL import Image
 
 from naa_lightning.data import ImageRecord, check_trainable, class_name
 from naa_lightning.data.folder import FolderData
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 def paint(root: Path, *files: str, size: tuple[int, int] = (6, 4)) -> Path:

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from naa_lightning.data import ImageRecord, LabelledImages, check_labels, read_image
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 def constant(record: ImageRecord) -> torch.Tensor:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from naa_lightning.data import ImageRecord, nips2017
 from naa_lightning.data.nips2017 import Nips2017Data
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 IDS = ("0011223344556677", "00aabbccddeeff00", "ff00000000000001")
 LABELS = (389, 1, 1000)

@@ -6,7 +6,7 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from naa_lightning.data import Batch, ImageRecord, LabelledImages, TrainableData, check_trainable
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 
 def black(record: ImageRecord) -> torch.Tensor:

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.attack_module import AttackModule
 from naa_lightning.attacks import Attack, Budget, CrossEntropy, FeatureImportance, Momentum, NeuronAttribution
 from naa_lightning.attacks.objectives import Objective
 from naa_lightning.data import Batch
-from naa_lightning.draws import SeededDraws
 from naa_lightning.engine import Engine, FusedLayers, kept_bytes
 from naa_lightning.models import Classifier, Ensemble, frozen
+from naa_lightning.modules.crafting import AttackModule
+from naa_lightning.rng import SeededDraws
 
 SIDE = 16
 COUNT = 6

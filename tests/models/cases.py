@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.saved import save_model, saved_model
 from naa_lightning.models.timm_model import TimmModel

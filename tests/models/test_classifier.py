@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from naa_lightning.attacks import Attack, Budget, CrossEntropy, Momentum, NeuronAttribution, Objective
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier, frozen
+from naa_lightning.rng import SeededDraws
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 

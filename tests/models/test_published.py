@@ -13,7 +13,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource, classifier_source, timm_model
 from naa_lightning.models.saved import save_model, saved_model
 from naa_lightning.models.timm_model import TimmModel

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.saved import library_of, save_model, saved_model
 from tests.models.cases import SMALL, TIMM, TORCHVISION, description, network_of, saved

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from naa_lightning.composition import compose_attack_run
-from naa_lightning.entry import one_line_errors
-from naa_lightning.errors import UserError
+from naa_lightning.cli.entry import one_line_errors
+from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.saved import save_model
 from tests.experiments import adversarial_files, attack, composed
 from tests.models.cases import SMALL

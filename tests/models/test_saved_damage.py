@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.saved import saved_model
 from tests.models.cases import SMALL, redescribed, refusal, saved
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.classifier_source import Preprocessing
 from naa_lightning.models.timm_model import TimmModel

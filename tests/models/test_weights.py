@@ -10,7 +10,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.torchvision_model import TorchvisionModel
 from naa_lightning.models.weights import TORCH_SUFFIXES, check_weights_file, load_weights, read_weights, start_from
 

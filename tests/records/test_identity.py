@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.records import claim_folder
 
 IDENTITY = {"seed": 0, "attack": {"budget": {"eps": "16/255"}, "layers": [1, 2]}, "weights": None}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from naa_lightning.data import ImageRecord
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.records import Manifest, SavedImage, adversarial_name
 
 RECORDS = [ImageRecord(0, "cat/a,b.jpg", 1), ImageRecord(5, "dog/c.png", 2)]

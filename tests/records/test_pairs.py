@@ -6,7 +6,7 @@ from torch import Tensor
 
 from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.records import SavedImage, SavedPairs
 
 COUNT, SIZE = 5, (3, 6, 4)

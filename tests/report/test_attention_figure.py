@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attention_module import Attention
 from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
+from naa_lightning.modules.attention import Attention
 from naa_lightning.records import SavedImage, SavedPairs
 from naa_lightning.report.attention_figure import MODELS, AttentionColumn, attention_figure, draw_attentions
 from tests.report.cases import LONG_NAMES, NAMES, picture, prediction

@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
-from naa_lightning.composition import AttackExperiment, compose_attack_run
+from naa_lightning.config.compose import AttackExperiment, compose_attack_run
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
 from tests.experiments import CONF, NO_PICTURES, ROOT, composed

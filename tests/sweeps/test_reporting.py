@@ -11,9 +11,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
+from naa_lightning.records.failure import read_failure
 from naa_lightning.sweeps import reporting
-from naa_lightning.sweeps.failure import read_failure
 from naa_lightning.sweeps.reporting import SweepReport, tell_sweep
 from tests.experiments import ROOT
 from tests.report.sweep.cases import write_run
@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.sweeps.reporting import tell_sweep
 from tests.report.sweep.cases import write_run
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.draws import SeededDraws
+from naa_lightning.rng import SeededDraws
 from naa_lightning.training import Augmentation
 
 IMAGES = torch.rand(64, 3, 9, 12, generator=torch.Generator().manual_seed(0))

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.attacks.objectives.prediction_divergence import divergence
-from naa_lightning.draws import SeededDraws
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier, TrainedModel
 from naa_lightning.models.saved import save_model
+from naa_lightning.rng import SeededDraws
 from naa_lightning.training import TrainingLoss
 from naa_lightning.training.losses import AdversarialTraining, CleanTraining, EnsembleAdversarialTraining, Step, Trades
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
 from naa_lightning.attribution import unit_norm
-from naa_lightning.values import check_at_least
+from naa_lightning.validation import check_at_least
 
 
 class BlackBoxFeature:

@@ -6,7 +6,7 @@ from torch import Tensor
 from naa_lightning.attacks.objectives.objective import Goal, Task
 from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
 from naa_lightning.attribution import class_probability, unit_norm
-from naa_lightning.values import check_at_least, number
+from naa_lightning.validation import check_at_least, number
 
 
 class DoubleAdversarialAttribution:

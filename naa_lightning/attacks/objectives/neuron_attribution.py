@@ -8,7 +8,7 @@ from torch import Tensor
 from naa_lightning.attacks.objectives.objective import Goal, Score, Task, View
 from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
 from naa_lightning.attribution import Path, class_probability, l2_norm, layer_gradients, unit_norm
-from naa_lightning.values import check_at_least
+from naa_lightning.validation import check_at_least
 
 TRANSFORMATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda a: a,

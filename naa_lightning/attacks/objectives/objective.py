@@ -6,8 +6,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import Draws
 
 View: TypeAlias = Callable[[Tensor], Tensor]
 """Maps images (B, 3, H, W) to what the surrogate sees of them."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task, View
-from naa_lightning.values import check_at_least
+from naa_lightning.validation import check_at_least
 
 
 class PerturbationDecay:

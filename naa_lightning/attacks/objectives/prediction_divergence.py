@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.objectives.objective import Goal, Task, View
-from naa_lightning.values import number
+from naa_lightning.validation import number
 
 
 class PredictionDivergence:

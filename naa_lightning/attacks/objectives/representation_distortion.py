@@ -7,7 +7,7 @@ from torch import Tensor
 
 from naa_lightning.attacks.objectives.objective import Goal, Task, View
 from naa_lightning.attacks.objectives.reference import clean_features
-from naa_lightning.values import number
+from naa_lightning.validation import number
 
 
 class RepresentationDistortion:

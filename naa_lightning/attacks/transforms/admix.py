@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from naa_lightning.attacks.transforms.transform import MID_GREY
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 class Admix:

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_of_random_lengths
 from naa_lightning.attacks.transforms.transform import MID_GREY
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 class BlockShuffle:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks.transforms.transform import MID_GREY
-from naa_lightning.draws import Draws
-from naa_lightning.values import number
+from naa_lightning.rng import Draws
+from naa_lightning.validation import number
 
 
 class DiverseInput:

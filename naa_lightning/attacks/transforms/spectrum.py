@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from naa_lightning.cosine import cosine_basis
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least, number
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least, number
 
 
 class Spectrum:

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_at_random_places
 from naa_lightning.cosine import cosine_basis
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 class StructureInvariant:

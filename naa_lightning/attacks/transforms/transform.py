@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from naa_lightning.draws import Draws
+from naa_lightning.rng import Draws
 
 # Zero for a network whose inputs are normalised to [-1, 1], as those of most releases are.
 MID_GREY = 0.5

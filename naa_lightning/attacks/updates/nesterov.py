@@ -5,8 +5,8 @@ from torch import Tensor
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.updates.momentum import accumulation
 from naa_lightning.attacks.updates.update import GradientAt, Step
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 class Nesterov:

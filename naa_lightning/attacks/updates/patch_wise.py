@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.updates.momentum import accumulation
 from naa_lightning.attacks.updates.update import GradientAt, Step
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 # Noise below this is rounding: the steps are multiples of one number, so that exact ties are common.
 TIE = 1e-6

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.updates.update import GradientAt, Step
-from naa_lightning.draws import Draws
+from naa_lightning.rng import Draws
 
 
 class Sign:

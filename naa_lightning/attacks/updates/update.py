@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.draws import Draws
+from naa_lightning.rng import Draws
 
 GradientAt: TypeAlias = Callable[[Tensor], Tensor]
 """Gives the gradient of what the attack increases at images (B, 3, H, W)."""

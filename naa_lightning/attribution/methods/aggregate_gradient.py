@@ -7,8 +7,8 @@ from torch import Tensor
 
 from naa_lightning.attribution.aggregate import equal_weights
 from naa_lightning.attribution.methods.method import Question
-from naa_lightning.draws import Draws
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from torch import Tensor
 from naa_lightning.attribution.aggregate import average_gradient
 from naa_lightning.attribution.output import Output
 from naa_lightning.attribution.passes import in_passes
-from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import Draws
 
 
 @dataclass(frozen=True)

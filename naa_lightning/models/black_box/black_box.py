@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
 

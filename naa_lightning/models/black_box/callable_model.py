@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat

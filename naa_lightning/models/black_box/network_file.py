@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.black_box import BlackBox
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat

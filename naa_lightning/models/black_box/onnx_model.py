@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import ClassVar
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.network_file import NetworkFile
 from naa_lightning.models.black_box.onnx_format import completed

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 
 GIVES = ("logits", "probabilities")
 _ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included

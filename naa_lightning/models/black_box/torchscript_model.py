@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.network_file import NetworkFile
 

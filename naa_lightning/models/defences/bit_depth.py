@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models.defences.defence import InputDefence
+from naa_lightning.rng import Draws
 
 
 class BitDepth(InputDefence):
@@ -17,7 +17,7 @@ class BitDepth(InputDefence):
 
     Example:
         >>> import torch
-        >>> from naa_lightning.draws import SeededDraws
+        >>> from naa_lightning.rng import SeededDraws
         >>> images = torch.tensor([0.1, 0.2, 0.9]).view(1, 3, 1, 1)
         >>> BitDepth(bits=2).transform(images, SeededDraws(0, [0]), 0).flatten()
         tensor([0.0000, 0.3333, 1.0000])

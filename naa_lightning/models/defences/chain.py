@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from naa_lightning.draws import Draws, Scoped
 from naa_lightning.models.defences.defence import Ask, Defence
+from naa_lightning.rng import Draws, Scoped
 
 
 def behind(defences: Sequence[Defence], network: Ask, draws: Draws) -> Ask:
@@ -19,7 +19,7 @@ def behind(defences: Sequence[Defence], network: Ask, draws: Draws) -> Ask:
 
     Example:
         >>> import torch
-        >>> from naa_lightning.draws import SeededDraws
+        >>> from naa_lightning.rng import SeededDraws
         >>> from naa_lightning.models.answer import answer
         >>> from naa_lightning.models.defences import BitDepth
         >>> network = lambda images, index: answer(images.mean((2, 3)))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models.answer import Answer
+from naa_lightning.rng import Draws
 
 Ask = Callable[[Tensor, int], Answer]
 """Asks a model, or what stands behind a defence, about images (B, 3, H, W); the number says which random draw it is."""

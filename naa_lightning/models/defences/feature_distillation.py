@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.cosine import cosine_basis
-from naa_lightning.draws import Draws
 from naa_lightning.models.defences.defence import InputDefence
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 SIDE = 8
 """Of a block, in pixels."""

@@ -4,8 +4,8 @@ import math
 
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models.defences.defence import InputDefence
+from naa_lightning.rng import Draws
 
 
 class Gaussian(InputDefence):

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models.defences.defence import InputDefence
+from naa_lightning.rng import Draws
 
 
 class Jpeg(InputDefence):

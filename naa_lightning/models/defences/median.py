@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models.defences.defence import InputDefence
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 class Median(InputDefence):
@@ -23,7 +23,7 @@ class Median(InputDefence):
 
     Example:
         >>> import torch
-        >>> from naa_lightning.draws import SeededDraws
+        >>> from naa_lightning.rng import SeededDraws
         >>> images = torch.tensor([0.0, 0.9, 0.1, 0.2]).expand(1, 3, 4, 4)
         >>> Median(size=3).transform(images, SeededDraws(0, [0]), 0)[0, 0, 0]
         tensor([0.0000, 0.1000, 0.2000, 0.2000])

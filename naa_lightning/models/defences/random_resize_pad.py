@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models.defences.defence import InputDefence
-from naa_lightning.values import check_at_least, number
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least, number
 
 MID_GREY = 0.5
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models.answer import ABSTAINED, INVALID, Answer
 from naa_lightning.models.defences.defence import Ask, Defence
-from naa_lightning.values import check_at_least
+from naa_lightning.rng import Draws
+from naa_lightning.validation import check_at_least
 
 
 class RandomizedSmoothing(Defence):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from naa_lightning.atomic import write_whole
 from naa_lightning.report.conventions import conventions
 from naa_lightning.report.page import measures
 from naa_lightning.report.page.classes import by_success
@@ -15,7 +16,6 @@ from naa_lightning.report.page.record import Record, mean_of, read_record
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.transferable import transferable
 from naa_lightning.report.page.wording import budget_text, counted, listed, percent
-from naa_lightning.whole_file import write_whole
 
 FILE_NAME = "report.html"
 SHOWN_IMAGES = 2

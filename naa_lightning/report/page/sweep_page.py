@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from naa_lightning.atomic import write_whole
 from naa_lightning.report.page.alike import differences
 from naa_lightning.report.page.picture import embed
 from naa_lightning.report.page.rates import SHORT
@@ -15,7 +16,6 @@ from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import NONE, budget_text, counted, duration, percent
 from naa_lightning.report.sweep.summary import HEAT_MAP, Summary
 from naa_lightning.report.sweep.words import fact_heads, facts, legend, number
-from naa_lightning.whole_file import write_whole
 
 
 @dataclass(frozen=True)

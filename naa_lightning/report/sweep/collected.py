@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from naa_lightning.errors import UserError, in_one_line
+from naa_lightning.exceptions import UserError, in_one_line
+from naa_lightning.records.failure import read_failure
 from naa_lightning.report.page.record import Record, read_record
 from naa_lightning.report.results import FILE_NAME
 from naa_lightning.report.runs import in_job_order, is_finished
 from naa_lightning.report.sweep.outcomes import Outcomes, read_outcomes
-from naa_lightning.sweeps.failure import read_failure
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from naa_lightning.atomic import write_whole
 from naa_lightning.report.sweep.collected import collect
 from naa_lightning.report.sweep.csv_file import to_csv
 from naa_lightning.report.sweep.heat_map import heat_map
@@ -10,7 +11,6 @@ from naa_lightning.report.sweep.latex import to_latex
 from naa_lightning.report.sweep.markdown import to_markdown
 from naa_lightning.report.sweep.summarise import summarise_sweep
 from naa_lightning.report.sweep.summary import HEAT_MAP, Summary
-from naa_lightning.whole_file import write_whole
 
 
 def write_summary(folder: Path, runs: Sequence[Path], baseline: str | None = None) -> Summary:

@@ -5,8 +5,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from naa_lightning.draws import Draws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import Draws
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from naa_lightning.attacks import Attack, PredictionDivergence, Sign
 from naa_lightning.attacks.objectives.prediction_divergence import divergence
 from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.losses.loss import Step, check_smoothing
-from naa_lightning.values import check_at_least
+from naa_lightning.validation import check_at_least
 
 
 class Trades:

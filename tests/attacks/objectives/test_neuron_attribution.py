@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from naa_lightning.attacks import Attack, Budget, Goal, Momentum, NeuronAttribution, Task
 from naa_lightning.attribution import RULES, quadrature
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 from tests.conftest import GoldenNetwork, showing
 
 POINTS, NOISE = 5, 0.1

@@ -21,8 +21,8 @@ from naa_lightning.attribution import (
     attribute,
     class_logit,
 )
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models import Classifier
+from naa_lightning.rng import SeededDraws
 from tests.attribution.cases import clean_path
 
 

@@ -7,8 +7,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.config import build_target
-from naa_lightning.errors import UserError
+from naa_lightning.config.schema import build_target
+from naa_lightning.exceptions import UserError
 from naa_lightning.models import ModelSource
 from naa_lightning.models.black_box.callable_model import CallableModel
 from naa_lightning.models.black_box.onnx_model import OnnxModel

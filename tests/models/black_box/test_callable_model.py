@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.callable_model import CallableModel
 
 IMAGES = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box import onnx_model
 from naa_lightning.models.black_box.onnx_model import OnnxModel
 from naa_lightning.models.black_box.onnx_network import open_session

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.output_format import OutputFormat
 
 IMAGES = torch.zeros(2, 3, 4, 4)

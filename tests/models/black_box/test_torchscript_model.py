@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.torchscript_model import TorchScriptModel
 from tests.conftest import GoldenNetwork
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models.answer import Answer, answer
+from naa_lightning.rng import SeededDraws
 
 DRAWS = SeededDraws(0, [0, 1, 2])
 

@@ -1,9 +1,9 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.draws import Draws, SeededDraws
 from naa_lightning.models.answer import ABSTAINED
 from naa_lightning.models.defences import InputDefence, RandomizedSmoothing, RandomResizePad, behind
+from naa_lightning.rng import Draws, SeededDraws
 from tests.models.defences.given import Colours, count_different
 
 IMAGES = torch.full((2, 3, 16, 16), 0.25)

@@ -8,9 +8,9 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from naa_lightning.config import build_target, expect
-from naa_lightning.draws import SeededDraws
+from naa_lightning.config.schema import build_target, expect
 from naa_lightning.models.defences import Defence, InputDefence
+from naa_lightning.rng import SeededDraws
 from tests.experiments import CONF
 from tests.models.defences.given import DRAWS, Colours, eight_bit_images
 

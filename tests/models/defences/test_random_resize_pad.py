@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models.defences import RandomResizePad
+from naa_lightning.rng import SeededDraws
 from tests.models.defences.given import DRAWS, GivenDraws, eight_bit_images
 
 PURPOSE = "defence/random_resize_pad"

@@ -8,9 +8,9 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from naa_lightning.draws import SeededDraws
 from naa_lightning.models.answer import ABSTAINED, INVALID, Answer
 from naa_lightning.models.defences import RandomizedSmoothing
+from naa_lightning.rng import SeededDraws
 from tests.models.defences.given import DRAWS, Colours, count_different
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from naa_lightning.errors import UserError
+from naa_lightning.exceptions import UserError
 from naa_lightning.records import write_predictions
 from naa_lightning.report import page as page_package
 from naa_lightning.report.page import write_run_page

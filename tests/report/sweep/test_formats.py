@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from rich.console import Console
 
+from naa_lightning.records.failure import write_failure
 from naa_lightning.report.sweep.csv_file import to_csv
 from naa_lightning.report.sweep.files import write_summary
 from naa_lightning.report.sweep.heat_map import heat_map_figure
@@ -17,7 +18,6 @@ from naa_lightning.report.sweep.latex import to_latex
 from naa_lightning.report.sweep.markdown import to_markdown
 from naa_lightning.report.sweep.summary import Summary
 from naa_lightning.report.sweep.terminal import BEST, sweep_tables, tell
-from naa_lightning.sweeps.failure import write_failure
 from tests.report.sweep.cases import random_hits, summarised, write_run
 
 DASH = "\N{EN DASH}"

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from naa_lightning.metrics.mcnemar import holm, mcnemar
+from naa_lightning.records.failure import write_failure
 from naa_lightning.report.sweep.summary import Column
-from naa_lightning.sweeps.failure import write_failure
 from tests.report.sweep.cases import block_of, cell_of, random_hits, row_of, summarised, write_run
 
 RATES = {"source": 0.9, "plain": 0.5, "other": 0.3, "plain+jpeg": 0.2}

@@ -1,0 +1,74 @@
+"""From a recipe, as a configuration says it, to the plan of a training."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from naa_lightning.config.schema import build, build_target, expect
+from naa_lightning.exceptions import UserError
+from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models.saved import library_of
+from naa_lightning.models.weights import check_weights_file
+from naa_lightning.training import Augmentation, Recipe, Robustness, TrainingLoss, TrainingPlan
+
+
+def plan_of(source: TrainedModel) -> TrainingPlan:
+    """Return how a model's missing weights are to be made.
+
+    Raises:
+        UserError: Its recipe is refused.
+    """
+    recipe = f"{source.name}.recipe"
+    return plan_training(source, source.recipe, source.models_dir, f"{recipe}.training", f"{recipe}.data")
+
+
+def plan_training(
+    source: ClassifierSource, node: Mapping[str, Any], models_dir: str, key: str, data_key: str
+) -> TrainingPlan:
+    """Return how a network is trained.
+
+    Args:
+        source: Describes the network.
+        node: The recipe as the configuration says it: `training` and `data`.
+        models_dir: Where trained weights are kept.
+        key: Where `training` stands in the configuration.
+        data_key: Where `data` stands.
+
+    Raises:
+        UserError: The recipe is refused, or the network could not be saved.
+    """
+    library_of(source)
+    options = dict(node.get("training", {}))
+    options["augmentation"] = build(Augmentation, options.get("augmentation", {}), f"{key}.augmentation")
+    loss = build_target(_within_its_budget(options, key), f"{key}.loss")
+    options["loss"] = expect(TrainingLoss, loss, f"{key}.loss")
+    if options.get("robustness") is not None:
+        options["robustness"] = build(Robustness, options["robustness"], f"{key}.robustness")
+    recipe = build(Recipe, options, key)
+    match recipe.start:
+        case "random":
+            pass
+        case "published" if isinstance(source, TrainedModel):
+            raise UserError(f"{key}.start=published: nobody publishes weights of {source.name}; give random or a file")
+        case "published":
+            try:
+                source.check_published_weights()
+            except UserError as error:
+                raise UserError(f"{key}.start=published: {error}; or give a weights file as {key}.start") from error
+        case file:
+            check_weights_file(Path(file).expanduser(), f"{key}.start")
+    return TrainingPlan(source, recipe, node, models_dir, data_key)
+
+
+def _within_its_budget(options: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the node of the loss, its budget that of the robustness which is measured, unless it has its own.
+
+    Raises:
+        UserError: It has neither.
+    """
+    loss: Mapping[str, Any] = options.get("loss", {})
+    if "eps" not in loss or loss["eps"] is not None:
+        return loss
+    if options.get("robustness") is None:
+        raise UserError(f"{key}.loss.eps must be given, such as 8/255: there is no {key}.robustness that says it")
+    return {**loss, "eps": options["robustness"].get("eps")}

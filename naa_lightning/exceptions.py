@@ -1,0 +1,37 @@
+"""What a user is told when an experiment cannot go on."""
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: one line that names the culprit and the remedy.
+
+    Entry points print it without a traceback and exit with 1.
+    """
+
+
+class RankError(UserError):
+    """What went wrong in another process of the run, which says so itself."""
+
+
+def reason_of(error: BaseException) -> str:
+    r"""Return why another library failed: the first line of what its error says, else the error's kind.
+
+    Example:
+        >>> reason_of(OSError("no such file\nhint: look elsewhere")), reason_of(EOFError())
+        ('no such file', 'EOFError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def in_one_line(error: BaseException) -> str:
+    r"""Return what an error says; a UserError in its own words, also where a data loader's worker wrapped it.
+
+    Example:
+        >>> in_one_line(UserError("Caught UserError in worker\nnaa_lightning.exceptions.UserError: a.png is bad"))
+        'a.png is bad'
+        >>> in_one_line(ZeroDivisionError("division by zero"))
+        'ZeroDivisionError: division by zero'
+    """
+    text = " ".join(part.strip() for part in str(error).strip().splitlines())
+    if isinstance(error, UserError):
+        return text.rpartition("UserError: ")[2]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,50 @@
+"""Measuring perturbations as a LightningModule's predict step."""
+
+from dataclasses import dataclass
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from naa_lightning.engine.out_of_memory import Halving
+from naa_lightning.metrics import PerturbationSizes, perturbation_sizes
+from naa_lightning.records import PairBatch
+
+
+@dataclass
+class MeasuredBatch:
+    """What a predict step returns, on the CPU: ids (B,), and what belongs to them."""
+
+    ids: Tensor
+    sizes: PerturbationSizes
+
+
+class PerturbationModule(LightningModule):
+    """Compares adversarial images with clean ones.
+
+    Args:
+        lpips: See `perturbation_sizes`.
+        title: What progress bars call the work.
+    """
+
+    def __init__(self, lpips: nn.Module | None, *, title: str) -> None:
+        super().__init__()
+        self.lpips = lpips
+        self.title = title
+        self._memory = Halving(title)
+
+    def predict_step(self, batch: PairBatch, batch_idx: int) -> MeasuredBatch:
+        """Measure a batch, in full precision whatever the trainer's.
+
+        Raises:
+            UserError: The memory is too small for one image.
+        """
+        ids, clean, adversarial = batch["id"], batch["clean"], batch["adversarial"]
+
+        def measure(part: slice, size: int) -> PerturbationSizes:
+            with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+                return perturbation_sizes(clean[part], adversarial[part], self.lpips)
+
+        parts = [vars(sizes) for sizes in self._memory.parts(measure, len(ids), len(ids))]
+        sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+        return MeasuredBatch(ids.cpu(), PerturbationSizes(**sizes))

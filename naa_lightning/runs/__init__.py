@@ -1,0 +1,1 @@
+"""What one run does: its stages in order, and studies."""

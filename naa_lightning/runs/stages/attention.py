@@ -1,0 +1,48 @@
+"""Where a target looks on clean images and on saved adversarial ones."""
+
+import gc
+import logging
+from collections.abc import Callable, Sequence
+
+from pytorch_lightning import Trainer
+from torch.utils.data import DataLoader
+
+from naa_lightning.models import ClassifierSource
+from naa_lightning.models.layer import LayerError
+from naa_lightning.modules.attention import Attention, AttentionBatch, AttentionModule
+from naa_lightning.records import SavedPairs
+
+log = logging.getLogger(__name__)
+
+
+def attention_of(
+    source: ClassifierSource, pairs: SavedPairs, make_trainer: Callable[[], Trainer], *, batch_size: int
+) -> dict[int, Attention]:
+    """Ask a target where it looks.
+
+    The target is built here and gone before the next one is built, so that one is in memory at a time.
+
+    Args:
+        source: Builds the target.
+        pairs: The images: a few, which the main process reads.
+        make_trainer: Makes a trainer that predicts, with its inference mode off.
+        batch_size: Pairs per batch.
+
+    Returns:
+        By image id; empty, with a warning in the log, where the target has no layer that tells.
+
+    Raises:
+        UserError: The target cannot be built, or a file cannot be read.
+    """
+    gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
+    module = AttentionModule(source.build(), title=f"attention of {source.name}")
+    try:
+        batches: Sequence[AttentionBatch] = make_trainer().predict(module, DataLoader(pairs, batch_size=batch_size))  # type: ignore[assignment]
+    except LayerError as error:
+        log.warning("%s is left out of the pictures of attention: %s", source.name, str(error))
+        return {}
+    return {
+        image: Attention(batch.clean_attention[row], batch.adversarial_attention[row])
+        for batch in batches
+        for row, image in enumerate(batch.ids.tolist())
+    }

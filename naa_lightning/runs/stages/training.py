@@ -1,0 +1,293 @@
+"""Training a classifier by a recipe, once."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, seed_everything
+from pytorch_lightning.callbacks import LearningRateMonitor
+from pytorch_lightning.loggers import Logger
+from torch import nn
+
+from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
+from naa_lightning.callbacks.running_mean import RunningMean
+from naa_lightning.data import TrainableData, check_classes, check_trainable
+from naa_lightning.distributed.lock import one_at_a_time
+from naa_lightning.distributed.ranks import Ranks
+from naa_lightning.engine.out_of_memory import is_out_of_memory
+from naa_lightning.exceptions import UserError
+from naa_lightning.models import ClassifierSource
+from naa_lightning.models.saved import read_facts, save_model
+from naa_lightning.models.weights import read_weights, start_from
+from naa_lightning.modules.classifier import ClassifierModule
+from naa_lightning.runs.trainer import device_of, make_data, make_trainer, training_strategy
+from naa_lightning.training import TrainingPlan
+from naa_lightning.training.losses import EnsembleAdversarialTraining
+from naa_lightning.training.recipe import precision_on
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    plan: TrainingPlan,
+    trainer: Mapping[str, Any],
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger] = (),
+    *,
+    ranks: Ranks | None = None,
+    ckpt_path: str | None = None,
+) -> float:
+    """Train a model and save the weights of its best epoch with what is known of them.
+
+    A training that was stopped goes on from the last epoch that it finished; one that was finished is not repeated.
+
+    Args:
+        plan: What is trained, and how.
+        trainer: The node of a Lightning `Trainer`.
+        callbacks: Added to the trainer.
+        loggers: Take the learning curves.
+        ranks: Train together; None: one process.
+        ckpt_path: A checkpoint to go on from instead.
+
+    Returns:
+        The accuracy on the test images, in [0, 1].
+
+    Raises:
+        UserError: The plan, its data or the checkpoint are refused, or the loss is no number.
+        Stopped: SIGTERM asked for it.
+    """
+    ranks = ranks or Ranks()
+    with ExitStack() as stack:
+        if ranks.first:
+            stack.enter_context(one_at_a_time(plan.checkpoints / "lock", f"training {plan.source.name}"))
+        data = _data(plan, ranks)
+        content = ranks.from_first(lambda: _content(plan, data))
+        accuracy = ranks.from_first(lambda: _accuracy(plan, content))
+        if accuracy is None or ckpt_path is not None:
+            return _train(plan, data, content, trainer, callbacks, loggers, ranks, ckpt_path)
+    if ranks.first:
+        log.info("%s was trained before, %.1f %% right; %s", plan.source.name, 100 * accuracy, _anew(plan))
+    return accuracy
+
+
+def _accuracy(plan: TrainingPlan, content: str) -> float | None:
+    """Return the accuracy of a model that was trained before.
+
+    Raises:
+        UserError: It has seen other files than it would now.
+    """
+    path = plan.weights_path.with_suffix(".json")
+    if not path.is_file() or not plan.weights_path.is_file():
+        return None
+    facts = read_facts(path)
+    if facts.get("content") != content or not isinstance(facts.get("accuracy"), float):
+        raise UserError(
+            f"{plan.source.name} was trained before, but on other files than are there now; {_anew(plan)}, or give "
+            "the new one another surrogate.name"
+        )
+    return float(facts["accuracy"])
+
+
+def _anew(plan: TrainingPlan) -> str:
+    return f"to train it anew, remove {plan.weights_path} and {plan.checkpoints}"
+
+
+def _train(
+    plan: TrainingPlan,
+    data: TrainableData,
+    content: str,
+    trainer: Mapping[str, Any],
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+    ranks: Ranks,
+    ckpt_path: str | None,
+) -> float:
+    made_of = {**plan.made_of, "content": content}
+    checkpoint = ranks.everywhere(lambda: _checkpoint(plan, made_of, ckpt_path))
+    best, last = BestEpoch(plan.checkpoints, "val/score", checkpoint), LastEpoch(plan.checkpoints, made_of)
+    seed_everything(plan.recipe.seed, workers=True, verbose=False)
+    device = device_of(trainer, ranks.place)
+    module = ClassifierModule(
+        plan.source.wrap(ranks.everywhere(lambda: _network(plan, trainer, device))),
+        num_classes=plan.source.num_classes,
+        recipe=plan.recipe,
+        title=f"training {plan.source.name}",
+        remedy=f"give a smaller training.learning_rate; {_kept(plan)}",
+    )
+    with training_strategy(trainer, ranks) as options, _out_of_memory_explained(plan):
+        fitter = make_trainer(
+            trainer,
+            callbacks=[*callbacks, *_added(plan, loggers, device), best, last],
+            loggers=loggers,
+            precision=precision_on(plan.recipe.precision, device),
+            max_epochs=plan.recipe.epochs,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+            use_distributed_sampler=False,
+            sync_batchnorm=False,  # done already
+            enable_checkpointing=True,
+            **options,
+        )
+        fitter.strategy.checkpoint_io = WholeCheckpoints()
+        fitter.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        kept = best.path if best.path.is_file() else last.path
+        state = read_checkpoint(kept, f"remove {plan.checkpoints} and train again")
+        module.load_state_dict(state["state_dict"])
+        fitter.test(module, datamodule=data, verbose=False)
+    facts = {
+        **_measured(plan, data, {name: float(value) for name, value in fitter.callback_metrics.items()}),
+        "data": data.name,
+        "content": content,
+        "epochs": plan.recipe.epochs,
+        "best_epoch": state["epoch"] + 1,
+        "seconds": last.seconds,
+        "device": str(device),
+        "precision": fitter.precision,
+        "recipe": dict(plan.node),
+    }
+    ranks.from_first(lambda: save_model(plan.weights_path, _named(plan, data), module.classifier.network, facts))
+    if ranks.first:
+        log.info("trained %s: %s; %s", plan.source.name, _in_words(facts), plan.weights_path)
+    return float(facts["accuracy"])
+
+
+def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
+    """List the images, downloaded if need be, and check that they suit the model."""
+    data = make_data(plan.node["data"], plan.data_key)
+    if not isinstance(data, TrainableData):
+        raise UserError(f"{plan.source.name} cannot be trained on data={data.name}, which has no training images")
+
+    def prepare() -> None:
+        data.prepare_data()
+        data.setup("fit")
+        check_trainable(data, plan.source.num_classes, plan.source.name)
+        for source in _held_out(plan):
+            if source.num_classes != plan.source.num_classes:
+                raise UserError(
+                    f"images cannot be crafted on {source.name}, which tells {source.num_classes} classes apart, to "
+                    f"train {plan.source.name}, which tells {plan.source.num_classes} apart; leave it out of "
+                    "training.loss.models, or name a model trained on these data"
+                )
+            check_classes(source.classes, source.name, data.class_names, data.name)
+
+    ranks.first_before_others(prepare)
+    data.share(ranks.place.rank, ranks.place.world_size)
+    return data
+
+
+def _held_out(plan: TrainingPlan) -> Sequence[ClassifierSource]:
+    loss = plan.recipe.loss
+    return loss.sources if isinstance(loss, EnsembleAdversarialTraining) else ()
+
+
+def _content(plan: TrainingPlan, data: TrainableData) -> str:
+    """Return a digest of which images a training sees, and of the weights that it starts from or crafts on."""
+    images = [(r.file, r.label) for part in (data.training_images(), data.validation_images()) for r in part.records]
+    digest = hashlib.sha256(json.dumps(images).encode())
+    start = None if plan.recipe.start in {"random", "published"} else Path(plan.recipe.start).expanduser()
+    for file in [start, *(source.local_weights for source in _held_out(plan))]:
+        if file is not None:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _checkpoint(plan: TrainingPlan, made_of: Mapping[str, Any], ckpt_path: str | None) -> Path | None:
+    """Return what to go on from: what is asked for, or the last checkpoint of this very training."""
+    last = plan.checkpoints / "last.ckpt"
+    if ckpt_path is None and not last.is_file():
+        return None
+    path = last if ckpt_path is None else Path(ckpt_path).expanduser()
+    anew = f"remove {plan.checkpoints}, and the training begins anew"
+    check_resumable(path, made_of, anew if ckpt_path is None else "correct ckpt_path or leave it out")
+    log.info("going on from %s", path)
+    return path
+
+
+def _network(plan: TrainingPlan, trainer: Mapping[str, Any], device: torch.device) -> nn.Module:
+    """Create the network as the training finds it.
+
+    Raises:
+        UserError: The weights to start from do not fit, or the device cannot share its normalisation.
+    """
+    network = plan.source.network(pretrained=False)
+    _start(plan, network)
+    if not trainer.get("sync_batchnorm", False):
+        return network
+    if device.type != "cuda":
+        raise UserError(f"trainer.sync_batchnorm=true shares batch normalisation between GPUs, and this is a {device}")
+    from timm.layers.norm_act import convert_sync_batchnorm  # noqa: PLC0415 - takes a second, and W&B with it
+
+    # Lightning's own would lose the activations of timm's normalisations.
+    shared: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return shared
+
+
+def _start(plan: TrainingPlan, network: nn.Module) -> None:
+    start = plan.recipe.start
+    if start == "random":
+        return
+    if start == "published":
+        state, origin = plan.source.published_state(), f"the published weights of {plan.source.name}"
+    else:
+        state, origin = read_weights(Path(start).expanduser(), "training.start"), f"the weights in {start}"
+    left_out = start_from(network, state, origin)
+    if left_out:
+        log.info("training %s: %s are for other classes, and begin at random", plan.source.name, ", ".join(left_out))
+
+
+def _added(plan: TrainingPlan, loggers: Sequence[Logger], device: torch.device) -> list[Callback]:
+    added: list[Callback] = []
+    if loggers:
+        added.append(LearningRateMonitor("step"))
+    if plan.recipe.ema_decay is not None:
+        added.append(RunningMean(plan.recipe.ema_decay, device))
+    return added
+
+
+@contextmanager
+def _out_of_memory_explained(plan: TrainingPlan) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        remedy = "give a smaller data.batch_size or another device"
+        raise UserError(f"training {plan.source.name}: out of memory; {remedy}; {_kept(plan)}") from error
+
+
+def _kept(plan: TrainingPlan) -> str:
+    return f"finished epochs, if any, are kept in {plan.checkpoints}"
+
+
+def _named(plan: TrainingPlan, data: TrainableData) -> ClassifierSource:
+    return replace(plan.source, classes=None if data.class_names is None else list(data.class_names))
+
+
+def _measured(plan: TrainingPlan, data: TrainableData, metrics: Mapping[str, float]) -> dict[str, Any]:
+    robustness = plan.recipe.robustness
+    robust = None
+    if robustness is not None and "test/robust_accuracy" in metrics:
+        robust = {
+            "accuracy": metrics["test/robust_accuracy"],
+            "images": min(robustness.test_images, len(data.images)),
+            "attack": {key: getattr(robustness, key) for key in ("eps", "steps", "relative_step_size")},
+        }
+    return {
+        "accuracy": metrics["test/accuracy"],
+        "calibration_error": metrics["test/calibration_error"],
+        "images": len(data.images),
+        "robust": robust,
+    }
+
+
+def _in_words(facts: Mapping[str, Any]) -> str:
+    words = f"{100 * facts['accuracy']:.1f} % of {facts['images']} test images right"
+    if robust := facts["robust"]:
+        words += f", {100 * robust['accuracy']:.1f} % of {robust['images']} within {robust['attack']['eps']} of them"
+    return words

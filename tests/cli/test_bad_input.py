@@ -1,0 +1,186 @@
+"""What is refused, in which words, and that nothing crafted is lost."""
+
+import errno
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from pytorch_lightning.loggers import CSVLogger
+from safetensors.torch import save_file
+
+from naa_lightning.atomic import write_whole
+from naa_lightning.callbacks import writer
+from naa_lightning.cli.entry import one_line_errors
+from naa_lightning.exceptions import UserError
+from tests.experiments import adversarial_files, attack, composed
+
+
+def paint(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (32, 32), (200, 100, 50)).save(path)
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    root = tmp_path / "images"
+    for number in range(6):
+        paint(root / f"{number}.png")
+    (root / "labels.csv").write_text("filename,label\n" + "".join(f"{number}.png,{number}\n" for number in range(6)))
+    return root
+
+
+def attack_folder(root: Path, models_dir: str, *overrides: str) -> float | None:
+    overrides = ("data.batch_size=2", "data.num_workers=0", *overrides)
+    return attack(
+        root.parent / "run", models_dir, "data=folder", f"data.root={root}", "data.csv=labels.csv", *overrides
+    )
+
+
+def refusal(root: Path, models_dir: str, *overrides: str) -> str:
+    with pytest.raises(UserError) as error:
+        attack_folder(root, models_dir, *overrides)
+    return str(error.value)
+
+
+def test_missing_folder(images: Path, models_dir: str) -> None:
+    shutil.rmtree(images)
+    assert refusal(images, models_dir).startswith(f"data.root={images} is not a folder")
+
+
+def test_csv_row_without_file(images: Path, models_dir: str) -> None:
+    (images / "3.png").unlink()
+    assert re.search(r"labels\.csv, row 4: 3\.png is missing", refusal(images, models_dir))
+
+
+def test_label_out_of_range(images: Path, models_dir: str) -> None:
+    (images / "labels.csv").write_text("filename,label\n0.png,0\n1.png,10\n")
+    assert refusal(images, models_dir).startswith("1.png has the label 10, counted from 0; 10 classes permit 0 to 9")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_corrupt_image_keeps_what_is_crafted(images: Path, models_dir: str, workers: int) -> None:
+    whole = (images / "5.png").read_bytes()
+    (images / "5.png").write_bytes(whole[:60])
+    message = refusal(images, models_dir, f"data.num_workers={workers}").rpartition("UserError: ")[2]
+    assert message.startswith(f"{images}/5.png cannot be read as an image")
+    kept = adversarial_files(images.parent / "run")
+    assert list(kept) == ["0.png", "1.png", "2.png", "3.png"]
+    (images / "5.png").write_bytes(whole)
+    attack_folder(images, models_dir)
+    complete = adversarial_files(images.parent / "run")
+    assert len(complete) == 6
+    assert kept.items() <= complete.items()
+
+
+def test_disk_full_keeps_what_is_crafted(images: Path, models_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "3.png":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_whole(path, content)
+
+    monkeypatch.setattr(writer, "write_whole", full)
+    run = images.parent / "run"
+    expected = f"{run}/adversarial/3.png cannot be written (No space left on device); the images saved so far are kept"
+    assert refusal(images, models_dir).startswith(expected)
+    kept = set(adversarial_files(run))
+    assert {"0.png", "1.png", "2.png"} <= kept  # and what else was crafted before the error was known
+    assert "3.png" not in kept
+    monkeypatch.undo()
+    attack_folder(images, models_dir)
+    assert len(adversarial_files(run)) == 6
+
+
+def test_unknown_layer(images: Path, models_dir: str) -> None:
+    message = refusal(images, models_dir, "surrogate.layer=midle")
+    assert message.startswith("digits_plain: there is no layer 'midle'; the closest are middle")
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("null", "surrogate digits_plain names none: give its `layer`"),
+        ("midle", "there is no layer 'midle'"),
+    ],
+)
+def test_a_corrected_mistake_may_use_the_same_folder(images: Path, models_dir: str, layer: str, message: str) -> None:
+    assert message in refusal(images, models_dir, f"surrogate.layer={layer}")
+    attack_folder(images, models_dir)
+
+
+def test_trainer_options_that_leave_work_half_done(images: Path, models_dir: str) -> None:
+    message = refusal(images, models_dir, "+trainer.limit_predict_batches=1")
+    assert message.startswith("trainer.limit_predict_batches would leave the work half done")
+
+
+@pytest.mark.parametrize("precision", ["16", "bf16"])
+def test_a_precision_that_images_do_not_have(images: Path, models_dir: str, precision: str) -> None:
+    message = refusal(images, models_dir, f"++trainer.precision={precision}-true")
+    assert message == (f"trainer.precision={precision}-true would round the images themselves: use {precision}-mixed")
+
+
+def test_a_target_that_only_shares_the_surrogates_name(images: Path, models_dir: str) -> None:
+    message = refusal(images, models_dir, "targets.digits_plain.weights=other.pth")
+    assert message.startswith("the target digits_plain differs from the surrogate of that name")
+
+
+def test_published_weights_of_other_classes(images: Path, models_dir: str) -> None:
+    message = refusal(images, models_dir, "surrogate=inception_v3", "surrogate.num_classes=12")
+    assert re.search(r"published weights of inception_v3 .* know 1000 classes, but num_classes is 12", message)
+
+
+def test_a_failed_run_closes_its_loggers(images: Path, models_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[str] = []
+    monkeypatch.setattr(CSVLogger, "finalize", lambda _, status: statuses.append(status))
+    refusal(images, models_dir, "logger=csv", "surrogate.layer=midle")
+    assert statuses[-1] == "failed"
+
+
+def test_weights_that_do_not_fit(images: Path, models_dir: str) -> None:
+    path = images / "weights.safetensors"
+    save_file({"stem.weight": torch.zeros(2)}, path)
+    message = refusal(images, models_dir, f"surrogate.weights={path}")
+    assert re.match(rf"the weights in {path} do not fit: \d+ missing \(.*\); 1 unexpected \(stem\.weight\)", message)
+
+
+def test_missing_weights_file(images: Path, models_dir: str) -> None:
+    assert "there is no weights file nowhere.pth" in refusal(images, models_dir, "surrogate.weights=nowhere.pth")
+
+
+def test_data_that_cannot_be_trained_on(images: Path, models_dir: str) -> None:
+    recipe = ["surrogate.recipe.data._target_=naa_lightning.data.nips2017.Nips2017Data", "~surrogate.recipe.data.seed"]
+    message = refusal(images, models_dir, "~targets", *recipe, f"+surrogate.recipe.data.cache={images}")
+    assert message.startswith("digits_plain cannot be trained on data=digits, which has no training images")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            UserError("Caught UserError in worker\nnaa_lightning.exceptions.UserError: a.png is bad"),
+            "error: a.png is bad",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "/out"), "error: /out: Permission denied"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "a.csv"),
+            "error: a.csv: No space left on device: make room; the same command with hydra.run.dir=run goes on",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "error: run: No space left on device: make room; the same command with hydra.run.dir=run goes on",
+        ),
+    ],
+)
+def test_errors_that_the_user_can_mend_are_one_line(error: Exception, line: str) -> None:
+    composed()  # as in a run, whose folder is `run`
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        raise error
+    assert end.value.code == line
+
+
+def test_our_own_mistakes_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), one_line_errors():
+        raise ZeroDivisionError

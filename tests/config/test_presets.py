@@ -1,0 +1,77 @@
+"""Every preset composes, alone and with others."""
+
+from pathlib import Path
+
+import pytest
+
+from naa_lightning.attacks import Attack
+from naa_lightning.config.compose import compose_attack
+from naa_lightning.config.schema import build_target
+from naa_lightning.config.studies import LayerStudy
+from naa_lightning.models.saved import save_model
+from tests.experiments import CONF, NETWORKS, attack_run, presets, training
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        f"{group}={name}"
+        for group in (
+            "surrogate",
+            "attack",
+            "targets",
+            "data",
+            "trainer",
+            "logger",
+            "callbacks",
+            "study",
+            "experiment",
+            "debug",
+        )
+        for name in presets(group)
+    ],
+)
+def test_every_preset_composes_and_is_valid(override: str) -> None:
+    needed = {
+        "data=folder": ["data.root=somewhere"],
+        "surrogate=trained": ["surrogate.model=mine"],
+        "surrogate=timm": ["surrogate.architecture=resnet18"],
+        "surrogate=torchvision": ["surrogate.architecture=resnet18.IMAGENET1K_V1"],
+    }
+    run = attack_run(override, *needed.get(override, []))
+    assert isinstance(compose_attack(run.attack), Attack)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_can_be_trained(name: str, tmp_path: Path) -> None:
+    own = name.startswith(("digits", "cifar10"))
+    plan = training(tmp_path, f"surrogate={name}", *([] if own else ["data=digits"])).plan
+    assert plan.source.name == name
+    assert plan.weights_path.name.startswith(f"{name}-")
+
+
+@pytest.mark.parametrize("recipe", presets("training"))
+@pytest.mark.parametrize("loss", presets("training/loss"))
+def test_every_recipe_goes_with_every_loss(recipe: str, loss: str, tmp_path: Path) -> None:
+    models = ["training.loss.models=[mine]"] if loss == "ensemble" else []
+    if models:
+        source = training(tmp_path, f"training={recipe}").plan.source
+        save_model(tmp_path / "models" / "mine.safetensors", source, source.network(pretrained=False), {})
+    plan = training(tmp_path, f"training={recipe}", f"training/loss={loss}", *models).plan
+    assert plan.recipe.loss.hardens == (loss != "clean")
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [(path.parent.name, path.stem) for path in sorted((CONF / "attack").glob("*/*.yaml"))],
+)
+def test_every_part_of_an_attack_composes(group: str, name: str) -> None:
+    assert isinstance(compose_attack(attack_run("attack=mim", f"attack/{group}={name}").attack), Attack)
+
+
+def test_every_study_builds_its_methods() -> None:
+    for name in presets("study"):
+        run = attack_run(f"study={name}")
+        assert run.study is not None
+        study = build_target(run.study, "study")
+        assert isinstance(study, LayerStudy) or len(study.candidates()) > len(study.methods)

@@ -1,0 +1,43 @@
+"""Mistakes in what is no part's are told in the user's words."""
+
+import re
+
+import pytest
+
+from naa_lightning.config.schema import build, build_target
+from naa_lightning.exceptions import UserError
+from tests.experiments import attack_run
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+attack.budgets.eps=1", "there is no option attack.budgets; did you mean budget?"),
+        ("+sead=1", "there is no option sead; did you mean seed?"),
+        ("seed=-1", "seed must be at least 0, got -1"),
+        ("seed=abc", "seed must be a valid integer, unable to parse string as an integer, got 'abc'"),
+        ("report.panel_images=-1", "report.panel_images must be at least 0, got -1"),
+        ("+report.panels=3", "there is no option report.panels; did you mean panel_images?"),
+        ("+report.x=3", "there is no option report.x; there are panel_images"),
+        ("~attack.budget", "attack.budget must be given"),
+        ("extras.print_config=often", "extras.print_config must be a valid boolean"),
+    ],
+)
+def test_mistakes_in_the_run(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        attack_run(override)
+
+
+def test_values_that_a_part_of_another_package_refuses() -> None:
+    node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "abacus"}
+    with pytest.raises(UserError, match=r"^trainer: .*abacus"):
+        build_target(node, "trainer")
+
+
+def test_build_takes_values_of_the_right_type_as_they_are() -> None:
+    def part(*, sizes: list[int], name: str | None = None) -> tuple[list[int], str | None]:
+        return sizes, name
+
+    assert build(part, {"sizes": [1, 2]}, "part") == ([1, 2], None)
+    with pytest.raises(UserError, match=r"part\.sizes\.1 must be a valid integer"):
+        build(part, {"sizes": [1, "x"]}, "part")

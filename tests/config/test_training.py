@@ -1,0 +1,71 @@
+"""A training is as configured, and its mistakes are told."""
+
+from pathlib import Path
+
+import pytest
+
+from naa_lightning.cli.entry import one_line_errors
+from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.exceptions import UserError
+from naa_lightning.training.losses import AdversarialTraining, CleanTraining
+from tests.experiments import composed, training
+
+
+def test_a_part_of_the_usual_recipe_can_be_changed(tmp_path: Path) -> None:
+    changes = ["training.augmentation.flip=0", "training.loss.label_smoothing=0.2", "training.robustness.eps=8/255"]
+    recipe = training(tmp_path, "surrogate=resnet50", "data=digits", *changes).plan.recipe
+    assert (recipe.augmentation.flip, recipe.augmentation.smallest_crop) == (0, 0.25)
+    assert isinstance(recipe.loss, CleanTraining)
+    assert recipe.loss.label_smoothing == 0.2
+    assert recipe.robustness is not None
+    assert (recipe.robustness.eps, recipe.robustness.steps) == ("8/255", 20)
+
+
+@pytest.mark.parametrize("network", [["surrogate=resnet50", "data=digits"], ["surrogate=digits_plain"]])
+def test_any_network_can_be_hardened(network: list[str], tmp_path: Path) -> None:
+    loss = training(tmp_path, *network, "training/loss=pgd", "training.loss.steps=3").plan.recipe.loss
+    assert isinstance(loss, AdversarialTraining)
+    assert loss.attack.budget.steps == 3
+    assert loss.label_smoothing == (0.1 if "data=digits" in network else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["surrogate=resnet50"], "surrogate=resnet50 has no data of its own to train on: give data=folder or others"),
+        (["training.epocs=3"], "there is no option training.epocs; did you mean epochs?"),
+        (["training.epochs=0"], "training: epochs must be at least 1, got 0"),
+        (["training.optimizer=adam"], "training.optimizer must be 'sgd' or 'adamw', got 'adam'"),
+        (["training.loss.beta=1"], "there is no option training.loss.beta; there are label_smoothing"),
+        (["training/loss=pgd", "training.loss.eps=8"], "training.loss: eps must be between 0 and 1 (for example"),
+        (["training.augmentation.flip=2"], r"training.augmentation: flip must be in [0, 1], got 2.0"),
+        (["training.robustness.eps=x"], "training.robustness: eps must be a number or a fraction"),
+        (["training.start=published"], "training.start=published: nobody publishes weights of digits_plain"),
+        (["training.start=nowhere.pt"], "there is no weights file nowhere.pt"),
+        (["surrogate.weights=a.pt"], "surrogate.weights=a.pt would not be used: give it as training.start"),
+        (["trainer.precision=bf16-mixed"], "give trainer.precision=bf16-mixed as training.precision"),
+        (["training/loss=ensemble", "training.loss.models=[nobody]"], "there is no model nobody, as "),
+        (["surrogate=resnet50", "data.root=photos"], "give data=folder or others"),
+        (["surrogate=resnet50", "data=digits", "training/loss=pgd", "training.loss.stesp=3"], "did you mean steps?"),
+        (["++training.epocs=3"], "there is no option training.epocs; did you mean epochs?"),
+        (["+trainer.max_epochs=9"], "trainer.max_epochs would change what the recipe says: give training.epochs"),
+        (["training/loss=ensemble", "training.loss.models=[]"], "training.loss: models must name the fixed models"),
+        (["surrogate=ensemble", "data=digits"], "several surrogates are trained one by one"),
+    ],
+)
+def test_mistakes_in_a_training(overrides: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        training(tmp_path, *overrides)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["gradient_clip_val", "accumulate_grad_batches", "max_epochs"])
+def test_an_attack_does_not_change_how_missing_weights_are_trained(key: str, tmp_path: Path) -> None:
+    config = composed("experiment=digits", f"+trainer.{key}=2", f"paths.models_dir={tmp_path}")
+    with pytest.raises(UserError, match=f"trainer.{key} would change what the recipe says"):
+        compose_attack_run(config)
+
+
+def test_the_models_that_images_are_crafted_on_must_be_given(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"^error: training\.loss\.models must be given$"), one_line_errors():
+        training(tmp_path, "training/loss=ensemble")

@@ -1,0 +1,119 @@
+"""Rating adversarial images that are there: `craft=false`."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from naa_lightning.data.digits import DigitsData
+from naa_lightning.exceptions import UserError
+from naa_lightning.report import results_table
+from naa_lightning.runs import pipeline
+from tests.experiments import adversarial_files, attack
+
+
+@pytest.fixture(scope="module")
+def crafted(models_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crafted")
+    attack(folder, models_dir)
+    return folder
+
+
+def rate(folder: Path, images: Path, *overrides: str) -> dict[str, Any]:
+    attack(folder, "craft=false", f"adversarial_dir={images}", *overrides)
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return found
+
+
+def test_a_runs_images_get_the_runs_rates(crafted: Path, models_dir: str, tmp_path: Path) -> None:
+    found = rate(tmp_path, crafted / "adversarial", models_dir)
+    expected = json.loads((crafted / "results.json").read_text())
+    rates = ("clean_accuracy", "fooling_rate", "error_rate", "success_rate")
+    for name, target in found["targets"].items():
+        assert target["role"] == "black-box"
+        assert [target[of] for of in rates] == [expected["targets"][name][of] for of in rates]
+    assert found["perturbation"] == expected["perturbation"]
+    assert found["perturbation"]["linf"]["max"] == pytest.approx(64 / 255)
+    assert (found["surrogate"], found["attack"], found["missing"]) == (None, "naa", [])
+    assert found["cost"]["gradient_evaluations_per_image"] is None
+    assert adversarial_files(tmp_path) == {}
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_with_its_surrogate_the_attribution_is_explained_too(crafted: Path, models_dir: str, tmp_path: Path) -> None:
+    options = ["attribution.exact_images=1", "attribution.path_points=4", "report.attention_images=1"]
+    attack(tmp_path, "craft=false", f"adversarial_dir={crafted}", models_dir, "surrogate=digits_plain", *options)
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["surrogate"] == "digits_plain"
+    assert found["targets"]["digits_plain"]["role"] == "white-box"
+    assert found["exact_attribution"]["images"] == 1
+    assert found["attribution"] is None
+    assert list((tmp_path / "figures").glob("attribution-*.png"))
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """The first clean digits, saved by another tool in another format and place."""
+    data = DigitsData(limit=20)
+    data.setup("predict")
+    folder = tmp_path / "theirs"
+    (folder / "out").mkdir(parents=True)
+    for record in data.images.records[:6]:
+        pixels = data.images.read(record).permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save((folder / "out" / record.file).with_suffix(".bmp"))
+    return folder
+
+
+def test_clean_images_succeed_on_nobody_and_missing_ones_are_named(
+    theirs: Path, models_dir: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = rate(tmp_path / "run", theirs, models_dir, "attack.budget.eps=0")
+    assert found["images"] == 6
+    assert len(found["missing"]) == 14
+    for target in found["targets"].values():
+        assert target["success_rate"]["count"] == target["fooling_rate"]["count"] == 0
+    assert found["perturbation"]["linf"]["max"] == 0
+    assert found["perturbation"]["psnr"]["mean"] is None
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"missing images: 14, which are left out: {', '.join(found['missing'])}" in said
+    assert found["missing"][0] == "00030.png"
+
+
+def refusal(folder: Path, images: Path, *overrides: str) -> str:
+    with pytest.raises(UserError) as error:
+        rate(folder, images, *overrides)
+    assert not (folder / "results.json").exists()
+    return str(error.value)
+
+
+def test_images_of_another_size(theirs: Path, models_dir: str, tmp_path: Path) -> None:
+    with Image.open(theirs / "out" / "00010.bmp") as image:
+        image.resize((40, 32)).save(theirs / "out" / "00010.bmp")
+    message = refusal(tmp_path / "run", theirs, models_dir)
+    assert message.startswith(f"{theirs}/out/00010.bmp is 40x32, its clean image 00010.png is 32x32")
+
+
+def test_images_over_the_budget(crafted: Path, models_dir: str, tmp_path: Path) -> None:
+    message = refusal(tmp_path / "run", crafted, models_dir, "attack.budget.eps=16/255")
+    assert message.startswith("20 of 20 images are over the budget of 16/255")
+    assert message.endswith("such as attack.budget.eps=64/255")
+
+
+def test_an_unreadable_image(theirs: Path, models_dir: str, tmp_path: Path) -> None:
+    (theirs / "out" / "00010.bmp").write_bytes(b"BM")
+    assert f"{theirs}/out/00010.bmp cannot be read as an image" in refusal(tmp_path / "run", theirs, models_dir)
+
+
+def test_a_folder_of_other_images(theirs: Path, models_dir: str, tmp_path: Path) -> None:
+    shutil.rmtree(theirs / "out")
+    Image.new("RGB", (32, 32)).save(theirs / "cat.png")
+    message = refusal(tmp_path / "run", theirs, models_dir)
+    assert message == f"adversarial_dir={theirs} holds no image that is called like one of digits, such as 00000.png"
+
+
+def test_nothing_is_crafted(theirs: Path, models_dir: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "craft", lambda _: pytest.fail("crafted"))
+    assert results_table(rate(tmp_path / "run", theirs, models_dir)).title == "theirs: 6 images of digits"

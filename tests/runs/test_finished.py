@@ -1,0 +1,83 @@
+"""A finished job of a sweep is known by what its folder holds."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naa_lightning import __version__
+from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.schema import AttackRun
+from naa_lightning.report import optimised
+from naa_lightning.runs.finished import finished_results
+from tests.experiments import composed
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def run_of(folder: Path, *overrides: str) -> AttackRun:
+    return compose_attack_run(composed("experiment=digits", f"paths.run_dir={folder}", *overrides)).run
+
+
+def write(folder: Path, change: Change = lambda _: None) -> None:
+    mean = {"success_rate": 0.75, "target_rate": None}
+    none = {"success_rate": None, "target_rate": None}
+    results = {
+        "version": __version__,
+        "failed": {},
+        "config": asdict(run_of(folder)),
+        "targeted": False,
+        "black_box_mean": mean,
+        "defended_mean": none,
+    }
+    change(results)
+    (folder / "results.json").write_text(json.dumps(results))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["logger=csv", "tags=[new]", "callbacks=training", "extras.print_config=true"],
+        ["trainer=ddp", "trainer.devices=4", "data.num_workers=3", "report.baseline=mim"],
+    ],
+)
+def test_the_same_run_is_finished_however_it_is_run(overrides: list[str], tmp_path: Path) -> None:
+    write(tmp_path)
+    found = finished_results(run_of(tmp_path, *overrides))
+    assert found is not None
+    assert optimised(found) == 0.75
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "attack.budget.eps=8/255", "~targets", "data.limit=3", "trainer.precision=64-true", "attack=mim"],
+)
+def test_another_run_is_not(override: str, tmp_path: Path) -> None:
+    write(tmp_path)
+    assert finished_results(run_of(tmp_path, override)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda results: results["failed"].update(vgg16="no answer"),
+        lambda results: results.update(version="0.1.0"),
+        lambda results: results.pop("config"),
+        lambda results: results.update(config={"seed": 0}),
+    ],
+)
+def test_what_failed_or_is_of_another_version_is_not(change: Change, tmp_path: Path) -> None:
+    write(tmp_path, change)
+    assert finished_results(run_of(tmp_path)) is None
+
+
+def test_a_folder_without_results_or_with_damaged_ones_is_not(tmp_path: Path) -> None:
+    assert finished_results(run_of(tmp_path)) is None
+    (tmp_path / "results.json").write_text("{")
+    assert finished_results(run_of(tmp_path)) is None
+    write(tmp_path)
+    assert finished_results(run_of(tmp_path, "study=layers")) is None

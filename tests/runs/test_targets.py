@@ -1,0 +1,214 @@
+"""From a configuration to what the images are tried on."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from naa_lightning.cli.entry import in_hydras_words
+from naa_lightning.config.compose import AttackExperiment, compose_attack_run
+from naa_lightning.config.schema import build_target
+from naa_lightning.exceptions import UserError
+from naa_lightning.models.black_box.callable_model import CallableModel
+from naa_lightning.models.defences import Defence, Jpeg, Median
+from tests.experiments import composed, presets
+
+DEFENCES = presets("defence")
+BLACK_BOXES = presets("black_box")
+MINE = ["+black_box@targets.mine=callable", "targets.mine.name=mine", "targets.mine.num_classes=10"]
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> list[str]:
+    file = tmp_path / "mine.py"
+    file.write_text("def predict(images): ...\n")
+    return [*MINE, f"targets.mine.function={file}:predict"]
+
+
+def experiment(*overrides: str) -> AttackExperiment:
+    words = [word for override in overrides for word in in_hydras_words(override)]
+    return compose_attack_run(composed("experiment=digits", *words))
+
+
+def names(of: AttackExperiment) -> list[str]:
+    return [target.name for target in of.targets]
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(UserError) as error:
+        experiment(*overrides)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", DEFENCES)
+def test_every_defence_composes(name: str) -> None:
+    found = experiment(f"defences=[{name}]").targets[1].defences
+    assert list(found) == [name]
+    assert isinstance(found[name], Defence)
+
+
+@pytest.mark.parametrize("name", BLACK_BOXES)
+def test_every_kind_of_black_box_is_a_file_of_its_own(name: str) -> None:
+    overrides = [f"+black_box@targets.mine={name}", "targets.mine.name=mine"]
+    where = "function=mine.py:predict" if name == "callable" else "path=mine.pt"
+    values = [] if name == "callable" else ["targets.mine.value_range=[0,1]"]
+    config = composed("experiment=digits", *overrides, f"targets.mine.{where}", *values)
+    source = build_target(dict(config.targets.mine), "targets.mine")
+    assert (source.name, source.num_classes) == ("mine", 1000)
+
+
+def test_the_surrogate_comes_first_and_models_stay_together() -> None:
+    found = experiment("surrogate=digits_residual", "defences=[jpeg,median]")
+    assert names(found) == [
+        *("digits_residual", "digits_residual+jpeg", "digits_residual+median"),
+        *("digits_plain", "digits_plain+jpeg", "digits_plain+median"),
+        *("digits_inception", "digits_inception+jpeg", "digits_inception+median"),
+    ]
+    assert [source.name for source in found.sources] == ["digits_residual", "digits_plain", "digits_inception"]
+    assert [target.name for target in found.black_box] == names(found)[3:]
+
+
+def test_a_target_with_defences_of_its_own_meets_no_others(mine: list[str]) -> None:
+    chain = ["+defence@targets.mine.defences.jpeg=jpeg", "+defence@targets.mine.defences.median=median"]
+    found = experiment("targets=null", *mine, *chain, "targets.mine.defences.jpeg.quality=50", "defences=[bit_depth]")
+    assert names(found) == ["digits_plain", "digits_plain+bit_depth", "mine+jpeg+median"]
+    jpeg, median = found.targets[-1].defences.values()
+    assert isinstance(jpeg, Jpeg)
+    assert jpeg.quality == 50
+    assert isinstance(median, Median)
+
+
+def test_kinds_of_targets_mix(mine: list[str]) -> None:
+    found = experiment(*mine)
+    assert names(found) == ["digits_plain", "digits_residual", "digits_inception", "mine"]
+    assert found.targets[-1].source == CallableModel(name="mine", function=mine[-1].partition("=")[2], num_classes=10)
+
+
+def test_a_defended_surrogate_is_no_black_box() -> None:
+    found = experiment("+defence@targets.digits_plain.defences.jpeg=jpeg")
+    assert names(found) == ["digits_plain", "digits_plain+jpeg", "digits_residual", "digits_inception"]
+    assert [target.name for target in found.black_box] == ["digits_residual", "digits_inception"]
+
+
+def test_one_model_may_be_tried_plain_and_defended() -> None:
+    again = ["+surrogate@targets.again=digits_residual", "+defence@targets.again.defences.jpeg=jpeg"]
+    found = experiment(*again)
+    assert names(found) == ["digits_plain", "digits_residual", "digits_residual+jpeg", "digits_inception"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["+surrogate@targets.again=digits_residual"],
+            "two models are called digits_residual: give each surrogate and target its own name",
+        ),
+        (
+            ["+surrogate@targets.again=digits_residual", "targets.again.name=digits_inception"],
+            "two models are called digits_inception",
+        ),
+        (
+            [
+                "+surrogate@targets.again=digits_residual",
+                "targets.again.mean=[0,0,0]",
+                "+defence@targets.again.defences.jpeg=jpeg",
+            ],
+            "two different models are called digits_residual: give each its own name",
+        ),
+        (["defences=[jpeg]", "defences.jpeg.quality=0"], "defences.jpeg: quality must be"),
+        (
+            ["defences=[jpeg]", "+defences.jpeg.qualty=50"],
+            "there is no option defences.jpeg.qualty; did you mean quality?",
+        ),
+        (
+            ["+defence@targets.digits_residual.defences.jpeg=jpeg", "targets.digits_residual.defences.jpeg.quality=x"],
+            "targets.digits_residual.defences.jpeg.quality must be a valid integer",
+        ),
+        (
+            ["+targets.digits_residual.defences=[jpeg]"],
+            "targets.digits_residual.defences must give each defence under a n",
+        ),
+        (
+            ["+defences.mine._target_=naa_lightning.attacks.Budget"],
+            "defences.mine._target_ must build Defence, it builds Budget",
+        ),
+        (
+            ["+surrogate@targets.mine=digits_plain", "targets.mine.name=mine", "targets.mine.weights=x.pth"],
+            "there is no w",
+        ),
+        ([*MINE, "targets.mine.function=nowhere.py:predict"], "mine: there is no file nowhere.py; correct `function`"),
+    ],
+)
+def test_mistakes(overrides: list[str], message: str) -> None:
+    assert re.search(re.escape(message), refusal(*overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["craft=false"], "craft=false rates images that are there: give adversarial_dir=FOLDER"),
+        (["adversarial_dir=."], "adversarial_dir=. is what craft=false rates: give both or neither"),
+        (["craft=false", "adversarial_dir=/nowhere"], "adversarial_dir=/nowhere is not a folder"),
+        (["surrogate=null"], "there is no surrogate to craft on: give surrogate=, or rate images with craft=false"),
+        (["craft=false", "adversarial_dir=.", "study=layers"], "a study crafts its own images"),
+        (
+            ["craft=false", "adversarial_dir=.", "surrogate=null", "attribution.exact_images=1"],
+            "attribution.exact_images needs the surrogate",
+        ),
+        (
+            ["craft=false", "adversarial_dir=.", "surrogate=null", "targets=null"],
+            "there is no model to try the images on",
+        ),
+    ],
+)
+def test_mistakes_in_what_is_rated(overrides: list[str], message: str) -> None:
+    assert refusal(*overrides).startswith(message)
+
+
+def test_a_black_box_is_no_surrogate(tmp_path: Path) -> None:
+    (tmp_path / "surrogate").mkdir()
+    file = (
+        "_target_: naa_lightning.models.black_box.callable_model.CallableModel\nname: mine\nfunction: mine.py:predict\n"
+    )
+    (tmp_path / "surrogate" / "mine.yaml").write_text(file)
+    message = refusal(f"hydra.searchpath=[file://{tmp_path}]", "surrogate=mine")
+    assert message.startswith("surrogate: mine is a CallableModel, which gives no gradients: it can be a target")
+
+
+@pytest.mark.parametrize("craft", ["craft=false", "craft=False", "++craft=false"])
+def test_images_to_rate_are_called_as_their_folder_or_run(tmp_path: Path, craft: str) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "ours" / "adversarial").mkdir(parents=True)
+    (tmp_path / "done" / "adversarial").mkdir(parents=True)
+    (tmp_path / "done" / "results.json").write_text('{"attack": "fia"}')
+    names = {"theirs": "theirs", "ours": "ours", "ours/adversarial": "ours", "done": "fia", "done/adversarial": "fia"}
+    for folder, name in names.items():
+        found = experiment(craft, f"adversarial_dir={tmp_path / folder}", "logger=wandb")
+        assert (found.run.attack.name, found.run.attack.paper) == (name, "unknown")
+        assert found.surrogate is None
+        assert found.run.logger is not None
+        assert found.run.logger["wandb"]["name"] == f"unknown-{name}-digits"
+        assert [target.name for target in found.black_box] == ["digits_plain", "digits_residual", "digits_inception"]
+
+
+def test_what_the_command_line_says_of_the_images_to_rate_holds(tmp_path: Path) -> None:
+    rating = ["craft=false", f"adversarial_dir={tmp_path}"]
+    found = experiment(*rating, "surrogate=digits_residual", "attack.name=theirs")
+    assert [source.name for source in found.white_box] == ["digits_residual"]
+    assert found.run.attack.name == "theirs"
+    assert experiment(*rating, "attack=fia").run.attack.name == "fia"
+    assert experiment(*rating, "attack.budget.eps=8/255").run.attack.name == tmp_path.name
+
+
+@pytest.mark.parametrize(
+    "words", ["defences=jpeg,median", "defences=[jpeg],[median]", "defences=['jpeg']", "defences={}"]
+)
+def test_defences_are_given_by_name(words: str) -> None:
+    with pytest.raises(UserError, match=r"give defences by name, in brackets where there are several"):
+        in_hydras_words(f"defences={words}")
+
+
+def test_no_defences() -> None:
+    assert in_hydras_words("defences=null") == in_hydras_words("defences=[]") == []
+    assert in_hydras_words("defences=[ jpeg, median ]") == in_hydras_words("defences=[jpeg,median]")
+    assert in_hydras_words("defences=jpeg") == ["+defence@defences.jpeg=jpeg"]
