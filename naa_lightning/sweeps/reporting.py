@@ -13,7 +13,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from naa_lightning.exceptions import RankError, UserError, in_one_line
-from naa_lightning.records.failure import forget_failure, write_failure
 
 if TYPE_CHECKING:
     from naa_lightning.report.sweep.summary import Summary
@@ -68,6 +67,8 @@ def tell_sweep() -> None:
 
 
 def _note_end(folder: Path, job_return: JobReturn) -> None:
+    from naa_lightning.records.failure import forget_failure, write_failure  # noqa: PLC0415
+
     # Hydra's own accessor raises the error.
     error = job_return._return_value if job_return.status == JobStatus.FAILED else None
     if isinstance(error, RankError):

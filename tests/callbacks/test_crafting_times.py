@@ -12,7 +12,7 @@ from naa_lightning.modules.crafting import CraftedBatch
 def test_a_batch_is_taken_apart_and_waiting_is_what_lies_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)
     clock.perf_counter = lambda: clock.now
-    for place in ("stopwatch", "callbacks.crafting_times"):
+    for place in ("callbacks.stopwatch", "callbacks.crafting_times"):
         monkeypatch.setattr(f"naa_lightning.{place}.time", clock)
     stopwatch = Stopwatch()
     callback = CraftingTimes(stopwatch)
