@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from naa_lightning.exceptions import UserError
+from naa_lightning.identity import results_depend_on
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing
 from naa_lightning.models.small import SMALL_NETWORKS
 from naa_lightning.models.weights import load_weights
@@ -85,27 +86,10 @@ def made_of(source: ClassifierSource, recipe: RecipeNode) -> dict[str, Any]:
         "mean": source.mean,
         "std": source.std,
         "input_size": source.input_size,
-        "recipe": {
-            "training": _which_training(recipe.get("training", {})),
-            "data": _which_images(recipe.get("data", {})),
-        },
+        "recipe": results_depend_on({"training": recipe.get("training", {}), "data": recipe.get("data", {})}),
     }
     if (source.interpolation, source.antialias) != ("bilinear", False):
         made |= {"interpolation": source.interpolation, "antialias": source.antialias}
     if isinstance(source, TrainedModel):
         made["network"] = repr(source.network(pretrained=False))
     return made
-
-
-def _which_training(training: Mapping[str, Any]) -> Mapping[str, Any]:
-    loss = training.get("loss")
-    if not isinstance(loss, Mapping):
-        return training
-    return {**training, "loss": {key: value for key, value in loss.items() if key != "models_dir"}}
-
-
-def _which_images(data: Mapping[str, Any]) -> dict[str, Any]:
-    where = {"num_workers", "cache", "download"}
-    if "cache" in data:  # a published data set, of which root is but a copy
-        where.add("root")
-    return {key: value for key, value in data.items() if key not in where}

@@ -8,16 +8,9 @@ from typing import Any
 
 from naa_lightning import __version__
 from naa_lightning.config.schema import AttackRun
+from naa_lightning.identity import results_depend_on
 from naa_lightning.report.results import read_results
 from naa_lightning.report.runs import is_finished
-
-# Of the configuration: what changes no result.
-_IRRELEVANT = {"paths", "logger", "callbacks", "extras", "tags"}
-_IRRELEVANT_OF = {
-    "trainer": {"accelerator", "devices", "strategy", "num_nodes"},
-    "data": {"num_workers", "cache", "download", "url"},
-    "report": {"baseline"},
-}
 
 
 def finished_results(run: AttackRun) -> dict[str, Any] | None:
@@ -28,14 +21,12 @@ def finished_results(run: AttackRun) -> dict[str, Any] | None:
     try:
         results = read_results(folder)
         same = results["version"] == __version__ and not results["failed"]
-        return results if same and _relevant(results["config"]) == _relevant(asdict(run)) else None
+        return results if same and _shown(results["config"]) == _shown(asdict(run)) else None
     except (ValueError, KeyError, TypeError):  # damaged, or of another version
         return None
 
 
-def _relevant(config: Mapping[str, Any]) -> Any:
-    plain = json.loads(json.dumps(config))
-    parts = {key: value for key, value in plain.items() if key not in _IRRELEVANT}
-    for key, irrelevant in _IRRELEVANT_OF.items():
-        parts[key] = {name: value for name, value in parts[key].items() if name not in irrelevant}
-    return parts
+def _shown(config: Mapping[str, Any]) -> Any:
+    """Return what results depend on, and what is shown of them."""
+    report = {key: value for key, value in config["report"].items() if key != "baseline"}
+    return json.loads(json.dumps([results_depend_on(config), config["attack"]["name"], report]))

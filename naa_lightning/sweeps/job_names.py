@@ -7,24 +7,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 import naa_lightning.config.resolvers  # noqa: F401 - for every process that runs jobs: Hydra hands it its callbacks
-
-# Results do not depend on these: a sweep may be repeated with others, and finds its jobs.
-IDLE = (
-    "attribution.path_batch_size",
-    "callbacks",
-    "data.batch_size",
-    "data.cache",
-    "data.download",
-    "data.num_workers",
-    "data.root",
-    "data.url",
-    "extras",
-    "logger",
-    "paths",
-    "report",
-    "tags",
-    "trainer",
-)
+from naa_lightning.identity import changes_results
 
 
 class JobNames(Callback):
@@ -39,11 +22,11 @@ class JobNames(Callback):
         said = [f"{key}={choices}" for key, choices in (config.hydra.sweeper.get("params") or {}).items()]
         overrides = OverridesParser.create().parse_overrides([*said, *config.hydra.overrides.task])
         last = {override.key_or_group: override for override in overrides}
-        constant = [key for key, override in last.items() if _is_idle(key) and not override.is_sweep_override()]
+        constant = [
+            key
+            for key, override in last.items()
+            if not override.is_sweep_override() and not changes_results(key, config)
+        ]
         left_out = [*config.hydra.job.config.override_dirname.exclude_keys, *constant]
         told = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(left_out)}]"
         config.hydra.overrides.hydra.append(told)
-
-
-def _is_idle(key: str) -> bool:
-    return key != "trainer.precision" and any(key == idle or key.startswith(f"{idle}.") for idle in IDLE)

@@ -95,11 +95,12 @@ def sweep(*task: str, **params: str) -> Any:
     """What the jobs of a sweep are told, as Hydra's main configuration has it."""
     return OmegaConf.create(
         {
+            "data": {"root": None, "cache": "data"},
             "hydra": {
                 "sweeper": {"params": params or None},
                 "overrides": {"task": list(task), "hydra": ["hydra.sweep.dir=here"]},
                 "job": {"config": {"override_dirname": {"exclude_keys": ["seed"]}}},
-            }
+            },
         }
     )
 
@@ -109,7 +110,7 @@ def sweep(*task: str, **params: str) -> Any:
     [
         (["attack=mim,naa", "data.limit=3"], {}, "seed"),
         (
-            ["logger=csv", "paths.models_dir=m", "data.root=r", "attack=mim,naa"],
+            ["logger=csv", "paths.models_dir=m", "data.root=r", "data.batch_size=4", "attack=mim,naa"],
             {},
             "seed,logger,paths.models_dir,data.root",
         ),

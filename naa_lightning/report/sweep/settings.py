@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_ASIDE = {"seed", "tags", "paths", "extras", "logger", "callbacks", "trainer", "task_name", "report"}
-_DESCRIPTION = {"attack.name", "attack.paper", "attack.year", "attack.gradient_evaluations"}
-_PLACES = {"models_dir", "cache"}
+from naa_lightning.identity import results_depend_on
+
 _BY_NAME = ("targets", "defences")
 _ABSENT = object()
 
@@ -41,12 +40,12 @@ def settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return options by their full keys; what a part builds stands under the part's own key."""
     found: dict[str, Any] = {}
-    for key, value in config.items():
+    for key, value in results_depend_on(config).items():
         if key in _BY_NAME and isinstance(value, Mapping):
             found[key] = "+".join(value) or None
-        if key not in _ASIDE:
+        if key != "seed":
             _collect(value, key, found)
-    return {key: value for key, value in found.items() if key not in _DESCRIPTION and key.split(".")[-1] not in _PLACES}
+    return found
 
 
 def _collect(value: Any, key: str, found: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import resource
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from naa_lightning.callbacks import AdversarialWriter, CraftingTimes
 from naa_lightning.config.compose import AttackExperiment
 from naa_lightning.data import LabelledImages
 from naa_lightning.exceptions import UserError
+from naa_lightning.identity import images_depend_on
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.crafting import AttackModule
@@ -26,10 +27,6 @@ from naa_lightning.runs.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
-# Of the data node: what does not change an image's result.
-_IRRELEVANT = {"limit", "num_workers", "cache", "download", "url"}
-# Of the attack node: what describes it.
-_DESCRIPTION = {"name", "paper", "year", "gradient_evaluations"}
 # How many images an attack that mixes images draws from.
 POOL_SIZE = 32
 
@@ -122,26 +119,15 @@ def _pool(attack: Attack, images: LabelledImages) -> list[Tensor]:
 
 def identity(experiment: AttackExperiment, device: torch.device, pool_size: int = 0) -> dict[str, Any]:
     """Return what an adversarial image depends on, down to the kind of device, whose random numbers are its own."""
-    run = experiment.run
     return {
-        "seed": run.seed,
-        "surrogate": _without(run.surrogate or {}, {"weights", "models_dir"}),
+        **images_depend_on(asdict(experiment.run)),
         "weights": {source.name: _weights_digest(source) for source in experiment.white_box},
         "seen_as": {source.name: [source.mean, source.std, source.input_size] for source in experiment.white_box},
         "layers": {source.name: source.layer for source in experiment.white_box},
-        "attack": _without(asdict(run.attack), _DESCRIPTION),
-        "transform_order": ", ".join(run.attack.transforms),
+        "transform_order": ", ".join(experiment.run.attack.transforms),
         "images_mixed_from": pool_size,
-        "data": _without(run.data, _IRRELEVANT),
-        "precision": run.trainer.get("precision"),
-        "engine": run.engine,
         "device": device.type,
     }
-
-
-def _without(node: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
-    """Leave keys out, at any depth."""
-    return {k: _without(v, keys) if isinstance(v, Mapping) else v for k, v in node.items() if k not in keys}
 
 
 def _weights_digest(source: ClassifierSource) -> str | None:
