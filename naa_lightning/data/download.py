@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 from tqdm import tqdm
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.connectivity import reachable
 
@@ -82,7 +82,7 @@ def save(path: Path, content: bytes) -> None:
         UserError: It cannot be written.
     """
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); choose another folder with data.cache=PATH") from error
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 
 FILE_NAME = "attribution.parquet"
 AttributionRow: TypeAlias = dict[str, float]
@@ -21,7 +21,7 @@ def write_attributions(folder: Path, rows: Sequence[AttributionRow]) -> None:
         return
     content = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(list(rows)), content)
-    write_whole(folder / FILE_NAME, content.getvalue().to_pybytes())
+    write_atomically(folder / FILE_NAME, content.getvalue().to_pybytes())
 
 
 def read_attributions(folder: Path) -> list[AttributionRow]:

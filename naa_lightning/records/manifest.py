@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.data import ImageRecord
 from naa_lightning.exceptions import UserError
 
@@ -102,7 +102,7 @@ class Manifest:
 
     def settle(self, rows: Iterable[SavedImage]) -> None:
         """Write all rows to `manifest.csv`, in the order of the images, and remove the parts of the ranks."""
-        write_whole(self.path, _header() + "".join(_line(row) for row in sorted(rows, key=lambda row: row.id)))
+        write_atomically(self.path, _header() + "".join(_line(row) for row in sorted(rows, key=lambda row: row.id)))
         for part in self._parts():
             part.unlink()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError
 
 FILE_NAME = "perturbations.parquet"
@@ -52,7 +52,7 @@ def write_perturbations(folder: Path, rows: Sequence[PerturbationRow]) -> Path:
     schema = pa.schema([(field.name, _COLUMN_TYPES[field.type]) for field in fields(PerturbationRow)])
     values = [{name: _finite(value) for name, value in asdict(row).items()} for row in rows]
     pq.write_table(pa.Table.from_pylist(values, schema=schema), content)
-    write_whole(path, content.getvalue().to_pybytes())
+    write_atomically(path, content.getvalue().to_pybytes())
     return path
 
 

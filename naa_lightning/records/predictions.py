@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError
 
 FILE_NAME = "predictions.parquet"
@@ -68,7 +68,7 @@ def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
     content = pa.BufferOutputStream()
     schema = pa.schema([(field.name, _COLUMN_TYPES[field.type]) for field in fields(Prediction)])
     pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions], schema=schema), content)
-    write_whole(path, content.getvalue().to_pybytes())
+    write_atomically(path, content.getvalue().to_pybytes())
     return path
 
 
