@@ -132,7 +132,10 @@ class _ReadOnce:
 
 
 def _records(files: Sequence[tuple[str, int]]) -> list[ImageRecord]:
-    return [ImageRecord(row, file, label, target=(label + 1) % len(CLASSES)) for row, (file, label) in enumerate(files)]
+    return [
+        ImageRecord(row, file, label, target_class=(label + 1) % len(CLASSES))
+        for row, (file, label) in enumerate(files)
+    ]
 
 
 def _tree(root: Path, part: str) -> LabelledImages:

@@ -95,7 +95,7 @@ class AttackModule(LightningModule):
             UserError: The memory is too small for one image.
         """
         images, ids = batch["image"], batch["id"]
-        classes = batch["target" if self.attack.targeted else "label"]
+        classes = batch["target_class" if self.attack.targeted else "label"]
         group = self.engine.group(self.batch_size, images)
 
         def craft(part: slice, size: int) -> CraftedBatch:

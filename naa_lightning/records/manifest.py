@@ -126,11 +126,11 @@ def adversarial_name(record: ImageRecord) -> str:
 
 def target_class(record: ImageRecord) -> int:
     """Return an image's target class as the manifest writes it."""
-    return -1 if record.target is None else record.target
+    return -1 if record.target_class is None else record.target_class
 
 
-def _described(file: str, label: int, target: int) -> str:
-    return f"{file} (label {label})" if target == -1 else f"{file} (label {label}, aimed at {target})"
+def _described(file: str, label: int, target_class: int) -> str:
+    return f"{file} (label {label})" if target_class == -1 else f"{file} (label {label}, aimed at {target_class})"
 
 
 def _rows(path: Path) -> list[SavedImage]:

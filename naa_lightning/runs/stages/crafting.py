@@ -44,7 +44,7 @@ def craft(bench: Bench) -> AdversarialSet:
     manifest = Manifest(bench.folder / "adversarial", ranks.place.rank)
     records = data.images.records
     if not experiment.attack.targeted:
-        records = [replace(record, target=None) for record in records]
+        records = [replace(record, target_class=None) for record in records]
     writer = AdversarialWriter(manifest, records, stopwatch, waiting=2 * data.batch_size)
     trainer = make_trainer(
         experiment.run.trainer,
