@@ -11,7 +11,7 @@ from naa_lightning.exceptions import UserError
 FILE_NAME = "crafting.json"
 
 
-def claim_folder(folder: Path, identity: Mapping[str, Any], *, empty: bool) -> None:
+def write_or_check_identity(folder: Path, identity: Mapping[str, Any], *, empty: bool) -> None:
     """Write down what a folder's images depend on, or compare it with what stands there.
 
     Args:

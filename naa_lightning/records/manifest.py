@@ -52,7 +52,7 @@ class Manifest:
     """Reads and extends `manifest.csv`, to which a row is added as soon as its image is saved.
 
     Several ranks would mix up their rows in one file, above all on a file system that machines share. So each but the
-    first adds to a part of its own, `manifest-<rank>.csv`, until `settle` puts everything into the one file.
+    first adds to a part of its own, `manifest-<rank>.csv`, until `rewrite` puts everything into the one file.
 
     Args:
         folder: Holds the manifest and the images that it lists.
@@ -97,10 +97,10 @@ class Manifest:
                     f"{self.path} lists {_described(*saved)} as image {record.id}, where the data set has "
                     f"{_described(record.file, *expected[1:])}: choose another hydra.run.dir"
                 )
-        self.settle(kept.values())
+        self.rewrite(kept.values())
         return kept
 
-    def settle(self, rows: Iterable[SavedImage]) -> None:
+    def rewrite(self, rows: Iterable[SavedImage]) -> None:
         """Write all rows to `manifest.csv`, in the order of the images, and remove the parts of the ranks."""
         write_atomically(self.path, _header() + "".join(_line(row) for row in sorted(rows, key=lambda row: row.id)))
         for part in self._parts():

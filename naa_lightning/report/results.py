@@ -29,7 +29,7 @@ from naa_lightning.metrics import (
     pooled,
     transfer_rates,
 )
-from naa_lightning.models.answer import ABSTAINED, INVALID
+from naa_lightning.models.predicted_classes import ABSTAINED, INVALID
 from naa_lightning.records import AttributionRow, PerturbationRow, Prediction, SavedImage
 from naa_lightning.report.telling import judges
 

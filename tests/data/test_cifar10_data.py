@@ -297,7 +297,7 @@ def test_no_server_is_told_at_once(published: Path, tmp_path: Path, monkeypatch:
 
 
 def test_nothing_is_downloaded_against_the_users_will(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cifar10, "reachable", lambda url: pytest.fail("asked the server"))
+    monkeypatch.setattr(cifar10, "is_online", lambda url: pytest.fail("asked the server"))
     with pytest.raises(UserError, match="holds no whole copy of CIFAR-10"):
         from_cache(tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
