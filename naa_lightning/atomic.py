@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file, and its folders, so that it is there whole or not at all.
 
     This holds whenever the process is killed or the machine loses power, and also where several processes, perhaps on

@@ -11,7 +11,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError, reason_of
 
 _KEY = "naa_lightning"
@@ -36,7 +36,7 @@ class BestEpoch(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what was best so far, where it is still there."""
         if not self.path.is_file() and self._before is not None and self._before.is_file():
-            write_whole(self.path, self._before.read_bytes())
+            write_atomically(self.path, self._before.read_bytes())
         if not self.path.is_file():
             return
         here = {"dirpath": self.dirpath, "best_model_path": str(self.path), "kth_best_model_path": str(self.path)}
@@ -90,7 +90,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write a checkpoint."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        write_whole(Path(path), content.getvalue())
+        write_atomically(Path(path), content.getvalue())
 
 
 def check_resumable(path: Path, made_of: Mapping[str, Any], remedy: str) -> None:

@@ -13,7 +13,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.callbacks.background import Background
 from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.data import Batch, ImageRecord
@@ -106,7 +106,7 @@ class AdversarialWriter(BasePredictionWriter):
             **statistics,
         )
         try:
-            write_whole(self.manifest.folder / file, content)
+            write_atomically(self.manifest.folder / file, content)
             with self._listing:
                 self.manifest.add(row)
                 self.saved.append(row)

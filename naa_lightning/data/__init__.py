@@ -8,7 +8,7 @@ from naa_lightning.data.images import (
     LabelledImages,
     Sample,
     check_labels,
-    check_targets,
+    check_target_classes,
     read_image,
 )
 from naa_lightning.data.trainable import TrainableData, check_trainable
@@ -23,7 +23,7 @@ __all__ = [
     "check_classes",
     "check_ids",
     "check_labels",
-    "check_targets",
+    "check_target_classes",
     "check_trainable",
     "class_name",
     "read_image",

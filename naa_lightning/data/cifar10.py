@@ -18,7 +18,7 @@ from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import UserError
-from naa_lightning.models.connectivity import reachable
+from naa_lightning.models.connectivity import is_online
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 REMEDY = "name a tree of CIFAR-10's images with paths.cifar10_dir=PATH or data.root=PATH"
@@ -132,7 +132,10 @@ class _ReadOnce:
 
 
 def _records(files: Sequence[tuple[str, int]]) -> list[ImageRecord]:
-    return [ImageRecord(row, file, label, target=(label + 1) % len(CLASSES)) for row, (file, label) in enumerate(files)]
+    return [
+        ImageRecord(row, file, label, target_class=(label + 1) % len(CLASSES))
+        for row, (file, label) in enumerate(files)
+    ]
 
 
 def _tree(root: Path, part: str) -> LabelledImages:
@@ -180,7 +183,7 @@ def _is_complete(cache: Path) -> bool:
 
 def _download(cache: Path) -> None:
     archive = cache / CIFAR10.filename
-    if not check_integrity(archive, CIFAR10.tgz_md5) and not reachable(CIFAR10.url):
+    if not check_integrity(archive, CIFAR10.tgz_md5) and not is_online(CIFAR10.url):
         raise UserError(f"{archive} is missing and {CIFAR10.url} is out of reach; connect to the network, or {REMEDY}")
     try:
         CIFAR10(cache, train=False, download=True)

@@ -8,7 +8,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from naa_lightning.data.images import LabelledImages, Sample, check_labels
-from naa_lightning.distributed.stopping import left_to_main_process
+from naa_lightning.data.workers import ignore_sigterm
 from naa_lightning.exceptions import UserError
 
 
@@ -99,9 +99,7 @@ class ImageDataModule(LightningDataModule, ABC):
     def _batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
         """Batches in order, unless other options of a `DataLoader` are given."""
         usual = {"batch_size": self.batch_size, "num_workers": self.num_workers}
-        return DataLoader(
-            images, collate_fn=images.collate, worker_init_fn=left_to_main_process, **{**usual, **options}
-        )
+        return DataLoader(images, collate_fn=images.collate, worker_init_fn=ignore_sigterm, **{**usual, **options})
 
 
 def check_ids(ids: Collection[int], data: ImageDataModule, key: str) -> None:

@@ -61,7 +61,7 @@ class DigitsData(TrainableData):
 def _digits(*, held_out: bool) -> LabelledImages:
     digits = load_digits()
     records = [
-        ImageRecord(i, f"{i:05d}.png", label, target=(label + 1) % 10)
+        ImageRecord(i, f"{i:05d}.png", label, target_class=(label + 1) % 10)
         for i, label in enumerate(digits.target.tolist())
         if (i % 5 == 0) == held_out
     ]

@@ -10,9 +10,9 @@ from urllib.request import urlopen
 
 from tqdm import tqdm
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError
-from naa_lightning.models.connectivity import reachable
+from naa_lightning.models.connectivity import is_online
 
 READ_SECONDS = 20.0
 THREADS = 8
@@ -57,7 +57,7 @@ def require_reachable(address: str, wanted: Path) -> None:
     Raises:
         UserError: It does not.
     """
-    if not reachable(address):
+    if not is_online(address):
         raise UserError(f"{wanted} is missing and {address} is out of reach; {REMEDY}")
 
 
@@ -82,7 +82,7 @@ def save(path: Path, content: bytes) -> None:
         UserError: It cannot be written.
     """
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}); choose another folder with data.cache=PATH") from error
 

@@ -22,30 +22,30 @@ class ImageRecord:
         id: Its row in the data set's own order, whatever part of the set is used.
         file: Path relative to the data root, with forward slashes.
         label: True class, counted from 0.
-        target: Class that a targeted attack aims at, counted from 0, where the data set names one.
+        target_class: Class that a targeted attack aims at, counted from 0, where the data set names one.
     """
 
     id: int
     file: str
     label: int
-    target: int | None = None
+    target_class: int | None = None
 
 
 class Sample(TypedDict):
-    """One item: `image` is a float32 tensor (3, H, W) in [0, 1], `target` -1 where the data set names none."""
+    """One item: `image` is a float32 tensor (3, H, W) in [0, 1], `target_class` -1 where the data set names none."""
 
     image: Tensor
     label: int
-    target: int
+    target_class: int
     id: int
 
 
 class Batch(TypedDict):
-    """Collated items: `image` float32 (B, 3, H, W) in [0, 1], `label`, `target` and `id` int64 (B,)."""
+    """Collated items: `image` float32 (B, 3, H, W) in [0, 1], `label`, `target_class` and `id` int64 (B,)."""
 
     image: Tensor
     label: Tensor
-    target: Tensor
+    target_class: Tensor
     id: Tensor
 
 
@@ -74,8 +74,13 @@ class LabelledImages(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         record = self.records[index]
-        target = -1 if record.target is None else record.target
-        return {"image": self.read(record).float() / 255, "label": record.label, "target": target, "id": record.id}
+        target_class = -1 if record.target_class is None else record.target_class
+        return {
+            "image": self.read(record).float() / 255,
+            "label": record.label,
+            "target_class": target_class,
+            "id": record.id,
+        }
 
     def only(self, ids: Collection[int]) -> "LabelledImages":
         """The images with these ids, in the data set's order; ids that it lacks are passed over."""
@@ -98,7 +103,7 @@ class LabelledImages(Dataset[Sample]):
         return {
             "image": torch.stack([sample["image"] for sample in samples]),
             "label": torch.tensor([sample["label"] for sample in samples]),
-            "target": torch.tensor([sample["target"] for sample in samples]),
+            "target_class": torch.tensor([sample["target_class"] for sample in samples]),
             "id": torch.tensor([sample["id"] for sample in samples]),
         }
 
@@ -128,7 +133,7 @@ def read_image(path: Path) -> Tensor:
 
 
 def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
-    """Checks that every label and target is a class of a classifier with `num_classes` outputs.
+    """Checks that every label and target class is a class of a classifier with `num_classes` outputs.
 
     Raises:
         UserError: One is not.
@@ -138,7 +143,7 @@ def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
     naa_lightning.exceptions.UserError: cat.png has the label 10, counted from 0; 10 classes permit 0 to 9
     """
     for record in records:
-        for role, value in (("label", record.label), ("target", record.target)):
+        for role, value in (("label", record.label), ("target class", record.target_class)):
             if value is not None and not 0 <= value < num_classes:
                 raise UserError(
                     f"{record.file} has the {role} {value}, counted from 0; "
@@ -146,7 +151,7 @@ def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
                 )
 
 
-def check_targets(records: Iterable[ImageRecord], name: str) -> None:
+def check_target_classes(records: Iterable[ImageRecord], name: str) -> None:
     """Checks that a targeted attack knows for every image which class to aim at.
 
     Args:
@@ -156,17 +161,17 @@ def check_targets(records: Iterable[ImageRecord], name: str) -> None:
     Raises:
         UserError: An image has no target class, or its own label as target class.
 
-    >>> check_targets([ImageRecord(0, "cat.png", 3, target=3)], name="pets")
+    >>> check_target_classes([ImageRecord(0, "cat.png", 3, target_class=3)], name="pets")
     Traceback (most recent call last):
     naa_lightning.exceptions.UserError: cat.png has its own label 3 as target class; name another class for it
     """
     for record in records:
-        if record.target is None:
+        if record.target_class is None:
             raise UserError(
                 f"attack.targeted=true needs a target class for every image, and {name} names none for {record.file}: "
                 "give data.csv a column `target`, or choose data=nips2017 (with its dev_dataset.csv) or data=digits"
             )
-        if record.target == record.label:
+        if record.target_class == record.label:
             raise UserError(
                 f"{record.file} has its own label {record.label} as target class; name another class for it"
             )

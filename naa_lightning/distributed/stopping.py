@@ -70,11 +70,6 @@ def stop_if_asked(doing: str) -> None:
         raise Stopped(f"stopped by SIGTERM at {doing}")
 
 
-def left_to_main_process(worker: int) -> None:
-    """Ignore SIGTERM in a data loader's worker: a signal to all processes must not take it from a batch under way."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
 def end_workers() -> None:
     """End the workers that an error has left behind: Python would wait for them, who ignore its SIGTERM, at the end."""
     for worker in multiprocessing.active_children():

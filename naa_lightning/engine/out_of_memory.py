@@ -1,4 +1,4 @@
-"""Doing work on many images in parts that fit into memory."""
+"""Doing work on many images in chunks that fit into memory."""
 
 import logging
 from collections.abc import Callable
@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-class Halving:
-    """Does work in parts; where one does not fit into memory, parts are half as large from then on.
+class ChunkedWork:
+    """Work done in chunks of images; where one does not fit into memory, chunks are half as large from then on.
 
     Args:
-        title: What the work is called.
+        title: The name of the work in messages.
 
     Example:
-        >>> Halving("adding").parts(lambda part, size: list(range(10))[part], count=10, size=4)
+        >>> ChunkedWork("adding").run(lambda chunk, size: list(range(10))[chunk], count=10, size=4)
         [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     """
 
@@ -29,13 +29,13 @@ class Halving:
         self.title = title
         self._limit: int | None = None
 
-    def parts(self, work: Callable[[slice, int], Result], count: int, size: int) -> list[Result]:
-        """Do the work part by part and return what comes of each.
+    def run(self, work: Callable[[slice, int], Result], count: int, size: int) -> list[Result]:
+        """Do the work chunk by chunk and return the results.
 
         Args:
-            work: Called with the images that it is for and with how many a part has; the last may have fewer.
-            count: How many images there are.
-            size: Of a part, at most.
+            work: A function of the slice of images in a chunk and of the size of full chunks; the last may be smaller.
+            count: The number of images.
+            size: The greatest size of a chunk, in images.
 
         Raises:
             UserError: An image alone does not fit.
@@ -44,14 +44,14 @@ class Halving:
         done = 0
         while done < count:
             size = size if self._limit is None else min(size, self._limit)
-            part = slice(done, min(done + size, count))
+            chunk = slice(done, min(done + size, count))
             try:
-                results.append(work(part, size))
+                results.append(work(chunk, size))
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
             else:
-                done = part.stop
+                done = chunk.stop
                 continue
             self._halve(size)  # not above, where the error still holds what filled the memory
         return results
@@ -60,13 +60,13 @@ class Halving:
         garbage_collection_cuda()
         if size == 1:
             raise UserError(
-                f"{self.title}: out of memory with one image at a time: use a smaller data.image_size, a smaller model "
-                "or another device"
+                f"{self.title}: out of memory with one image at a time: use smaller images, a smaller model or another "
+                "device"
             )
         self._limit = size // 2
         log.warning(
             "%s: out of memory with %d images at a time, now %d, so that results may differ in rounding from those at "
-            "the full size; in a new run data.batch_size=%d avoids the retries",
+            "the full size; in a new run a batch size of %d avoids the retries",
             self.title,
             size,
             self._limit,

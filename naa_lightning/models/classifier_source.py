@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from naa_lightning.exceptions import UserError, reason_of
 from naa_lightning.models.classifier import Classifier
-from naa_lightning.models.connectivity import reachable
+from naa_lightning.models.connectivity import is_online
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.weights import check_weights_file, load_weights
 
@@ -182,7 +182,7 @@ def check_download(source: ClassifierSource, url: str) -> None:
     """
     server = f"https://{urlsplit(url).netloc}"
     cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    if not cached.is_file() and not reachable(server):
+    if not cached.is_file() and not is_online(server):
         raise unreachable(source, server)
 
 

@@ -8,14 +8,14 @@ from urllib.request import Request, urlopen
 
 
 @cache
-def reachable(url: str, seconds: float = 3.0) -> bool:
+def is_online(url: str, seconds: float = 3.0) -> bool:
     """Return whether the server of `url` answers within `seconds`.
 
     Looking up a name can take far longer than any timeout that sockets know, so that the question is asked in a
     thread that is left behind. Each server is asked once per process.
 
     Example:
-        >>> reachable("http://127.0.0.1:9", seconds=1)
+        >>> is_online("http://127.0.0.1:9", seconds=1)
         False
     """
     answers: list[bool] = []

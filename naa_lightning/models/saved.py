@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from safetensors.torch import save
 from torch import nn
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.classifier_source import ClassifierSource
 
@@ -82,8 +82,8 @@ def save_model(path: Path, source: ClassifierSource, network: nn.Module, facts: 
     text = json.dumps({**description, **facts}, indent=2) + "\n"
     # copies: safetensors refuses tensors that share memory
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
-    write_whole(path.with_suffix(".json"), text)
-    write_whole(path, save(weights))
+    write_atomically(path.with_suffix(".json"), text)
+    write_atomically(path, save(weights))
 
 
 def saved_model(

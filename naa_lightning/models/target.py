@@ -1,4 +1,4 @@
-"""A model that adversarial images are tried on."""
+"""The models that adversarial images are tried on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ class Target:
     """A model that is only asked for predictions, perhaps behind defences.
 
     Args:
-        source: Builds the model.
-        defences: By name; an image meets the first one first.
+        source: The description of the model, which builds it.
+        defences: The defences by name, of which the first one meets an image first.
 
     Example:
         >>> from naa_lightning.models.black_box.callable_model import CallableModel
@@ -27,10 +27,10 @@ class Target:
 
     @property
     def name(self) -> str:
-        """How tables and files call it."""
+        """The name of the target in tables and files."""
         return "+".join([self.source.name, *self.defences])
 
     @property
     def repeats(self) -> int:
-        """How many times it is asked about each image: more than once where a defence draws at random."""
+        """The number of random draws for which each image is classified; 1 where no defence draws at random."""
         return max([defence.repeats for defence in self.defences.values()], default=1)

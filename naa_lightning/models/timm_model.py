@@ -6,7 +6,7 @@ from torch import nn
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_download, unreachable
-from naa_lightning.models.connectivity import reachable
+from naa_lightning.models.connectivity import is_online
 
 
 class TimmModel(ClassifierSource):
@@ -61,5 +61,5 @@ class TimmModel(ClassifierSource):
             isinstance(try_to_load_from_cache(config.hf_hub_id, file), str)
             for file in ("model.safetensors", "pytorch_model.bin")
         )
-        if not cached and not reachable(constants.ENDPOINT):
+        if not cached and not is_online(constants.ENDPOINT):
             raise unreachable(self, constants.ENDPOINT)

@@ -15,7 +15,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import AttributionStatistics, attribution_of_path_gradient, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.engine import Engine
-from naa_lightning.engine.out_of_memory import Halving, is_out_of_memory
+from naa_lightning.engine.out_of_memory import ChunkedWork, is_out_of_memory
 from naa_lightning.models import Classifier, Ensemble, frozen
 from naa_lightning.rng import SeededDraws
 
@@ -51,7 +51,7 @@ class AttackModule(LightningModule):
     Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
     At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
     one size, and an image's result does not depend on which others were left for its batch. Only where memory is short,
-    points of a path go one by one, and if that does not help, groups are smaller; see `Halving`.
+    points of a path go one by one, and if that does not help, groups are smaller; see `ChunkedWork`.
 
     Args:
         surrogate: The white-box classifier, which is the module's: the engine arranges it.
@@ -86,7 +86,7 @@ class AttackModule(LightningModule):
         self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
         self._at_black: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
-        self._memory = Halving(title)
+        self._memory = ChunkedWork(title)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
         """Craft one batch of images in [0, 1].
@@ -95,7 +95,7 @@ class AttackModule(LightningModule):
             UserError: The memory is too small for one image.
         """
         images, ids = batch["image"], batch["id"]
-        classes = batch["target" if self.attack.targeted else "label"]
+        classes = batch["target_class" if self.attack.targeted else "label"]
         group = self.engine.group(self.batch_size, images)
 
         def craft(part: slice, size: int) -> CraftedBatch:
@@ -114,11 +114,11 @@ class AttackModule(LightningModule):
 
         with self.engine.products():
             start = time.perf_counter()
-            (fitting,) = self._memory.parts(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
+            (fitting,) = self._memory.run(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
             arranging_seconds = time.perf_counter() - start
             assert self._fast is not None, "fitting images arranges the surrogate"
             with self._fast:
-                passes = self._memory.parts(craft, len(ids), group)
+                passes = self._memory.run(craft, len(ids), group)
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
             seconds=sum(part.seconds for part in passes),

@@ -7,10 +7,10 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from naa_lightning.engine.out_of_memory import Halving
+from naa_lightning.engine.out_of_memory import ChunkedWork
 from naa_lightning.exceptions import UserError
-from naa_lightning.models.answer import Answer, answer
-from naa_lightning.models.defences import behind
+from naa_lightning.models.defences import defended
+from naa_lightning.models.predicted_classes import PredictedClasses, predicted_classes
 from naa_lightning.models.target import Target
 from naa_lightning.records import PairBatch
 from naa_lightning.rng import SeededDraws
@@ -27,8 +27,8 @@ class Answers:
     """
 
     ids: Tensor
-    clean: list[Answer]
-    adversarial: list[Answer]
+    clean: list[PredictedClasses]
+    adversarial: list[PredictedClasses]
 
 
 class TargetModule(LightningModule):
@@ -49,7 +49,7 @@ class TargetModule(LightningModule):
         self.model = model
         self.seed = seed
         self.title = f"evaluating {target.name}"
-        self._memory = Halving(self.title)
+        self._memory = ChunkedWork(self.title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> Answers:
         """Ask about a batch.
@@ -63,7 +63,7 @@ class TargetModule(LightningModule):
         def ask(part: slice, size: int) -> Answers:
             return self._ask(ids[part], clean[part], adversarial[part])
 
-        parts = self._memory.parts(ask, len(ids), len(ids))
+        parts = self._memory.run(ask, len(ids), len(ids))
         return Answers(
             torch.cat([part.ids for part in parts]),
             clean=[_joined(answers) for answers in zip(*(part.clean for part in parts), strict=True)],
@@ -72,7 +72,7 @@ class TargetModule(LightningModule):
 
     def _ask(self, ids: Tensor, clean: Tensor, adversarial: Tensor) -> Answers:
         draws = SeededDraws(self.seed, ids.tolist())
-        ask = behind(list(self.target.defences.values()), self._ask_model, draws)
+        ask = defended(list(self.target.defences.values()), self._ask_model, draws)
         indices = range(self.target.repeats)
         with torch.no_grad():
             return Answers(
@@ -81,7 +81,7 @@ class TargetModule(LightningModule):
                 adversarial=[_on_cpu(ask(adversarial, index)) for index in indices],
             )
 
-    def _ask_model(self, images: Tensor, index: int) -> Answer:
+    def _ask_model(self, images: Tensor, index: int) -> PredictedClasses:
         logits = self.model(images)
         expected = (len(images), self.target.source.num_classes)
         if tuple(logits.shape) != expected:
@@ -89,12 +89,12 @@ class TargetModule(LightningModule):
                 f"{self.target.name} gives logits of shape {tuple(logits.shape)}, expected {expected}: correct its "
                 "num_classes"
             )
-        return answer(logits)
+        return predicted_classes(logits)
 
 
-def _joined(parts: Sequence[Answer]) -> Answer:
-    return Answer(torch.cat([part.classes for part in parts]), torch.cat([part.confidence for part in parts]))
+def _joined(parts: Sequence[PredictedClasses]) -> PredictedClasses:
+    return PredictedClasses(torch.cat([part.classes for part in parts]), torch.cat([part.confidence for part in parts]))
 
 
-def _on_cpu(found: Answer) -> Answer:
-    return Answer(found.classes.cpu(), found.confidence.cpu())
+def _on_cpu(found: PredictedClasses) -> PredictedClasses:
+    return PredictedClasses(found.classes.cpu(), found.confidence.cpu())

@@ -1,7 +1,7 @@
 """The files of a run, which are its record."""
 
 from naa_lightning.records.attributions import AttributionRow, read_attributions, write_attributions
-from naa_lightning.records.identity import claim_folder
+from naa_lightning.records.identity import write_or_check_identity
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
 from naa_lightning.records.pairs import PairBatch, SavedPairs
 from naa_lightning.records.perturbations import PerturbationRow, read_perturbations, write_perturbations
@@ -16,11 +16,11 @@ __all__ = [
     "SavedImage",
     "SavedPairs",
     "adversarial_name",
-    "claim_folder",
     "read_attributions",
     "read_perturbations",
     "read_predictions",
     "write_attributions",
+    "write_or_check_identity",
     "write_perturbations",
     "write_predictions",
 ]

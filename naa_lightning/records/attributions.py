@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.records.table import write_rows
 
 FILE_NAME = "attribution.parquet"
 AttributionRow: TypeAlias = dict[str, float]
@@ -19,9 +18,7 @@ def write_attributions(folder: Path, rows: Sequence[AttributionRow]) -> None:
     if not rows:
         (folder / FILE_NAME).unlink(missing_ok=True)
         return
-    content = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(list(rows)), content)
-    write_whole(folder / FILE_NAME, content.getvalue().to_pybytes())
+    write_rows(folder / FILE_NAME, rows)
 
 
 def read_attributions(folder: Path) -> list[AttributionRow]:

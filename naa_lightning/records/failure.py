@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import in_one_line
 
 FILE_NAME = "failed.json"
@@ -11,7 +11,7 @@ FILE_NAME = "failed.json"
 
 def write_failure(folder: Path, error: BaseException) -> None:
     """Write `failed.json` into a job's folder."""
-    write_whole(folder / FILE_NAME, json.dumps({"error": in_one_line(error)}) + "\n")
+    write_atomically(folder / FILE_NAME, json.dumps({"error": in_one_line(error)}) + "\n")
 
 
 def forget_failure(folder: Path) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError
 
 FILE_NAME = "crafting.json"
 
 
-def claim_folder(folder: Path, identity: Mapping[str, Any], *, empty: bool) -> None:
+def write_or_check_identity(folder: Path, identity: Mapping[str, Any], *, empty: bool) -> None:
     """Write down what a folder's images depend on, or compare it with what stands there.
 
     Args:
@@ -24,7 +24,7 @@ def claim_folder(folder: Path, identity: Mapping[str, Any], *, empty: bool) -> N
     """
     path = folder / FILE_NAME
     if empty or not path.is_file():
-        write_whole(path, json.dumps(identity, indent=2) + "\n")
+        write_atomically(path, json.dumps(identity, indent=2) + "\n")
         return
     before, now = dict(_leaves(json.loads(path.read_text(encoding="utf-8")))), dict(_leaves(identity))
     differences = [

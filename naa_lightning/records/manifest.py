@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.data import ImageRecord
 from naa_lightning.exceptions import UserError
 
@@ -52,7 +52,7 @@ class Manifest:
     """Reads and extends `manifest.csv`, to which a row is added as soon as its image is saved.
 
     Several ranks would mix up their rows in one file, above all on a file system that machines share. So each but the
-    first adds to a part of its own, `manifest-<rank>.csv`, until `settle` puts everything into the one file.
+    first adds to a part of its own, `manifest-<rank>.csv`, until `rewrite` puts everything into the one file.
 
     Args:
         folder: Holds the manifest and the images that it lists.
@@ -97,12 +97,12 @@ class Manifest:
                     f"{self.path} lists {_described(*saved)} as image {record.id}, where the data set has "
                     f"{_described(record.file, *expected[1:])}: choose another hydra.run.dir"
                 )
-        self.settle(kept.values())
+        self.rewrite(kept.values())
         return kept
 
-    def settle(self, rows: Iterable[SavedImage]) -> None:
+    def rewrite(self, rows: Iterable[SavedImage]) -> None:
         """Write all rows to `manifest.csv`, in the order of the images, and remove the parts of the ranks."""
-        write_whole(self.path, _header() + "".join(_line(row) for row in sorted(rows, key=lambda row: row.id)))
+        write_atomically(self.path, _header() + "".join(_line(row) for row in sorted(rows, key=lambda row: row.id)))
         for part in self._parts():
             part.unlink()
 
@@ -126,11 +126,11 @@ def adversarial_name(record: ImageRecord) -> str:
 
 def target_class(record: ImageRecord) -> int:
     """Return an image's target class as the manifest writes it."""
-    return -1 if record.target is None else record.target
+    return -1 if record.target_class is None else record.target_class
 
 
-def _described(file: str, label: int, target: int) -> str:
-    return f"{file} (label {label})" if target == -1 else f"{file} (label {label}, aimed at {target})"
+def _described(file: str, label: int, target_class: int) -> str:
+    return f"{file} (label {label})" if target_class == -1 else f"{file} (label {label}, aimed at {target_class})"
 
 
 def _rows(path: Path) -> list[SavedImage]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from naa_lightning.data import LabelledImages, read_image
-from naa_lightning.distributed.stopping import left_to_main_process
+from naa_lightning.data.workers import ignore_sigterm
 from naa_lightning.exceptions import UserError
 from naa_lightning.records.manifest import SavedImage
 
@@ -66,7 +66,7 @@ class SavedPairs(Dataset[PairBatch]):
             Subset(_Pixels(self), indices),
             batch_size=None,
             num_workers=num_workers,
-            worker_init_fn=left_to_main_process,
+            worker_init_fn=ignore_sigterm,
         )
         for index, pair in zip(indices, pixels, strict=True):
             room -= sum(image.nbytes for image in pair)

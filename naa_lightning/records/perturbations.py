@@ -1,25 +1,12 @@
 """How large and how visible each image's perturbation is."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from naa_lightning.atomic import write_whole
-from naa_lightning.exceptions import UserError
+from naa_lightning.records.table import read_table, write_table
 
 FILE_NAME = "perturbations.parquet"
-
-# By a field's type, not inferred: a column that is null throughout keeps its type.
-_COLUMN_TYPES: dict[object, pa.DataType] = {
-    int: pa.int64(),
-    str: pa.string(),
-    float: pa.float64(),
-    float | None: pa.float64(),
-}
 
 
 @dataclass(frozen=True)
@@ -28,10 +15,10 @@ class PerturbationRow:
 
     Args:
         id: The image's row in the data set's own order.
-        file: Of the adversarial image, relative to the folder of the images.
-        linf: The largest change of any pixel, in units of [0, 1] images.
-        l2: The Euclidean length of the change, likewise.
-        ssim: Structural similarity; None where the image is too small for it.
+        file: The path of the adversarial image, relative to the folder of the images.
+        linf: The largest change of any pixel, in [0, 1].
+        l2: The Euclidean length of the change, in the same unit.
+        ssim: Structural similarity, at most 1; None where the image is too small for it.
         psnr: Peak signal-to-noise ratio in dB; None where the images are equal.
         lpips: Perceptual distance; None where it was not measured.
     """
@@ -47,13 +34,7 @@ class PerturbationRow:
 
 def write_perturbations(folder: Path, rows: Sequence[PerturbationRow]) -> Path:
     """Write rows to `perturbations.parquet` in a run's folder and return its path; NaN and infinity become null."""
-    path = folder / FILE_NAME
-    content = pa.BufferOutputStream()
-    schema = pa.schema([(field.name, _COLUMN_TYPES[field.type]) for field in fields(PerturbationRow)])
-    values = [{name: _finite(value) for name, value in asdict(row).items()} for row in rows]
-    pq.write_table(pa.Table.from_pylist(values, schema=schema), content)
-    write_whole(path, content.getvalue().to_pybytes())
-    return path
+    return write_table(folder / FILE_NAME, PerturbationRow, rows)
 
 
 def read_perturbations(folder: Path) -> list[PerturbationRow]:
@@ -62,14 +43,4 @@ def read_perturbations(folder: Path) -> list[PerturbationRow]:
     Raises:
         UserError: The file is damaged, or was written by another version.
     """
-    path = folder / FILE_NAME
-    if not path.is_file():
-        return []
-    try:
-        return [PerturbationRow(**row) for row in pq.read_table(path).to_pylist()]
-    except (OSError, TypeError, pa.ArrowException) as error:
-        raise UserError(f"{path} is damaged or of another version ({error}): run again to have it rewritten") from error
-
-
-def _finite(value: int | str | float | None) -> int | str | float | None:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return read_table(folder / FILE_NAME, PerturbationRow)

@@ -1,43 +1,32 @@
 """What each target predicted for each image."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from naa_lightning.atomic import write_whole
-from naa_lightning.exceptions import UserError
+from naa_lightning.records.table import read_table, write_table
 
 FILE_NAME = "predictions.parquet"
-
-# By a field's type, not inferred: a column that is null throughout keeps its type.
-_COLUMN_TYPES: dict[object, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    int | None: pa.int64(),
-    float: pa.float64(),
-}
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A row of `predictions.parquet`: one target's answers for one image.
+    """A row of `predictions.parquet`: what one target predicted for one image.
 
-    A negative class is no answer: -1 where the logits were no numbers, -2 where a defence abstained.
+    A negative class is no prediction: -1 where the logits were no numbers, -2 where a defence abstained.
 
     Args:
-        target: The target's name.
-        repeat: Which of the random draws of the target's defences, from 0; always 0 where nothing is drawn.
+        target: The name of the target.
+        repeat: The index of the random draw of the target's defences, from 0; always 0 where nothing is drawn.
         id: The image's row in the data set's own order.
-        file: Of the adversarial image, relative to the folder of the images.
+        file: The path of the adversarial image, relative to the folder of the images.
         label: The true class.
         target_class: The class that a targeted attack aimed at; None in an untargeted run.
         clean_prediction: Class predicted for the clean image.
-        clean_confidence: Its softmax probability, or its share of a defence's votes; 0 for no answer.
+        clean_confidence: The softmax probability of that class, or its share of a defence's votes, in [0, 1]; 0 for
+            no prediction.
         adversarial_prediction: Class predicted for the adversarial image, as reloaded from its file.
-        adversarial_confidence: As `clean_confidence`.
+        adversarial_confidence: The same of the adversarial image, in [0, 1].
     """
 
     target: str
@@ -53,7 +42,7 @@ class Prediction:
 
     @property
     def wrong(self) -> bool:
-        """Whether the target answered that the adversarial image shows another class."""
+        """Whether the target's prediction is that the adversarial image shows another class."""
         return self.label != self.adversarial_prediction >= 0
 
     @property
@@ -64,29 +53,24 @@ class Prediction:
 
 def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
     """Write predictions to `predictions.parquet` in a run's folder and return its path."""
-    path = folder / FILE_NAME
-    content = pa.BufferOutputStream()
-    schema = pa.schema([(field.name, _COLUMN_TYPES[field.type]) for field in fields(Prediction)])
-    pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions], schema=schema), content)
-    write_whole(path, content.getvalue().to_pybytes())
-    return path
+    return write_table(folder / FILE_NAME, Prediction, predictions)
 
 
 def read_predictions(folder: Path, *, targets: Collection[str] | None = None) -> list[Prediction]:
-    """Read what `write_predictions` wrote; no rows where it wrote nothing.
+    """Read what `write_predictions` wrote.
 
     Args:
-        folder: Of the run.
-        targets: Read what these targets said at the first random draw; None: everything.
+        folder: The folder of the run.
+        targets: The names of the targets whose predictions at the first random draw are read; None reads everything.
+
+    Returns:
+        The predictions, in the order of the file; none where nothing was written.
 
     Raises:
         UserError: The file is damaged, or was written by another version.
     """
-    path = folder / FILE_NAME
-    filters = None if targets is None else [("target", "in", list(targets)), ("repeat", "=", 0)]
-    if not path.is_file() or targets == ():
+    if targets is None:
+        return read_table(folder / FILE_NAME, Prediction)
+    if not targets:
         return []
-    try:
-        return [Prediction(**row) for row in pq.read_table(path, filters=filters).to_pylist()]
-    except (OSError, TypeError, pa.ArrowException) as error:
-        raise UserError(f"{path} is damaged or of another version ({error}): run again to have it rewritten") from error
+    return read_table(folder / FILE_NAME, Prediction, [("target", "in", list(targets)), ("repeat", "=", 0)])

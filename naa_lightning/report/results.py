@@ -14,7 +14,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from naa_lightning import __version__
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.attribution import Agreement, AttackEffect, AttributionStatistics
 from naa_lightning.data import short_class_name
 from naa_lightning.metrics import (
@@ -29,7 +29,7 @@ from naa_lightning.metrics import (
     pooled,
     transfer_rates,
 )
-from naa_lightning.models.answer import ABSTAINED, INVALID
+from naa_lightning.models.predicted_classes import ABSTAINED, INVALID
 from naa_lightning.records import AttributionRow, PerturbationRow, Prediction, SavedImage
 from naa_lightning.report.telling import judges
 
@@ -304,7 +304,7 @@ def _finite(summary: Any) -> dict[str, float | None]:
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
     """Write `results.json` into a run's folder."""
-    write_whole(folder / FILE_NAME, json.dumps(results, indent=2, allow_nan=False) + "\n")
+    write_atomically(folder / FILE_NAME, json.dumps(results, indent=2, allow_nan=False) + "\n")
 
 
 def read_results(folder: Path) -> dict[str, Any]:

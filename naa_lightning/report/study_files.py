@@ -8,7 +8,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 
 Record = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ def write_study(folder: Path, name: str, records: Sequence[Record]) -> None:
     writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
-    write_whole(folder / f"{name}.csv", text.getvalue())
+    write_atomically(folder / f"{name}.csv", text.getvalue())
 
 
 def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record], figure: Path) -> None:

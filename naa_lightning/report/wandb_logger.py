@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytorch_lightning.loggers import WandbLogger
 
-from naa_lightning.models.connectivity import reachable
+from naa_lightning.models.connectivity import is_online
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def _mode(save_dir: str) -> str:
         log.info(later, "there is no API key")
         return "offline"
     server = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
-    if not reachable(server):
+    if not is_online(server):
         log.info(later, f"{server} is out of reach")
         return "offline"
     return "online"

@@ -18,7 +18,7 @@ from naa_lightning.config.compose import AttackExperiment, TrainingExperiment
 from naa_lightning.config.schema import AttackRun, TrainRun
 from naa_lightning.config.studies import AttributionStudy, LayerStudy
 from naa_lightning.config.training_plan import plan_of
-from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_labels, check_targets
+from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_labels, check_target_classes
 from naa_lightning.distributed.launching import in_ranks
 from naa_lightning.distributed.ranks import Place, Ranks, joined, place_given
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted
@@ -122,7 +122,7 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
         if isinstance(source, ClassifierSource):
             check_classes(source.classes, source.name, data.class_names, data.name)
     if run.attack.targeted:
-        check_targets(data.images.records, data.name)
+        check_target_classes(data.images.records, data.name)
     check_ids(run.report.attention_ids or [], data, "report.attention_ids")
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import torch
 from rich.console import Console
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError, in_one_line
 from tests.benchmarks.contenders import CONTENDERS
 from tests.benchmarks.figure import draw_scaling
@@ -116,7 +116,7 @@ def benchmark(options: argparse.Namespace, extent: Extent) -> None:
 
 
 def _tell(results: dict[str, Any], folder: Path, console: Console) -> None:
-    write_whole(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
+    write_atomically(folder / "benchmark.json", json.dumps(results, indent=2) + "\n")
     if results["scaling"] is not None:
         draw_scaling(folder / "scaling.svg", results["scaling"], title_of(results))
     console.print(contenders_table(results))

@@ -39,7 +39,7 @@ def random_batch(settings: Settings) -> Batch:
     batch: Batch = {
         "image": random_images(settings, count) / 255,
         "label": random_labels(settings, count),
-        "target": torch.full((count,), -1),
+        "target_class": torch.full((count,), -1),
         "id": torch.arange(count),
     }
     return {key: value.to(settings.device) for key, value in batch.items()}  # type: ignore[return-value, attr-defined]

@@ -11,7 +11,7 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 from safetensors.torch import save_file
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.callbacks import writer
 from naa_lightning.cli.entry import one_line_errors
 from naa_lightning.exceptions import UserError
@@ -80,9 +80,9 @@ def test_disk_full_keeps_what_is_crafted(images: Path, models_dir: str, monkeypa
     def full(path: Path, content: bytes) -> None:
         if path.name == "3.png":
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        write_whole(path, content)
+        write_atomically(path, content)
 
-    monkeypatch.setattr(writer, "write_whole", full)
+    monkeypatch.setattr(writer, "write_atomically", full)
     run = images.parent / "run"
     expected = f"{run}/adversarial/3.png cannot be written (No space left on device); the images saved so far are kept"
     assert refusal(images, models_dir).startswith(expected)

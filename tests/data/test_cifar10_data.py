@@ -58,7 +58,7 @@ def test_the_first_images_of_a_tree_are_of_all_classes_alike(tree: Path) -> None
     records = data.images.records
     assert [record.label for record in records] == [*range(10), 0, 1, 2]
     assert [record.id for record in records] == list(range(13))
-    assert [record.target for record in records] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3]
+    assert [record.target_class for record in records] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3]
     assert (records[5].file, records[11].file) == ("dog/0000.png", "automobile/0001.png")
     assert pixels(data.images, 11)[:, 31, 0].tolist() == list(colour(1, 1))
     assert data.images[11]["image"].shape == (3, 32, 32)
@@ -219,7 +219,7 @@ def from_cache(cache: Path, *, download: bool = False, validation_every: int = 2
 def test_published_images_keep_their_order(published: Path) -> None:
     images = from_cache(published).images
     assert [record.label for record in images.records] == [3, 8, 8, 0, 6, 9]
-    assert [record.target for record in images.records] == [4, 9, 9, 1, 7, 0]
+    assert [record.target_class for record in images.records] == [4, 9, 9, 1, 7, 0]
     assert [record.id for record in images.records] == list(range(6))
     assert images.records[4].file == "frog/00004.png"
     stored = pickle.loads((published / CIFAR10.base_folder / "test_batch").read_bytes())["data"]
@@ -297,7 +297,7 @@ def test_no_server_is_told_at_once(published: Path, tmp_path: Path, monkeypatch:
 
 
 def test_nothing_is_downloaded_against_the_users_will(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cifar10, "reachable", lambda url: pytest.fail("asked the server"))
+    monkeypatch.setattr(cifar10, "is_online", lambda url: pytest.fail("asked the server"))
     with pytest.raises(UserError, match="holds no whole copy of CIFAR-10"):
         from_cache(tmp_path / "cache")
     assert not (tmp_path / "cache").exists()

@@ -18,7 +18,7 @@ def test_held_out_digits_are_scikit_learns_every_fifth() -> None:
     source = load_digits()
     assert [record.id for record in data.images.records] == list(range(0, 1797, 5))
     assert [record.label for record in data.images.records] == source.target[::5].tolist()
-    assert [record.target for record in data.images.records] == [(label + 1) % 10 for label in source.target[::5]]
+    assert [record.target_class for record in data.images.records] == [(label + 1) % 10 for label in source.target[::5]]
     assert data.images.records[1].file == "00005.png"
     # The mean of each 4x4 block of a bilinear enlargement weighs a pixel and its neighbours; it follows the original.
     for index in (0, 100, 359):

@@ -79,9 +79,9 @@ def test_files_stay_within_the_root(file: str) -> None:
         LabelledImages([ImageRecord(0, file, 0)], constant)
 
 
-def test_labels_and_targets_outside_the_classes() -> None:
+def test_labels_and_target_classes_outside_the_classes() -> None:
     check_labels([ImageRecord(0, "a.png", 0), ImageRecord(1, "b.png", 9, 9)], 10)
     with pytest.raises(UserError, match=r"a\.png has the label -1.*permit 0 to 9"):
         check_labels([ImageRecord(0, "a.png", -1)], 10)
-    with pytest.raises(UserError, match=r"a\.png has the target 10.*permit 0 to 9"):
+    with pytest.raises(UserError, match=r"a\.png has the target class 10.*permit 0 to 9"):
         check_labels([ImageRecord(0, "a.png", 1, 10)], 10)

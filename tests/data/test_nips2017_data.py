@@ -70,7 +70,7 @@ def test_all_formats_give_the_same_images(layout: Callable[[Path, str], Path], i
     assert batch["id"].tolist() == [0, 1, 2]
     assert batch["label"].tolist() == [388, 0, 999]
     assert (batch["image"][:, 0, 0, 0] * 255).tolist() == [0, 1, 2]
-    targets = [record.target for record in data.images.records]
+    targets = [record.target_class for record in data.images.records]
     assert targets == ([None] * 3 if layout is numbered else [962, 1, 2])
 
 
@@ -91,7 +91,7 @@ def test_the_authors_clone_has_targets_too(tmp_path: Path) -> None:
 def test_targets_of_a_csv_that_disagrees_with_the_labels_are_not_used(tmp_path: Path) -> None:
     root = authors_clone(tmp_path)
     (tmp_path / "labels.txt").write_text("389\n1\n999\n")
-    assert [(record.label, record.target) for record in loaded(root).images.records] == [
+    assert [(record.label, record.target_class) for record in loaded(root).images.records] == [
         (388, None),
         (0, None),
         (998, None),

@@ -48,7 +48,7 @@ def crafted(objective: Objective, surrogate: Classifier | Ensemble, engine: Engi
     module = AttackModule(surrogate=surrogate, attack=attack, seed=0, batch_size=COUNT, title="crafting", engine=engine)
     where = list(rows)
     images = IMAGES[where].to(next(surrogate.parameters()).dtype)
-    batch: Batch = {"image": images, "label": LABELS[where], "target": LABELS[where], "id": IDS[where]}
+    batch: Batch = {"image": images, "label": LABELS[where], "target_class": LABELS[where], "id": IDS[where]}
     with torch.no_grad():
         return module.predict_step(batch, 0).images
 

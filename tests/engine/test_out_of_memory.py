@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from naa_lightning.attacks import Attack, Budget, FeatureDisruption, Momentum, NeuronAttribution, Objective
 from naa_lightning.attribution import Attribute, FeatureDifference, attribute
 from naa_lightning.engine import Engine
-from naa_lightning.engine.out_of_memory import Halving, is_out_of_memory
+from naa_lightning.engine.out_of_memory import ChunkedWork, is_out_of_memory
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier
 from naa_lightning.models.defences import RandomResizePad
@@ -81,15 +81,15 @@ def test_parts_are_halved_until_they_fit_and_stay_so(caplog: pytest.LogCaptureFi
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return list(range(part.start, part.stop))
 
-    memory = Halving("crafting naa")
-    assert memory.parts(work, 20, 8) == [list(range(8)), *([n, n + 1] for n in range(8, 20, 2))]
+    memory = ChunkedWork("crafting naa")
+    assert memory.run(work, 20, 8) == [list(range(8)), *([n, n + 1] for n in range(8, 20, 2))]
     assert tried[:4] == [(0, 8, 8), (8, 16, 8), (8, 12, 4), (8, 10, 2)]
     first, second = warnings(caplog)
     assert "crafting naa: out of memory with 8 images at a time, now 4" in first
     assert "now 2" in second
-    assert "data.batch_size=2" in second
+    assert "a batch size of 2" in second
     tried.clear()
-    assert memory.parts(work, 3, 8) == [[0, 1], [2]]
+    assert memory.run(work, 3, 8) == [[0, 1], [2]]
     assert tried == [(0, 2, 2), (2, 3, 2)]
     assert len(warnings(caplog)) == 2
 
@@ -107,13 +107,13 @@ def test_what_filled_the_memory_is_gone_before_the_next_try() -> None:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return size
 
-    assert Halving("working").parts(work, 2, 4) == [1, 1]
+    assert ChunkedWork("working").run(work, 2, 4) == [1, 1]
     assert len(filled) == 2
 
 
 def test_one_image_too_many_is_told_with_the_remedy() -> None:
-    with pytest.raises(UserError, match=r"^crafting naa: out of memory with one image at a time: use a smaller data"):
-        Halving("crafting naa").parts(lambda part, size: Memory(0).hold(torch.zeros(size)), 5, 4)
+    with pytest.raises(UserError, match=r"^crafting naa: out of memory with one image at a time: use smaller images, a"):
+        ChunkedWork("crafting naa").run(lambda part, size: Memory(0).hold(torch.zeros(size)), 5, 4)
 
 
 def test_other_errors_pass_at_once() -> None:
@@ -124,7 +124,7 @@ def test_other_errors_pass_at_once() -> None:
         raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match="shapes differ"):
-        Halving("working").parts(work, 5, 4)
+        ChunkedWork("working").run(work, 5, 4)
     assert tried == [4]
 
 
@@ -173,7 +173,7 @@ def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: py
         assert len(values) == COUNT
 
 
-def test_where_no_path_is_at_fault_only_the_halving_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_where_no_path_is_at_fault_only_smaller_chunks_are_told(caplog: pytest.LogCaptureFixture) -> None:
     memory = Memory(3)
     short = crafted(memory, Engine(), FeatureDisruption())
     assert [warning.partition(", so")[0] for warning in warnings(caplog)] == [

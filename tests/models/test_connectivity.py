@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from naa_lightning.models.connectivity import reachable
+from naa_lightning.models.connectivity import is_online
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -44,17 +44,17 @@ def url(port: socket.socket) -> str:
 
 @pytest.mark.parametrize("path", ["found", "missing"])
 def test_a_server_that_answers_is_reachable(path: str, server: str) -> None:
-    assert reachable(f"{server}/{path}")
+    assert is_online(f"{server}/{path}")
 
 
 def test_a_closed_port_is_not_reachable(port: socket.socket) -> None:
-    assert not reachable(url(port))
+    assert not is_online(url(port))
 
 
 def test_a_silent_server_is_given_up_in_time(port: socket.socket) -> None:
     port.listen()
     started = time.monotonic()
-    assert not reachable(url(port), seconds=0.5)
+    assert not is_online(url(port), seconds=0.5)
     assert time.monotonic() - started < 1.5
 
 
@@ -70,19 +70,19 @@ def test_a_server_that_speaks_no_http_is_not_reachable(port: socket.socket) -> N
 
     thread = Thread(target=greet, daemon=True)
     thread.start()
-    assert not reachable(url(port))
+    assert not is_online(url(port))
     thread.join()
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("malformed", ["nowhere", "http://", "http://127.0.0.1:port"])
 def test_a_malformed_url_is_not_reachable(malformed: str) -> None:
-    assert not reachable(malformed)
+    assert not is_online(malformed)
 
 
 def test_a_server_is_asked_once(port: socket.socket) -> None:
-    assert not reachable(url(port), seconds=2.0)
+    assert not is_online(url(port), seconds=2.0)
     port.listen()
     started = time.monotonic()
-    assert not reachable(url(port), seconds=2.0)
+    assert not is_online(url(port), seconds=2.0)
     assert time.monotonic() - started < 1

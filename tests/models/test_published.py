@@ -36,12 +36,12 @@ def network_is(answer: bool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Have every server answer or none; return those that are asked from now on."""
     asked: list[str] = []
 
-    def reachable(url: str) -> bool:
+    def is_online(url: str) -> bool:
         asked.append(url)
         return answer
 
     for module in (timm_model, classifier_source):
-        monkeypatch.setattr(module, "reachable", reachable)
+        monkeypatch.setattr(module, "is_online", is_online)
     return asked
 
 

@@ -4,20 +4,22 @@ from pathlib import Path
 import pytest
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.records import claim_folder
+from naa_lightning.records import write_or_check_identity
 
 IDENTITY = {"seed": 0, "attack": {"budget": {"eps": "16/255"}, "layers": [1, 2]}, "weights": None}
 
 
 def test_the_same_identity_is_welcome_again(tmp_path: Path) -> None:
-    claim_folder(tmp_path, IDENTITY, empty=False)
-    claim_folder(tmp_path, IDENTITY | {"attack": {"budget": {"eps": "16/255"}, "layers": (1, 2)}}, empty=False)
+    write_or_check_identity(tmp_path, IDENTITY, empty=False)
+    write_or_check_identity(
+        tmp_path, IDENTITY | {"attack": {"budget": {"eps": "16/255"}, "layers": (1, 2)}}, empty=False
+    )
     assert json.loads((tmp_path / "crafting.json").read_text()) == IDENTITY
 
 
 def test_an_empty_folder_is_claimed_anew(tmp_path: Path) -> None:
-    claim_folder(tmp_path, IDENTITY, empty=True)
-    claim_folder(tmp_path, IDENTITY | {"seed": 1}, empty=True)
+    write_or_check_identity(tmp_path, IDENTITY, empty=True)
+    write_or_check_identity(tmp_path, IDENTITY | {"seed": 1}, empty=True)
     assert json.loads((tmp_path / "crafting.json").read_text())["seed"] == 1
 
 
@@ -33,8 +35,8 @@ def test_an_empty_folder_is_claimed_anew(tmp_path: Path) -> None:
 def test_another_identity_is_refused_and_the_difference_named(
     tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    claim_folder(tmp_path, IDENTITY, empty=False)
+    write_or_check_identity(tmp_path, IDENTITY, empty=False)
     with pytest.raises(UserError) as error:
-        claim_folder(tmp_path, IDENTITY | change, empty=False)
+        write_or_check_identity(tmp_path, IDENTITY | change, empty=False)
     assert message in str(error.value)
     assert "choose another hydra.run.dir" in str(error.value)

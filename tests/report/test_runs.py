@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.records import claim_folder
+from naa_lightning.records import write_or_check_identity
 from naa_lightning.report import write_results
 from naa_lightning.report.runs import find_runs, in_job_order, is_finished, is_run
 
@@ -19,7 +19,7 @@ def finished(folder: Path) -> Path:
 def begun(folder: Path) -> Path:
     """Make a run that crafts and has no results yet."""
     folder.mkdir(parents=True)
-    claim_folder(folder, {"seed": 0}, empty=True)
+    write_or_check_identity(folder, {"seed": 0}, empty=True)
     return folder
 
 

@@ -16,8 +16,8 @@ from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ModelSource
-from naa_lightning.models.answer import ABSTAINED, INVALID, Answer
-from naa_lightning.models.defences import Ask, BitDepth, Defence, InputDefence
+from naa_lightning.models.defences import BitDepth, Defence, InputDefence, Predict
+from naa_lightning.models.predicted_classes import ABSTAINED, INVALID, PredictedClasses
 from naa_lightning.models.target import Target
 from naa_lightning.records import SavedImage, SavedPairs
 from naa_lightning.rng import Draws
@@ -179,8 +179,8 @@ def test_random_defences_draw_per_image_and_repeat_alike_for_both_images(pairs: 
 
 
 class Silent(Defence):
-    def ask(self, behind: Ask, images: Tensor, draws: Draws, index: int) -> Answer:
-        return Answer(torch.full((len(images),), ABSTAINED), torch.zeros(len(images)))
+    def predict(self, model: Predict, images: Tensor, draws: Draws, index: int) -> PredictedClasses:
+        return PredictedClasses(torch.full((len(images),), ABSTAINED), torch.zeros(len(images)))
 
 
 def test_a_defence_that_always_abstains_is_no_failure(pairs: SavedPairs) -> None:

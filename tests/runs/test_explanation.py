@@ -111,7 +111,9 @@ def test_a_targeted_run_attributes_the_class_aimed_at(tmp_path: Path, models_dir
     surrogate = compose_attack_run(composed("experiment=digits", models_dir)).white_box[0].build()
     with torch.no_grad():
         clean, black = surrogate(torch.stack([sample["image"], torch.zeros_like(sample["image"])])).softmax(1)
-    assert row["clean/explained"] == pytest.approx(float(clean[sample["target"]] - black[sample["target"]]), abs=1e-5)
+    assert row["clean/explained"] == pytest.approx(
+        float(clean[sample["target_class"]] - black[sample["target_class"]]), abs=1e-5
+    )
 
 
 def test_a_surrogate_without_layer_cannot_be_explained(tmp_path: Path, models_dir: str) -> None:

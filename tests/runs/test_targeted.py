@@ -123,7 +123,10 @@ def test_an_objective_that_cannot_be_targeted_is_refused_first(tmp_path: Path) -
         ),
         (["filename,label,target", "b.png,0,2", "a.png,1,"], "and folder names none for a.png"),
         (["filename,label,target", "a.png,1,1"], "a.png has its own label 1 as target class; name another"),
-        (["filename,label,target", "a.png,1,10"], "a.png has the target 10, counted from 0; 10 classes permit 0 to 9"),
+        (
+            ["filename,label,target", "a.png,1,10"],
+            "a.png has the target class 10, counted from 0; 10 classes permit 0 to 9",
+        ),
     ],
 )
 def test_images_without_another_class_to_aim_at_are_refused_before_training(

@@ -1,4 +1,4 @@
-"""A model that is asked for predictions only."""
+"""A model of which only predictions are wanted."""
 
 import torch
 from torch import Tensor, nn
@@ -14,16 +14,16 @@ class BlackBox(nn.Module):
     """A network that is not our own, behind images in [0, 1] and logits.
 
     Args:
-        network: Takes images as `takes` says, gives what `gives` says.
-        takes: How it takes images.
-        gives: How it answers.
+        network: The network, whose inputs and outputs have these formats.
+        image_format: The format of the images that the network takes.
+        output_format: The format of what the network returns.
     """
 
-    def __init__(self, network: nn.Module, *, takes: ImageFormat, gives: OutputFormat) -> None:
+    def __init__(self, network: nn.Module, *, image_format: ImageFormat, output_format: OutputFormat) -> None:
         super().__init__()
         self.network = network
-        self.takes = takes
-        self.gives = gives
+        self.image_format = image_format
+        self.output_format = output_format
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
@@ -32,12 +32,12 @@ class BlackBox(nn.Module):
         Raises:
             UserError: The network fails, or gives something else.
         """
-        inputs = self.takes.prepare(images)
+        inputs = self.image_format.prepare(images)
         try:
             answer = self.network(inputs)
         except (Exception, SystemExit) as error:
-            raise UserError(f"{self.gives.name} fails when asked about images: {reason(error)}") from error
-        return self.gives.logits(answer, images)
+            raise UserError(f"{self.output_format.name} fails when asked about images: {reason(error)}") from error
+        return self.output_format.logits(answer, images)
 
 
 def reason(error: BaseException) -> str:

@@ -48,9 +48,9 @@ class CallableModel(ModelSource):
         module, _, name = self.function.rpartition(":")
         if not module or not name.isidentifier():
             raise ValueError(f"function must be package.module:name or path/to/file.py:name, got {self.function!r}")
-        self.answers()
+        self.output_format()
 
-    def answers(self) -> OutputFormat:
+    def output_format(self) -> OutputFormat:
         """Return how it answers."""
         return OutputFormat(name=self.name, num_classes=self.num_classes, gives=self.gives)
 
@@ -102,7 +102,7 @@ class CallableModel(ModelSource):
         if not callable(function):
             raise UserError(f"{self.name}: {self.function} is {type(function).__name__}, which cannot be called")
         network = CallableNetwork(function, arguments)
-        return BlackBox(network, takes=ImageFormat(), gives=self.answers()).eval()
+        return BlackBox(network, image_format=ImageFormat(), output_format=self.output_format()).eval()
 
 
 class CallableNetwork(nn.Module):

@@ -53,10 +53,10 @@ class NetworkFile(ModelSource):
     output: int | str | None = None
 
     def __post_init__(self) -> None:
-        self.takes()
-        self.answers()
+        self.image_format()
+        self.output_format()
 
-    def takes(self) -> ImageFormat:
+    def image_format(self) -> ImageFormat:
         """Return how it takes images, as far as this description says."""
         return ImageFormat(
             mean=self.mean,
@@ -69,7 +69,7 @@ class NetworkFile(ModelSource):
             antialias=self.antialias,
         )
 
-    def answers(self) -> OutputFormat:
+    def output_format(self) -> OutputFormat:
         """Return how it answers."""
         return OutputFormat(
             name=self.name, num_classes=self.num_classes, gives=self.gives, first_class=self.first_class

@@ -43,10 +43,10 @@ def completed(given: ImageFormat, *, shape: Shape, element: torch.dtype, metadat
         found["input_size"] = _input_size(given.input_size, shape, layout)
     if not given.says_values:
         found |= _values(element, metadata)
-    takes = replace(given, **found)
-    if element == torch.uint8 and not _fits_bytes(takes.value_range):
+    completed_format = replace(given, **found)
+    if element == torch.uint8 and not _fits_bytes(completed_format.value_range):
         raise ValueError("takes uint8, whole numbers from 0 to 255: give value_range=[0,255], not mean and std")
-    return takes
+    return completed_format
 
 
 def _layout(shape: Shape) -> str:

@@ -41,7 +41,9 @@ class OnnxModel(NetworkFile):
         try:
             network = OnnxNetwork(session, output=self.output)
             metadata = session.get_modelmeta().custom_metadata_map
-            takes = completed(self.takes(), shape=network.shape, element=network.element, metadata=metadata)
+            image_format = completed(
+                self.image_format(), shape=network.shape, element=network.element, metadata=metadata
+            )
         except ValueError as error:
             raise UserError(f"{self.name}, {self.path}: {error}") from error
-        return BlackBox(network, takes=takes, gives=self.answers()).eval()
+        return BlackBox(network, image_format=image_format, output_format=self.output_format()).eval()

@@ -28,7 +28,7 @@ class TorchScriptModel(NetworkFile):
     def __post_init__(self) -> None:
         """Check that the file need not be asked how it takes images."""
         super().__post_init__()
-        if not self.takes().says_values:
+        if not self.image_format().says_values:
             raise ValueError(
                 "a TorchScript file does not say which numbers it takes: give mean and std, for example "
                 "mean=[0.485,0.456,0.406] std=[0.229,0.224,0.225], or value_range, for example value_range=[0,1]"
@@ -43,7 +43,7 @@ class TorchScriptModel(NetworkFile):
         except Exception as error:  # a damaged file can fail in any way
             raise UserError(f"{self.name}: {self.path} cannot be read as TorchScript: {reason(error)}") from error
         asked = TorchScriptNetwork(network, output=self.output)
-        return BlackBox(asked, takes=self.takes(), gives=self.answers()).eval()
+        return BlackBox(asked, image_format=self.image_format(), output_format=self.output_format()).eval()
 
 
 class TorchScriptNetwork(nn.Module):

@@ -1,8 +1,8 @@
 """Defences at inference time, which stand in front of any target, one a file."""
 
 from naa_lightning.models.defences.bit_depth import BitDepth
-from naa_lightning.models.defences.chain import behind
-from naa_lightning.models.defences.defence import Ask, Defence, InputDefence
+from naa_lightning.models.defences.chain import defended
+from naa_lightning.models.defences.defence import Defence, InputDefence, Predict
 from naa_lightning.models.defences.feature_distillation import FeatureDistillation
 from naa_lightning.models.defences.gaussian import Gaussian
 from naa_lightning.models.defences.jpeg import Jpeg
@@ -11,7 +11,6 @@ from naa_lightning.models.defences.random_resize_pad import RandomResizePad
 from naa_lightning.models.defences.randomized_smoothing import RandomizedSmoothing
 
 __all__ = [
-    "Ask",
     "BitDepth",
     "Defence",
     "FeatureDistillation",
@@ -19,7 +18,8 @@ __all__ = [
     "InputDefence",
     "Jpeg",
     "Median",
+    "Predict",
     "RandomResizePad",
     "RandomizedSmoothing",
-    "behind",
+    "defended",
 ]

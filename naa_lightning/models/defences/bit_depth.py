@@ -10,7 +10,7 @@ class BitDepth(InputDefence):
     """Round each colour value to the nearest of 2^bits levels, equally spaced from 0 to 1.
 
     Args:
-        bits: From 1 to 8; 3 is that of Guo et al. (ICLR 2018, arXiv:1711.00117).
+        bits: The number of bits, from 1 to 8; 3 is that of Guo et al. (ICLR 2018, arXiv:1711.00117).
 
     Raises:
         ValueError: It is out of range.
@@ -29,6 +29,6 @@ class BitDepth(InputDefence):
         self.bits = bits
 
     def transform(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        """Return images (B, 3, H, W) with fewer levels."""
+        """Return the images with fewer levels, of shape (B, 3, H, W)."""
         steps = (1 << self.bits) - 1
         return (images.clamp(0, 1) * steps).round() / steps

@@ -2,36 +2,36 @@
 
 from collections.abc import Sequence
 
-from naa_lightning.models.defences.defence import Ask, Defence
+from naa_lightning.models.defences.defence import Defence, Predict
 from naa_lightning.rng import Draws, Scoped
 
 
-def behind(defences: Sequence[Defence], network: Ask, draws: Draws) -> Ask:
+def defended(defences: Sequence[Defence], model: Predict, draws: Draws) -> Predict:
     """Put a model behind defences.
 
     Args:
-        defences: The first one meets the image first.
-        network: Asks the model itself.
-        draws: Where the defences take random numbers from.
+        defences: The defences, of which the first one meets the image first.
+        model: The model itself.
+        draws: The source of the defences' random numbers.
 
     Returns:
-        What asks the defended model; without defences it is `network`.
+        The defended model; without defences it is `model`.
 
     Example:
         >>> import torch
         >>> from naa_lightning.rng import SeededDraws
-        >>> from naa_lightning.models.answer import answer
         >>> from naa_lightning.models.defences import BitDepth
-        >>> network = lambda images, index: answer(images.mean((2, 3)))
+        >>> from naa_lightning.models.predicted_classes import predicted_classes
+        >>> model = lambda images, index: predicted_classes(images.mean((2, 3)))
         >>> images = torch.tensor([0.4, 0.45, 0.3]).view(1, 3, 1, 1)
-        >>> network(images, 0).classes, behind([BitDepth(bits=1)], network, SeededDraws(0, [0]))(images, 0).confidence
+        >>> model(images, 0).classes, defended([BitDepth(bits=1)], model, SeededDraws(0, [0]))(images, 0).confidence
         (tensor([1]), tensor([0.3333]))
     """
-    ask = network
+    predict = model
     for place, defence in reversed(list(enumerate(defences))):
-        ask = _before(defence, ask, Scoped(draws, f"chain/{place}"))
-    return ask
+        predict = _before(defence, predict, Scoped(draws, f"chain/{place}"))
+    return predict
 
 
-def _before(defence: Defence, ask: Ask, draws: Draws) -> Ask:
-    return lambda images, index: defence.ask(ask, images, draws, index)
+def _before(defence: Defence, predict: Predict, draws: Draws) -> Predict:
+    return lambda images, index: defence.predict(predict, images, draws, index)

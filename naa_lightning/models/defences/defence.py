@@ -1,4 +1,4 @@
-"""What stands between an image and the model that is asked about it."""
+"""What stands between an image and the model that classifies it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -6,43 +6,43 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from naa_lightning.models.answer import Answer
+from naa_lightning.models.predicted_classes import PredictedClasses
 from naa_lightning.rng import Draws
 
-Ask = Callable[[Tensor, int], Answer]
-"""Asks a model, or what stands behind a defence, about images (B, 3, H, W); the number says which random draw it is."""
+Predict = Callable[[Tensor, int], PredictedClasses]
+"""Classifies images of shape (B, 3, H, W), with or without defences; the number is the index of the random draw."""
 
 
 class Defence(ABC):
     """Any defence at inference time.
 
     Attributes:
-        repeats: How many times a target behind it is asked about each image; 1 where nothing is drawn at random.
+        repeats: The number of random draws for which each image is classified; 1 where nothing is drawn at random.
     """
 
     repeats: int = 1
 
     @abstractmethod
-    def ask(self, behind: Ask, images: Tensor, draws: Draws, index: int) -> Answer:
-        """Ask what stands behind the defence.
+    def predict(self, model: Predict, images: Tensor, draws: Draws, index: int) -> PredictedClasses:
+        """Classify images with the defended model.
 
         Args:
-            behind: The model, or the next defence.
-            images: (B, 3, H, W) in [0, 1].
-            draws: Where random numbers are taken from.
-            index: Which random draw it is.
+            model: The model, or the model behind the next defence.
+            images: Images of shape (B, 3, H, W) in [0, 1].
+            draws: The source of random numbers.
+            index: The index of the random draw, from 0.
         """
 
 
 class InputDefence(Defence):
     """A defence that changes images."""
 
-    def ask(self, behind: Ask, images: Tensor, draws: Draws, index: int) -> Answer:
-        """Ask about the changed images, which are changed in full precision whatever the model's."""
+    def predict(self, model: Predict, images: Tensor, draws: Draws, index: int) -> PredictedClasses:
+        """Classify the changed images, which are changed in full precision whatever the model's."""
         with torch.autocast(images.device.type, enabled=False):
             changed = self.transform(images, draws, index)
-        return behind(changed, index)
+        return model(changed, index)
 
     @abstractmethod
     def transform(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        """Change images (B, 3, H, W) in [0, 1]; see `ask`."""
+        """Change images of shape (B, 3, H, W) in [0, 1]; the arguments are those of `predict`."""

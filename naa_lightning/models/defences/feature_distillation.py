@@ -11,7 +11,7 @@ from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 SIDE = 8
-"""Of a block, in pixels."""
+"""The side of a block, in pixels."""
 
 
 class FeatureDistillation(InputDefence):
@@ -22,8 +22,8 @@ class FeatureDistillation(InputDefence):
     that images whose sides are no multiples of 8 are continued by their last row and column, and cut again.
 
     Args:
-        low_step: Distance of the levels for the low frequencies, image values being from 0 to 255.
-        high_step: The same for all other frequencies.
+        low_step: The distance of the levels for the low frequencies, in units of image values from 0 to 255.
+        high_step: The distance of the levels for all other frequencies, in the same unit.
         low_side: Frequencies below this one, in both directions, are low: from 0 for none to 8 for all.
 
     Raises:

@@ -14,8 +14,8 @@ class Gaussian(InputDefence):
     The paper names the filter and gives no numbers: the defaults are ours.
 
     Args:
-        sigma: Standard deviation in pixels.
-        size: Side of the kernel in pixels, odd.
+        sigma: The standard deviation of the kernel in pixels, above 0.
+        size: The side of the kernel in pixels, odd.
 
     Raises:
         ValueError: A value is out of range.
@@ -30,7 +30,7 @@ class Gaussian(InputDefence):
         self.size = size
 
     def transform(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        """Return the smoothed images (B, 3, H, W)."""
+        """Return the smoothed images, of shape (B, 3, H, W)."""
         from torchvision.transforms.v2.functional import gaussian_blur  # noqa: PLC0415 - takes seconds to load
 
         smooth: Tensor = gaussian_blur(images, [self.size, self.size], [self.sigma, self.sigma])

@@ -18,7 +18,7 @@ class Jpeg(InputDefence):
     The codec is Pillow's, with its own choice of chroma subsampling: half the resolution.
 
     Args:
-        quality: From 1 to 100; 75 is that of Guo et al. (ICLR 2018, arXiv:1711.00117).
+        quality: The quality of the file, from 1 to 100; 75 is that of Guo et al. (ICLR 2018, arXiv:1711.00117).
 
     Raises:
         ValueError: It is out of range.
@@ -30,7 +30,7 @@ class Jpeg(InputDefence):
         self.quality = quality
 
     def transform(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        """Return images (B, 3, H, W) as the file shows them."""
+        """Return the images as the files show them, of shape (B, 3, H, W)."""
         pixels = (images.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         read = torch.from_numpy(np.stack([self._read_back(image) for image in pixels]))
         return read.permute(0, 3, 1, 2).contiguous().to(images) / 255

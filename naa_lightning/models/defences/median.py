@@ -16,7 +16,7 @@ class Median(InputDefence):
     upper of the two middle values is taken.
 
     Args:
-        size: Side of the window in pixels; 2 is that of the paper's detector for ImageNet.
+        size: The side of the window in pixels, at least 1; 2 is that of the paper's detector for ImageNet.
 
     Raises:
         ValueError: It is less than 1.
@@ -34,14 +34,14 @@ class Median(InputDefence):
         self.size = size
 
     def transform(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        """Return the smoothed images (B, 3, H, W)."""
+        """Return the smoothed images, of shape (B, 3, H, W)."""
         rows, columns = (self._mirrored(side, images.device) for side in images.shape[-2:])
         larger = images[:, :, rows][:, :, :, columns]
         windows = larger.unfold(2, self.size, 1).unfold(3, self.size, 1).flatten(-2)
         return windows.kthvalue(self.size**2 // 2 + 1, dim=-1).values
 
     def _mirrored(self, side: int, device: torch.device) -> Tensor:
-        """Which pixels a row is made of when it is continued beyond both borders."""
+        """Return the indices of the pixels of a row that is continued beyond both borders."""
         before = self.size // 2
         place = torch.arange(-before, side - before + self.size - 1, device=device) % (2 * side)
         return torch.minimum(place, 2 * side - 1 - place)

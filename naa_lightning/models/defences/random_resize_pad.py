@@ -21,8 +21,8 @@ class RandomResizePad(InputDefence):
     The result is larger than the image; the model behind brings it to the size that it takes.
 
     Args:
-        enlargement: Side of the result over that of the image, written as a number or a fraction; the paper's.
-        repeats: How many times a target is asked about each image; ours. The release averages over 30 in one answer.
+        enlargement: The side of the result over that of the image, at least 1, as a number or a fraction; the paper's.
+        repeats: The number of random draws for which each image is classified; ours. The release averages over 30.
 
     Raises:
         ValueError: A value is out of range.
@@ -34,7 +34,7 @@ class RandomResizePad(InputDefence):
         self.repeats = repeats
 
     def transform(self, images: Tensor, draws: Draws, index: int) -> Tensor:
-        """Return images (B, 3, larger H, larger W), each by its own draw."""
+        """Return images of shape (B, 3, larger H, larger W), each by its own draw."""
         drawn = draws.uniform("defence/random_resize_pad", index, images.new_empty(len(images), 3))
         share, *places = drawn.double().unbind(1)
         rows, no_row = self._sources(images.shape[2], share, places[0])
@@ -45,7 +45,7 @@ class RandomResizePad(InputDefence):
         return moved.masked_fill(no_row[:, None, :, None] | no_column[:, None, None, :], MID_GREY)
 
     def _sources(self, side: int, share: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-        """Where every row of the result comes from, and which rows are padding, for each image: (B, larger) each."""
+        """Return the source of every row of the result and whether it is padding, two tensors of shape (B, larger)."""
         larger = round(side * self.enlargement)
         enlarged = (side + (share * (larger - side)).long())[:, None]
         padding = (place[:, None] * (larger - enlarged + 1)).long()

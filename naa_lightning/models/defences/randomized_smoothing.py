@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from naa_lightning.models.answer import ABSTAINED, INVALID, Answer
-from naa_lightning.models.defences.defence import Ask, Defence
+from naa_lightning.models.defences.defence import Defence, Predict
+from naa_lightning.models.predicted_classes import ABSTAINED, INVALID, PredictedClasses
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
@@ -16,14 +16,14 @@ class RandomizedSmoothing(Defence):
     """Let copies of the image with Gaussian noise vote, and decide only if the vote is clear: the paper's `PREDICT`.
 
     It decides for the class with the most votes if two classes that are equally likely would hardly differ so much, by
-    the two-sided binomial test of the two highest counts. A copy without an answer has no vote. The noisy copies are
-    not clipped to [0, 1]. The paper's guarantee is for models trained with the noise.
+    the two-sided binomial test of the two highest counts. A copy of which nothing is predicted has no vote. The noisy
+    copies are not clipped to [0, 1]. The paper's guarantee is for models trained with the noise.
 
     Args:
-        noise: Standard deviation, images being in [0, 1]; the least of the paper's for ImageNet.
-        copies: Votes per answer; the least that the paper tries.
-        significance: How likely a decision between two equally likely classes may be; the paper's.
-        repeats: How many times a target is asked about each image; ours.
+        noise: The standard deviation of the noise on images in [0, 1]; the least of the paper's for ImageNet.
+        copies: The number of noisy copies that vote; the least that the paper tries.
+        significance: The probability of a decision between two equally likely classes, in (0, 1); the paper's.
+        repeats: The number of random draws for which each image is classified; ours.
 
     Raises:
         ValueError: A value is out of range, or so few copies can never decide.
@@ -44,15 +44,15 @@ class RandomizedSmoothing(Defence):
         self.significance = significance
         self.repeats = repeats
 
-    def ask(self, behind: Ask, images: Tensor, draws: Draws, index: int) -> Answer:
-        """Ask about the noisy copies, one batch for each."""
+    def predict(self, model: Predict, images: Tensor, draws: Draws, index: int) -> PredictedClasses:
+        """Classify the noisy copies, one batch for each, and return their vote."""
         votes = []
         for copy in range(index * self.copies, (index + 1) * self.copies):
             noise = draws.normal("defence/randomized_smoothing", copy, images)
-            votes.append(behind(images + self.noise * noise, copy).classes)
+            votes.append(model(images + self.noise * noise, copy).classes)
         decisions = [self._decision(column) for column in torch.stack(votes, 1).tolist()]
         classes, confidence = zip(*decisions, strict=True)
-        return Answer(
+        return PredictedClasses(
             torch.tensor(classes, device=images.device),
             torch.tensor(confidence, dtype=torch.float32, device=images.device),
         )
@@ -68,7 +68,7 @@ class RandomizedSmoothing(Defence):
 
 
 def _chance(most: int, second: int) -> float:
-    """Return how likely two equally likely classes get counts at least so far apart."""
+    """Return the probability that two equally likely classes get counts at least so far apart."""
     from scipy.stats import binomtest  # noqa: PLC0415 - takes a second to load
 
     return float(binomtest(most, most + second, 0.5).pvalue)

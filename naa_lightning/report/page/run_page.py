@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.report.conventions import conventions
 from naa_lightning.report.page import measures
 from naa_lightning.report.page.classes import by_success
@@ -82,7 +82,7 @@ def write_run_page(folder: Path) -> Path:
         environment=measures.environment(record),
     )
     path = folder / FILE_NAME
-    write_whole(path, page)
+    write_atomically(path, page)
     return path
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.report.page.alike import differences
 from naa_lightning.report.page.picture import embed
 from naa_lightning.report.page.rates import SHORT
@@ -129,7 +129,7 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
         unfinished=[_relative(run, folder) for run in summary.unfinished],
     )
     path = folder / FILE_NAME
-    write_whole(path, page)
+    write_atomically(path, page)
     return path
 
 

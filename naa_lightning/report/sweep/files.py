@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.report.sweep.collected import collect
 from naa_lightning.report.sweep.csv_file import to_csv
 from naa_lightning.report.sweep.heat_map import heat_map
@@ -26,8 +26,8 @@ def write_summary(folder: Path, runs: Sequence[Path], baseline: str | None = Non
     """
     summary = summarise_sweep(collect(runs), baseline)
     if summary.rows:
-        write_whole(folder / "summary.csv", to_csv(summary))
-        write_whole(folder / "summary.md", to_markdown(summary))
-        write_whole(folder / "summary.tex", to_latex(summary))
-        write_whole(folder / HEAT_MAP, heat_map(summary))
+        write_atomically(folder / "summary.csv", to_csv(summary))
+        write_atomically(folder / "summary.md", to_markdown(summary))
+        write_atomically(folder / "summary.tex", to_latex(summary))
+        write_atomically(folder / HEAT_MAP, heat_map(summary))
     return summary

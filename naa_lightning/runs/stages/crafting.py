@@ -20,7 +20,7 @@ from naa_lightning.identity import images_depend_on
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.crafting import AttackModule
-from naa_lightning.records import Manifest, SavedImage, claim_folder
+from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
 from naa_lightning.runs.context import Bench
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.trainer import make_trainer
@@ -41,7 +41,7 @@ def craft(bench: Bench) -> AdversarialSet:
     manifest = Manifest(bench.folder / "adversarial", ranks.place.rank)
     records = data.images.records
     if not experiment.attack.targeted:
-        records = [replace(record, target=None) for record in records]
+        records = [replace(record, target_class=None) for record in records]
     writer = AdversarialWriter(manifest, records, stopwatch, waiting=2 * data.batch_size)
     trainer = make_trainer(
         experiment.run.trainer,
@@ -53,7 +53,9 @@ def craft(bench: Bench) -> AdversarialSet:
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
 
     def take_stock() -> dict[int, SavedImage]:
-        claim_folder(bench.folder, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
+        write_or_check_identity(
+            bench.folder, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read()
+        )
         return manifest.repair(records)
 
     with stopwatch.phase("crafting/stock"):
@@ -72,7 +74,7 @@ def craft(bench: Bench) -> AdversarialSet:
         peaks = ranks.gathered(craft_share)
         crafted = [row for rows in ranks.gathered(lambda: writer.saved) for row in rows]
         saved = dict(sorted({**saved, **{row.id: row for row in crafted}}.items()))
-        ranks.from_first(lambda: manifest.settle(saved.values()))
+        ranks.from_first(lambda: manifest.rewrite(saved.values()))
     return AdversarialSet(
         folder=manifest.folder,
         saved={record.id: saved[record.id] for record in records},

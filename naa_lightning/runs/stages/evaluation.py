@@ -15,7 +15,7 @@ from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.models import ModelSource
-from naa_lightning.models.answer import INVALID
+from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.target import Target
 from naa_lightning.modules.target import Answers, TargetModule
 from naa_lightning.records import Prediction, SavedImage, SavedPairs

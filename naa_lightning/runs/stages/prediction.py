@@ -7,8 +7,8 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from naa_lightning.data.workers import ignore_sigterm
 from naa_lightning.distributed.ranks import Ranks
-from naa_lightning.distributed.stopping import left_to_main_process
 
 _NONE = object()
 
@@ -45,7 +45,7 @@ def ask(
         batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=collate,
-        worker_init_fn=left_to_main_process,
+        worker_init_fn=ignore_sigterm,
     )
     answers = ranks.gathered(lambda: make_trainer().predict(module, loader) if own else [])
     turns = zip_longest(*(of_rank or [] for of_rank in answers), fillvalue=_NONE)

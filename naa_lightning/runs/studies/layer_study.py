@@ -13,7 +13,7 @@ from rich.console import Console
 from torch import Tensor
 
 from naa_lightning import __version__
-from naa_lightning.atomic import write_whole
+from naa_lightning.atomic import write_atomically
 from naa_lightning.config.compose import AttackExperiment
 from naa_lightning.config.studies import LayerStudy
 from naa_lightning.exceptions import UserError
@@ -72,7 +72,7 @@ def study_layers(study: LayerStudy, bench: Bench) -> float | None:
     if not bench.ranks.part():
         return None
     results = summarise_layers(trials, bench)
-    write_whole(bench.folder / FILE_NAME, json.dumps(results, indent=2, allow_nan=False) + "\n")
+    write_atomically(bench.folder / FILE_NAME, json.dumps(results, indent=2, allow_nan=False) + "\n")
     records = layer_records(results)
     write_study(bench.folder, "layers", records)
     figure = draw_layers(bench.folder, results)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from naa_lightning.models.answer import Answer, answer
+from naa_lightning.models.predicted_classes import PredictedClasses, predicted_classes
 from naa_lightning.rng import SeededDraws
 
 DRAWS = SeededDraws(0, [0, 1, 2])
@@ -35,10 +35,10 @@ class Colours:
     shown: list[Tensor] = field(default_factory=list)
     indices: list[int] = field(default_factory=list)
 
-    def __call__(self, images: Tensor, index: int) -> Answer:
+    def __call__(self, images: Tensor, index: int) -> PredictedClasses:
         self.shown.append(images)
         self.indices.append(index)
-        return answer(20 * images.mean((2, 3)))
+        return predicted_classes(20 * images.mean((2, 3)))
 
 
 def count_different(images: Sequence[Tensor]) -> int:

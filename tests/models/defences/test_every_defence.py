@@ -30,7 +30,7 @@ INPUT_DEFENCES = {file.stem: part for file in FILES if isinstance(part := built(
 def asked(defence: Defence, images: Tensor, draws: SeededDraws, index: int) -> tuple[Tensor, Tensor]:
     """What the model is shown, as (images, ...), and what comes back."""
     model = Colours()
-    result = defence.ask(model, images, draws, index)
+    result = defence.predict(model, images, draws, index)
     assert result.classes.dtype == torch.int64
     assert result.classes.shape == result.confidence.shape == (len(images),)
     assert ((result.confidence > 0) == (result.classes >= 0)).all()

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from naa_lightning.models.answer import ABSTAINED, INVALID, Answer
 from naa_lightning.models.defences import RandomizedSmoothing
+from naa_lightning.models.predicted_classes import ABSTAINED, INVALID, PredictedClasses
 from naa_lightning.rng import SeededDraws
 from tests.models.defences.given import DRAWS, Colours, count_different
 
@@ -21,9 +21,11 @@ class Scripted:
     classes: Sequence[int]
     asked: list[int] = field(default_factory=list)
 
-    def __call__(self, images: Tensor, index: int) -> Answer:
+    def __call__(self, images: Tensor, index: int) -> PredictedClasses:
         self.asked.append(index)
-        return Answer(torch.tensor([self.classes[len(self.asked) - 1]] * len(images)), torch.ones(len(images)))
+        return PredictedClasses(
+            torch.tensor([self.classes[len(self.asked) - 1]] * len(images)), torch.ones(len(images))
+        )
 
 
 IMAGE = torch.full((1, 3, 4, 4), 0.5)
@@ -33,7 +35,7 @@ ALONE = SeededDraws(0, [0])
 def decided(votes: dict[int, int], significance: float = 0.001) -> tuple[int, float]:
     classes = [vote for vote, count in votes.items() for _ in range(count)]
     smoothing = RandomizedSmoothing(copies=len(classes), significance=significance)
-    result = smoothing.ask(Scripted(classes), IMAGE, ALONE, 0)
+    result = smoothing.predict(Scripted(classes), IMAGE, ALONE, 0)
     return int(result.classes), round(float(result.confidence), 6)
 
 
@@ -69,10 +71,10 @@ def test_it_abstains_where_scipys_test_is_not_significant(copies: int, significa
 
 
 def test_images_are_decided_one_by_one() -> None:
-    def model(images: Tensor, index: int) -> Answer:
-        return Answer(torch.tensor([4, index % 2, INVALID]), torch.ones(3))
+    def model(images: Tensor, index: int) -> PredictedClasses:
+        return PredictedClasses(torch.tensor([4, index % 2, INVALID]), torch.ones(3))
 
-    result = RandomizedSmoothing(copies=20).ask(model, IMAGE.expand(3, -1, -1, -1), DRAWS, 0)
+    result = RandomizedSmoothing(copies=20).predict(model, IMAGE.expand(3, -1, -1, -1), DRAWS, 0)
     assert result.classes.tolist() == [4, ABSTAINED, INVALID]
     assert result.confidence.tolist() == [1, 0, 0]
 
@@ -81,7 +83,7 @@ def test_every_copy_of_every_draw_has_an_index_and_noise_of_its_own() -> None:
     model = Colours()
     smoothing = RandomizedSmoothing(copies=11)
     for index in range(3):
-        smoothing.ask(model, IMAGE, ALONE, index)
+        smoothing.predict(model, IMAGE, ALONE, index)
     assert model.indices == list(range(33))
     assert all(shown.shape == IMAGE.shape for shown in model.shown)
     assert count_different(model.shown) == 33
@@ -91,7 +93,7 @@ def test_every_copy_of_every_draw_has_an_index_and_noise_of_its_own() -> None:
 def test_the_noise_is_gaussian_and_not_clipped(noise: float) -> None:
     model = Colours()
     images = torch.full((1, 3, 50, 50), 0.9, dtype=torch.float64)
-    RandomizedSmoothing(noise=noise, copies=11).ask(model, images, ALONE, 0)
+    RandomizedSmoothing(noise=noise, copies=11).predict(model, images, ALONE, 0)
     added = (torch.cat(model.shown) - 0.9) / noise
     assert added.dtype == torch.float64
     assert added.mean().abs() < 5 / math.sqrt(added.numel())
@@ -103,7 +105,7 @@ def test_the_noise_is_gaussian_and_not_clipped(noise: float) -> None:
 
 def test_no_noise_shows_the_image() -> None:
     model = Colours()
-    RandomizedSmoothing(noise=0, copies=11).ask(model, IMAGE, ALONE, 0)
+    RandomizedSmoothing(noise=0, copies=11).predict(model, IMAGE, ALONE, 0)
     assert all(torch.equal(shown, IMAGE) for shown in model.shown)
 
 
