@@ -18,7 +18,7 @@ from torch import nn
 from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
 from naa_lightning.callbacks.running_mean import RunningMean
 from naa_lightning.data import TrainableData, check_classes, check_trainable
-from naa_lightning.distributed.lock import one_at_a_time
+from naa_lightning.distributed.lock import exclusive
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.engine.out_of_memory import is_out_of_memory
 from naa_lightning.exceptions import UserError
@@ -65,7 +65,7 @@ def train(
     ranks = ranks or Ranks()
     with ExitStack() as stack:
         if ranks.first:
-            stack.enter_context(one_at_a_time(plan.checkpoints / "lock", f"training {plan.source.name}"))
+            stack.enter_context(exclusive(plan.checkpoints / "lock", f"training {plan.source.name}"))
         data = _data(plan, ranks)
         content = ranks.from_first(lambda: _content(plan, data))
         accuracy = ranks.from_first(lambda: _accuracy(plan, content))
