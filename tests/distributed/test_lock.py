@@ -1,6 +1,8 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,14 @@ def test_different_files_do_not_wait_for_each_other(tmp_path: Path, caplog: pyte
         assert caplog.messages == []
 
 
+@contextmanager
+def sigterm_soon() -> Iterator[None]:
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    yield
+    timer.join()
+
+
 def test_who_waits_stops_when_asked(tmp_path: Path) -> None:
     held, stopped = threading.Event(), threading.Event()
 
@@ -56,10 +66,13 @@ def test_who_waits_stops_when_asked(tmp_path: Path) -> None:
     thread.start()
     assert held.wait(30)
     try:
-        with sigterm_noted(), pytest.raises(Stopped, match="stopped by SIGTERM at training b"):
-            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
-            with exclusive(tmp_path / "lock", "training b"):
-                pytest.fail("two are inside")
+        with (
+            sigterm_noted(),
+            sigterm_soon(),
+            pytest.raises(Stopped, match="stopped by SIGTERM at training b"),
+            exclusive(tmp_path / "lock", "training b"),
+        ):
+            pytest.fail("two are inside")
     finally:
         stopped.set()
         thread.join(30)

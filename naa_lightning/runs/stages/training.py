@@ -26,7 +26,8 @@ from naa_lightning.models import ClassifierSource
 from naa_lightning.models.saved import read_facts, save_model
 from naa_lightning.models.weights import read_weights, start_from
 from naa_lightning.modules.classifier import ClassifierModule
-from naa_lightning.runs.trainer import device_of, make_data, make_trainer, training_strategy
+from naa_lightning.runs.trainer import device_of, make_data, make_trainer
+from naa_lightning.runs.training_strategy import training_strategy
 from naa_lightning.training import TrainingPlan
 from naa_lightning.training.losses import EnsembleAdversarialTraining
 from naa_lightning.training.recipe import precision_on
@@ -112,7 +113,7 @@ def _train(
     checkpoint = ranks.everywhere(lambda: _checkpoint(plan, made_of, ckpt_path))
     best, last = BestEpoch(plan.checkpoints, "val/score", checkpoint), LastEpoch(plan.checkpoints, made_of)
     seed_everything(plan.recipe.seed, workers=True, verbose=False)
-    device = device_of(trainer, ranks.place)
+    device = device_of(trainer, ranks.process)
     module = ClassifierModule(
         plan.source.wrap(ranks.everywhere(lambda: _network(plan, trainer, device))),
         num_classes=plan.source.num_classes,
@@ -177,7 +178,7 @@ def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
             check_classes(source.classes, source.name, data.class_names, data.name)
 
     ranks.first_before_others(prepare)
-    data.share(ranks.place.rank, ranks.place.world_size)
+    data.share(ranks.process.rank, ranks.process.world_size)
     return data
 
 
