@@ -19,7 +19,7 @@ def main(config: DictConfig) -> float | None:
         from naa_lightning.config.compose import compose_attack_run  # noqa: PLC0415
 
         experiment = compose_attack_run(config)
-        from naa_lightning.runs.run import run_attack  # noqa: PLC0415
+        from naa_lightning.runs.attack import run_attack  # noqa: PLC0415
 
         gc.freeze()  # the half million objects of libraries stay: the collections before each model pass over them
         return run_attack(experiment, again=not in_a_sweep(), began=began)

@@ -14,7 +14,7 @@ def main(config: DictConfig) -> float:
         from naa_lightning.config.compose import compose_training_run  # noqa: PLC0415
 
         experiment = compose_training_run(config)
-        from naa_lightning.runs.run import run_training  # noqa: PLC0415
+        from naa_lightning.runs.training import run_training  # noqa: PLC0415
 
         return run_training(experiment)
 

@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from naa_lightning.cli.entry import of_the_recipe
 from naa_lightning.config.compose import TrainingExperiment, compose_attack_run, compose_training_run, plain_values
 from naa_lightning.config.schema import AttackRun, validated
-from naa_lightning.runs.run import run_attack, run_training
+from naa_lightning.runs.attack import run_attack
+from naa_lightning.runs.training import run_training
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"

@@ -1,5 +1,6 @@
 """Stopping between batches."""
 
+import signal
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -11,20 +12,29 @@ from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_a
 class StopBetweenBatches(Callback):
     """Ends a run that was asked to stop as soon as a batch is done; see `naa_lightning.distributed.stopping`.
 
-    Ranks that train together end after the same training batch, whichever of them was asked. It must be the last
-    callback, so that the others have saved the batch. The module says in `title` what is done.
+    Ranks that train together end after the same training batch, whichever of them was asked. This must be the last
+    callback, so that the others have saved the batch. The module names the work in its attribute `title`.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Keep Lightning from handling SIGTERM in several ranks: its handler lets each wait for the others at once."""
+        """Remember who handles SIGTERM before Lightning does."""
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop before the first batch; of several ranks, take SIGTERM back from Lightning.
+
+        Lightning's handler has each rank wait for the others in the middle of whatever they exchange.
+        """
         if trainer.world_size > 1:
-            trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
+            signal.signal(signal.SIGTERM, self._handler)
+        self._stop_if_asked(trainer, pl_module)
+
+    on_test_start = on_predict_start = on_train_start
 
     def _stop_if_asked(self, trainer: Trainer, pl_module: LightningModule, *batch: Any, **place: Any) -> None:
         if trainer.world_size == 1:
             stop_if_asked(str(pl_module.title))
 
-    on_train_start = on_predict_start = _stop_if_asked
     on_validation_batch_end = on_predict_batch_end = _stop_if_asked
 
     def on_train_batch_end(
@@ -42,6 +52,3 @@ class StopBetweenBatches(Callback):
 
 def _stopped(pl_module: LightningModule) -> Stopped:
     return Stopped(f"stopped by SIGTERM at {pl_module.title}")
-
-
-def _nothing() -> None: ...

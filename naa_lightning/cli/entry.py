@@ -99,9 +99,9 @@ def _of_a_later_rank() -> list[str]:
     """Return overrides by which a rank that a cluster started leaves Hydra's files and log to the first one."""
     if not {"SLURM_STEP_NUM_TASKS", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
         return []
-    from naa_lightning.distributed.ranks import place_given  # noqa: PLC0415 - loads torch
+    from naa_lightning.distributed.process_info import detect_process  # noqa: PLC0415 - loads torch
 
-    if place_given().rank == 0:
+    if detect_process().rank == 0:
         return []
     return [
         "hydra.run.dir=.",

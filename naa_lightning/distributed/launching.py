@@ -1,43 +1,50 @@
-"""Starting the ranks of a run on this machine and waiting for them."""
+"""Starting the ranks of a run on this machine and waiting for them.
+
+`torch.distributed.elastic` ends the other ranks as soon as one fails, which takes from them the time to say what they
+found wrong and to save their images. It also keeps four signals of the process that launches. So ranks are started by
+`torch.multiprocessing`, which it builds on too.
+"""
 
 import logging
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import SimpleQueue, connection, get_context
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
-from naa_lightning.distributed.ranks import Place
+from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.distributed.stopping import CONTINUE_ME, Stopped, end_workers
 from naa_lightning.exceptions import RankError, UserError, in_one_line
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Of each rank by its index: the result of its work, what it raised, or the words in which it stopped.
+Outcomes: TypeAlias = "SimpleQueue[tuple[int, Any]]"
 
-# In seconds: for ranks to end by themselves when one has failed, and again to finish what they are at.
+# In seconds: for ranks to end by themselves when one has failed, and again after SIGTERM.
 GRACE = 5.0
 
 
-def in_ranks(count: int, work: Callable[[T, Place], R], argument: T, *, going_on: str) -> R:
+def launch(count: int, work: Callable[[T, ProcessInfo], R], argument: T, *, resume_hint: str) -> R:
     """Do something in several processes of this machine.
 
     Each is a fresh one, so that a sweep can do it again and again. SIGTERM is passed on to them. The first one logs to
     the terminal and to this process's files, the others their warnings.
 
     Args:
-        count: How many.
-        work: Is given the argument and the process's place.
-        argument: Can be pickled.
-        going_on: How a run goes on that lost a rank, in words.
+        count: Number of processes.
+        work: Function of the argument and of the process's index among the ranks; it can be pickled.
+        argument: Argument of the work; it can be pickled.
+        resume_hint: Words for a message on how a run goes on that has lost a rank.
 
     Returns:
-        What the first rank's work returned.
+        The result of the first rank's work.
 
     Raises:
         UserError: A rank raised it, or was killed.
@@ -47,22 +54,21 @@ def in_ranks(count: int, work: Callable[[T, Place], R], argument: T, *, going_on
     # On a CPU the number of threads decides how convolutions are rounded, so each rank has as many as a process alone.
     # They are more than there are cores: those that wait must sleep.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    answers: SimpleQueue[tuple[int, Any]] = get_context("spawn").SimpleQueue()
-    rendezvous = f"tcp://127.0.0.1:{find_free_network_port()}"
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # of ranks that it ends
+    outcomes: Outcomes = get_context("spawn").SimpleQueue()
     context: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
-        _be_rank, (count, work, argument, _log_files(), rendezvous, answers), nprocs=count, join=False
+        _be_rank, (count, work, argument, _log_files(), _free_address(), outcomes), nprocs=count, join=False
     )
     try:
-        with _passing_on_sigterm(context) as asked:
-            _wait(context, asked)
+        with _passing_on_sigterm(context) as signals:
+            _wait(context, signals)
     except ProcessExitedException as error:
-        raise _explained(error, answers, going_on) from None
+        raise _explained(error, outcomes, resume_hint) from None
     finally:
         for process in context.processes:
             process.kill()
-    answer: R = next(answer for rank, answer in _all_of(answers) if rank == 0)
-    return answer
+    result: R = dict(_all_of(outcomes))[0]
+    return result
 
 
 def _log_files() -> list[str]:
@@ -71,14 +77,19 @@ def _log_files() -> list[str]:
     ]
 
 
+def _free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
 def _be_rank(
     rank: int,
     count: int,
-    work: Callable[[T, Place], R],
+    work: Callable[[T, ProcessInfo], R],
     argument: T,
     log_files: Sequence[str],
-    rendezvous: str,
-    answers: "SimpleQueue[tuple[int, Any]]",
+    address: str,
+    outcomes: Outcomes,
 ) -> None:
     if rank == 0:
         handlers: list[logging.Handler] = [
@@ -88,18 +99,18 @@ def _be_rank(
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
     else:
         logging.basicConfig(level=logging.WARNING, format=f"rank {rank}: %(message)s")
-    place = Place(rank=rank, world_size=count, local_rank=rank, local_size=count, rendezvous=rendezvous)
+    process = ProcessInfo(rank=rank, world_size=count, local_rank=rank, init_method=address)
     try:
-        answers.put((rank, work(argument, place)))
+        outcomes.put((rank, work(argument, process)))
     except UserError as error:
-        answers.put((rank, type(error)(in_one_line(error))))
+        outcomes.put((rank, type(error)(in_one_line(error))))
         sys.exit(1)
     except Stopped as stopped:
         if str(stopped):
-            answers.put((rank, str(stopped)))
+            outcomes.put((rank, str(stopped)))
         raise
     except Exception:  # noqa: BLE001 - the process that waits raises it
-        answers.put((rank, RuntimeError(f"rank {rank} failed:\n{traceback.format_exc()[-10_000:]}")))
+        outcomes.put((rank, RuntimeError(f"rank {rank} failed:\n{traceback.format_exc()[-10_000:]}")))
         sys.exit(1)
     finally:
         end_workers()
@@ -107,22 +118,22 @@ def _be_rank(
 
 @contextmanager
 def _passing_on_sigterm(context: ProcessContext) -> Iterator[list[int]]:
-    """Pass SIGTERM on; the list that is yielded then has an element."""
-    asked: list[int] = []
+    """Pass SIGTERM on to the ranks; the list that is yielded takes the signals that came."""
+    signals: list[int] = []
 
     def pass_on(number: int, frame: object) -> None:
-        asked.append(number)
+        signals.append(number)
         for process in context.processes:
             process.terminate()
 
     before = signal.signal(signal.SIGTERM, pass_on)
     try:
-        yield asked
+        yield signals
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _wait(context: ProcessContext, asked: list[int]) -> None:
+def _wait(context: ProcessContext, signals: Sequence[int]) -> None:
     """Wait until all ranks are done, or one has failed; those that were asked to stop take their time.
 
     Raises:
@@ -130,33 +141,31 @@ def _wait(context: ProcessContext, asked: list[int]) -> None:
     """
     while running := [process for process in context.processes if process.is_alive()]:
         connection.wait([process.sentinel for process in running], timeout=1)
-        if not asked and any(process.exitcode for process in context.processes):
+        if not signals and any(process.exitcode for process in context.processes):
             break
     while not context.join(grace_period=GRACE):
         pass
 
 
-def _explained(
-    error: ProcessExitedException, answers: "SimpleQueue[tuple[int, Any]]", going_on: str
-) -> Exception | Stopped:
-    told = [answer for _, answer in sorted(_all_of(answers), key=lambda told: told[0])]
+def _explained(error: ProcessExitedException, outcomes: Outcomes, resume_hint: str) -> Exception | Stopped:
+    found = [outcome for _, outcome in sorted(_all_of(outcomes), key=lambda outcome: outcome[0])]
     if error.exit_code == CONTINUE_ME:
-        return Stopped(next((answer for answer in told if isinstance(answer, str)), "stopped by SIGTERM"))
-    failures = [answer for answer in told if isinstance(answer, Exception)]
-    failures.sort(key=lambda failure: (not _says_why(failure), isinstance(failure, RankError)))
-    if failures and (_says_why(failures[0]) or not error.signal_name):
+        return Stopped(next((outcome for outcome in found if isinstance(outcome, str)), "stopped by SIGTERM"))
+    failures = [outcome for outcome in found if isinstance(outcome, Exception)]
+    failures.sort(key=lambda failure: (not _is_cause(failure), isinstance(failure, RankError)))
+    if failures and (_is_cause(failures[0]) or not error.signal_name):
         return failures[0]
     how = f"was killed ({error.signal_name})" if error.signal_name else f"ended with exit code {error.exit_code}"
-    return UserError(f"rank {error.error_index} {how}; what is saved so far is kept: {going_on}")
+    return UserError(f"rank {error.error_index} {how}; what is saved so far is kept: {resume_hint}")
 
 
-def _says_why(failure: Exception) -> bool:
+def _is_cause(failure: Exception) -> bool:
     """Tell a mistake that a rank has found from what may only follow where another one has ended."""
     return isinstance(failure, UserError) and not isinstance(failure, RankError)
 
 
-def _all_of(answers: "SimpleQueue[tuple[int, Any]]") -> list[tuple[int, Any]]:
+def _all_of(outcomes: Outcomes) -> list[tuple[int, Any]]:
     found = []
-    while not answers.empty():
-        found.append(answers.get())
+    while not outcomes.empty():
+        found.append(outcomes.get())
     return found

@@ -1,1 +1,1 @@
-"""LightningModules: what is done with a batch."""
+"""LightningModules: the work on one batch of images."""

@@ -1,4 +1,4 @@
-"""Asking a classifier where it looks, as a LightningModule."""
+"""Attention of a classifier as a LightningModule's predict step."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ from naa_lightning.records import PairBatch
 
 @dataclass(frozen=True)
 class Attention:
-    """Where a classifier looks in an image for the class that it predicts; see `naa_lightning.attribution.attention`.
+    """Attention of a classifier to a pair of images for the classes that it predicts.
 
     Args:
-        clean: In the clean image, at least 0, (h, w).
-        adversarial: In the adversarial image, as `clean`.
+        clean: Attention of shape (h, w) to the clean image, at least 0; see `naa_lightning.attribution.attention`.
+        adversarial: Attention of shape (h, w) to the adversarial image, at least 0.
     """
 
     clean: Tensor
@@ -27,14 +27,14 @@ class Attention:
 
 @dataclass
 class AttentionBatch:
-    """What a predict step returns, on the CPU, attention in float32.
+    """Attention of a classifier to a batch of pairs, on the CPU.
 
     Args:
-        ids: (B,).
-        clean: Classes predicted for the clean images, (B,).
-        clean_attention: For these classes, at least 0, (B, h, w).
-        adversarial: Classes predicted for the adversarial images, (B,).
-        adversarial_attention: For these classes, as `clean_attention`.
+        ids: Image ids of shape (B,).
+        clean: Classes of shape (B,) predicted for the clean images.
+        clean_attention: Attention of shape (B, h, w) for these classes, at least 0, in float32.
+        adversarial: Classes of shape (B,) predicted for the adversarial images.
+        adversarial_attention: Attention of shape (B, h, w) for these classes, at least 0, in float32.
     """
 
     ids: Tensor
@@ -45,11 +45,11 @@ class AttentionBatch:
 
 
 class AttentionModule(LightningModule):
-    """Asks a classifier what it predicts for clean and adversarial images, and where it looks for that.
+    """Predicts the classes of clean and adversarial images, and where the classifier looks for them.
 
     Args:
-        classifier: Images in [0, 1] in, logits out.
-        title: What progress bars call the work.
+        classifier: Classifier of images in [0, 1].
+        title: Name of the work in progress bars and messages.
     """
 
     def __init__(self, classifier: Classifier, *, title: str) -> None:
@@ -59,21 +59,20 @@ class AttentionModule(LightningModule):
         self._memory = ChunkedWork(title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> AttentionBatch:
-        """Ask about a batch.
+        """Return the predictions for a batch and the attention behind them.
 
         Raises:
             LayerError: No layer of the network has places in the image.
             UserError: The memory is too small for one image.
         """
         return AttentionBatch(
-            batch["id"].cpu(), *self._look_in_parts(batch["clean"]), *self._look_in_parts(batch["adversarial"])
+            batch["id"].cpu(), *self._attention(batch["clean"]), *self._attention(batch["adversarial"])
         )
 
-    def _look_in_parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        found = self._memory.run(lambda part, size: self._look(images[part]), len(images), len(images))
-        predicted, attended = zip(*found, strict=True)
-        return torch.cat(predicted), torch.cat(attended)
+    def _attention(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        def attend(part: slice, size: int) -> tuple[Tensor, Tensor]:
+            predicted = self.classifier(images[part]).argmax(1)
+            return predicted.cpu(), attention(self.classifier, images[part], predicted).float().cpu()
 
-    def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        predicted = self.classifier(images).argmax(1)
-        return predicted.cpu(), attention(self.classifier, images, predicted).float().cpu()
+        predicted, attended = zip(*self._memory.run(attend, len(images), len(images)), strict=True)
+        return torch.cat(predicted), torch.cat(attended)

@@ -28,12 +28,12 @@ class AttributionModule(LightningModule):
     """Attributes a surrogate's output on clean and adversarial images, over its first attacked layer.
 
     Args:
-        surrogate: With at least one attacked layer.
-        attribute: `naa_lightning.attribution.attribute` with its options.
-        method: How.
-        classes: Whose output is attributed, by image id.
-        seed: Of random draws.
-        title: What progress bars call the work.
+        surrogate: Surrogate with at least one attacked layer.
+        attribute: Function `naa_lightning.attribution.attribute` with its options.
+        method: Attribution method.
+        classes: Classes whose output is attributed, by image id.
+        seed: Seed of random draws.
+        title: Name of the work in progress bars and messages.
     """
 
     def __init__(
@@ -64,6 +64,12 @@ class AttributionModule(LightningModule):
     def attributed(self, method: Method, view: Classifier, images: Tensor, ids: Tensor) -> Attribution:
         """Attribute images over a layer and bring the result to the CPU.
 
+        Args:
+            method: Attribution method.
+            view: Classifier whose layer is attributed.
+            images: Images of shape (B, 3, H, W) in [0, 1].
+            ids: Image ids of shape (B,).
+
         Raises:
             UserError: The memory is too small.
         """
@@ -87,9 +93,9 @@ class ExplanationModule(AttributionModule):
     """Describes the attributions of clean and adversarial images in numbers.
 
     Args:
-        approximation: What is compared with the method.
+        approximation: Attribution method that is compared with the exact one.
         layers: Names of the attacked layers, in order.
-        **options: As of `AttributionModule`.
+        **options: Arguments of `AttributionModule`.
     """
 
     def __init__(self, *, approximation: Method, layers: Sequence[str], **options: Any) -> None:

@@ -24,11 +24,11 @@ class ClassifierModule(LightningModule):
     shared by several processes, sees the same images as one that was left alone.
 
     Args:
-        classifier: Images in [0, 1] in, logits out.
-        num_classes: How many it tells apart.
-        recipe: How.
-        title: What progress bars call the work.
-        remedy: What to do where the loss is no number, in words.
+        classifier: Classifier of images in [0, 1].
+        num_classes: Number of classes.
+        recipe: Loss, augmentation, optimizer, schedule and seed of the training.
+        title: Name of the work in progress bars and messages.
+        remedy: Words for a message on what to do where the loss is no number.
     """
 
     def __init__(self, classifier: Classifier, *, num_classes: int, recipe: Recipe, title: str, remedy: str) -> None:
@@ -59,7 +59,7 @@ class ClassifierModule(LightningModule):
         return {**batch, "image": images.contiguous(memory_format=torch.channels_last)}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return what the recipe minimises.
+        """Return the loss of the recipe.
 
         Raises:
             UserError: It is no number; a RankError where it is none on another rank.
@@ -78,34 +78,32 @@ class ClassifierModule(LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Begin to count."""
+        """Count attacked images anew."""
         self._attacked = 0
 
     def on_validation_epoch_end(self) -> None:
-        """Log what the best epoch has most of: of a training that hardens, robust accuracy, and of equals, accuracy."""
+        """Log the score of the epoch: accuracy, or of a training that hardens robust accuracy, then accuracy."""
         score = self.clean["accuracy"].compute()
         if self._attacks_validation():
             score = self.robust.compute() + score / 1000
         self.log("val/score", score)
 
-    def on_test_epoch_start(self) -> None:
-        """Begin to count."""
-        self._attacked = 0
+    on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Rate a batch, in a training that hardens also its adversarial version."""
+        """Measure accuracy on a batch, in a training that hardens also on its adversarial version."""
         robustness = self.recipe.robustness
-        self._rate(batch, "val", robustness.validation_images if robustness and self._attacks_validation() else 0)
+        self._measure(batch, "val", robustness.validation_images if robustness and self._attacks_validation() else 0)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Rate a batch and its adversarial version."""
-        self._rate(batch, "test", self.recipe.robustness.test_images if self.recipe.robustness else 0)
+        """Measure accuracy on a batch and on its adversarial version."""
+        self._measure(batch, "test", self.recipe.robustness.test_images if self.recipe.robustness else 0)
 
     def _attacks_validation(self) -> bool:
         robustness = self.recipe.robustness
         return self.recipe.loss.hardens and robustness is not None and robustness.validation_images > 0
 
-    def _rate(self, batch: Batch, stage: str, attacked_images: int) -> None:
+    def _measure(self, batch: Batch, stage: str, attacked_images: int) -> None:
         images, labels = batch["image"], batch["label"]
         self.clean.update(self.classifier(images).float().softmax(1), labels)
         self.log_dict({f"{stage}/{name}": metric for name, metric in self.clean.items()}, on_epoch=True)

@@ -1,10 +1,12 @@
-"""Crafting as a LightningModule's predict step."""
+"""Crafting adversarial images as a LightningModule's predict step."""
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import torch
 from pytorch_lightning import LightningModule
@@ -12,6 +14,7 @@ from pytorch_lightning.utilities.memory import garbage_collection_cuda
 from torch import Tensor
 
 from naa_lightning.attacks import Attack
+from naa_lightning.attacks.attack import Crafted
 from naa_lightning.attribution import AttributionStatistics, attribution_of_path_gradient, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.engine import Engine
@@ -20,20 +23,22 @@ from naa_lightning.models import Classifier, Ensemble, frozen
 from naa_lightning.rng import SeededDraws
 
 log = logging.getLogger(__name__)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class CraftedBatch:
-    """What a predict step returns.
+    """Adversarial images of a batch, with what they cost.
 
     Args:
-        images: uint8 (B, 3, H, W), within the budget.
-        seconds: Crafting time of the batch, without its attribution statistics.
-        gradient_evaluations: Per image.
-        attribution: Over the first attacked layer, of the first surrogate; None for an attack that attributes nothing.
-        preparation_seconds: Of `seconds`, those until the objective was prepared.
-        attribution_seconds: What the attribution statistics took.
-        arranging_seconds: What arranging the surrogate for speed and finding what fits into a pass took.
+        images: Adversarial images of shape (B, 3, H, W) as uint8, within the budget.
+        seconds: Crafting time of the batch in seconds, without its attribution statistics.
+        gradient_evaluations: Number of gradient evaluations per image.
+        attribution: Statistics over the first attacked layer of the first surrogate; None for an attack that attributes
+            nothing.
+        preparation_seconds: Share of `seconds` until the objective was prepared.
+        attribution_seconds: Time of the attribution statistics in seconds.
+        arranging_seconds: Time in seconds to arrange the surrogate for speed and to find what fits into a pass.
     """
 
     images: Tensor
@@ -54,13 +59,13 @@ class AttackModule(LightningModule):
     points of a path go one by one, and if that does not help, groups are smaller; see `ChunkedWork`.
 
     Args:
-        surrogate: The white-box classifier, which is the module's: the engine arranges it.
-        attack: What is run on it.
-        seed: Of every random draw.
-        batch_size: Of full batches.
-        title: What progress bars call the work.
-        pool: Clean images (3, h, w) in [0, 1], for attacks that mix images.
-        engine: How the surrogate is run.
+        surrogate: White-box classifier, which the engine arranges in place.
+        attack: Attack that is run on the surrogate.
+        seed: Seed of every random draw.
+        batch_size: Number of images in a full batch.
+        title: Name of the work in progress bars and messages.
+        pool: Clean images of shape (3, h, w) in [0, 1] for attacks that mix images.
+        engine: Way of running the surrogate.
     """
 
     def __init__(
@@ -96,36 +101,25 @@ class AttackModule(LightningModule):
         """
         images, ids = batch["image"], batch["id"]
         classes = batch["target_class" if self.attack.targeted else "label"]
-        group = self.engine.group(self.batch_size, images)
-
-        def craft(part: slice, size: int) -> CraftedBatch:
-            of_part = images[part], classes[part], ids[part], size
-            if self._sharing and fitting > size:
-                try:
-                    return self._craft(*of_part, pass_images=fitting)
-                except Exception as error:
-                    if not is_out_of_memory(error):
-                        raise
-                garbage_collection_cuda()
-                crafted = self._craft(*of_part, pass_images=size)
-                self._share_no_longer(fitting)
-                return crafted
-            return self._craft(*of_part, pass_images=size)
-
+        group_size = self.engine.group(self.batch_size, images)
         with self.engine.products():
             start = time.perf_counter()
             (fitting,) = self._memory.run(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
             arranging_seconds = time.perf_counter() - start
             assert self._fast is not None, "fitting images arranges the surrogate"
             with self._fast:
-                passes = self._memory.run(craft, len(ids), group)
+                groups = self._memory.run(
+                    lambda part, size: self._craft_group(images[part], classes[part], ids[part], size, fitting),
+                    len(ids),
+                    group_size,
+                )
         return CraftedBatch(
-            images=torch.cat([part.images for part in passes]),
-            seconds=sum(part.seconds for part in passes),
-            gradient_evaluations=passes[0].gradient_evaluations,
-            attribution=_join([part.attribution for part in passes]),
-            preparation_seconds=sum(part.preparation_seconds for part in passes),
-            attribution_seconds=sum(part.attribution_seconds for part in passes),
+            images=torch.cat([group.images for group in groups]),
+            seconds=sum(group.seconds for group in groups),
+            gradient_evaluations=groups[0].gradient_evaluations,
+            attribution=_concatenate([group.attribution for group in groups]),
+            preparation_seconds=sum(group.preparation_seconds for group in groups),
+            attribution_seconds=sum(group.attribution_seconds for group in groups),
             arranging_seconds=arranging_seconds,
         )
 
@@ -137,25 +131,31 @@ class AttackModule(LightningModule):
             if not self.attack.objective.feature_level or not self._sharing:
                 return 1
             if image.shape not in self._fitting:
-                self._fitting[image.shape] = 1
-                try:
-                    with self._fast:
-                        self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
-                except Exception as error:
-                    if not is_out_of_memory(error):
-                        raise
+                with self._fast:
+                    fitting = _unless_out_of_memory(partial(self.engine.pass_images, self.surrogate, image))
+                self._fitting[image.shape] = fitting or 1
         return self._fitting[image.shape]
 
-    def _share_no_longer(self, fitting: int) -> None:
-        self._sharing = False
-        log.warning(
-            "%s: out of memory with %d images in a pass, now points of the path go one by one, so that results may "
-            "differ in rounding from those of shared passes; in a new run a smaller engine.pass_mib avoids the retry",
-            self.title,
-            fitting,
-        )
+    def _craft_group(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, fitting: int) -> CraftedBatch:
+        """Craft at most `size` images, with points of a path sharing passes until memory once runs out."""
+        craft = partial(self._craft, images, classes, ids, size)
+        if not self._sharing or fitting <= size:
+            return craft(pass_images=size)
+        crafted = _unless_out_of_memory(partial(craft, pass_images=fitting))
+        if crafted is None:
+            crafted = craft(pass_images=size)
+            self._sharing = False
+            log.warning(
+                "%s: out of memory with %d images in a pass, now points of the path go one by one, so that results may "
+                "differ in rounding from those of shared passes; in a new run a smaller engine.pass_mib avoids the "
+                "retry",
+                self.title,
+                fitting,
+            )
+        return crafted
 
     def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, pass_images: int) -> CraftedBatch:
+        """Craft images, padded to `size`, with `pass_images` images in a pass through the surrogate."""
         start = time.perf_counter()
         count = len(images)
         images, classes, ids = (_pad(values, size) for values in (images, classes, ids))
@@ -172,24 +172,40 @@ class AttackModule(LightningModule):
             )
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()
         seconds = time.perf_counter() - start
-        attribution = None
-        if crafted.path_gradients:
-            surrogate, gradient = crafted.path_gradients[0]
-            shape = tuple(images.shape[1:])
-            with frozen(surrogate), torch.no_grad():
-                if shape not in self._at_black:
-                    self._at_black[shape] = surrogate.features_and_logits(torch.zeros_like(images[:1]))
-                attributed = attribution_of_path_gradient(surrogate, images, classes, gradient, self._at_black[shape])
-                attribution = attribution_statistics(attributed)
-            attribution = AttributionStatistics(**{k: v[:count].cpu() for k, v in vars(attribution).items()})
         return CraftedBatch(
             images=quantised,
             seconds=seconds,
             gradient_evaluations=crafted.gradient_evaluations,
-            attribution=attribution,
+            attribution=self._attribution_statistics(crafted, images, classes, count),
             preparation_seconds=crafted.preparation_seconds,
             attribution_seconds=time.perf_counter() - start - seconds,
         )
+
+    def _attribution_statistics(
+        self, crafted: Crafted, images: Tensor, classes: Tensor, count: int
+    ) -> AttributionStatistics | None:
+        """Describe the attribution of the first `count` images by the path's gradient that the attack has used."""
+        if not crafted.path_gradients:
+            return None
+        surrogate, gradient = crafted.path_gradients[0]
+        shape = tuple(images.shape[1:])
+        with frozen(surrogate), torch.no_grad():
+            if shape not in self._at_black:
+                self._at_black[shape] = surrogate.features_and_logits(torch.zeros_like(images[:1]))
+            attributed = attribution_of_path_gradient(surrogate, images, classes, gradient, self._at_black[shape])
+            statistics = attribution_statistics(attributed)
+        return AttributionStatistics(**{name: values[:count].cpu() for name, values in vars(statistics).items()})
+
+
+def _unless_out_of_memory(work: Callable[[], R]) -> R | None:
+    """Return the result of some work, or None where it needs more memory than there is."""
+    try:
+        return work()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    garbage_collection_cuda()  # not above, where the error still holds what filled the memory
+    return None
 
 
 def _pad(values: Tensor, size: int) -> Tensor:
@@ -198,7 +214,7 @@ def _pad(values: Tensor, size: int) -> Tensor:
     return torch.cat([values, last])
 
 
-def _join(parts: Sequence[AttributionStatistics | None]) -> AttributionStatistics | None:
+def _concatenate(parts: Sequence[AttributionStatistics | None]) -> AttributionStatistics | None:
     known = [vars(part) for part in parts if part is not None]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""Measuring perturbations as a LightningModule's predict step."""
+"""Sizes of perturbations as a LightningModule's predict step."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,12 @@ from naa_lightning.records import PairBatch
 
 @dataclass
 class MeasuredBatch:
-    """What a predict step returns, on the CPU: ids (B,), and what belongs to them."""
+    """Sizes of a batch's perturbations, on the CPU.
+
+    Args:
+        ids: Image ids of shape (B,).
+        sizes: Sizes of the perturbations of these images.
+    """
 
     ids: Tensor
     sizes: PerturbationSizes
@@ -23,8 +28,8 @@ class PerturbationModule(LightningModule):
     """Compares adversarial images with clean ones.
 
     Args:
-        lpips: See `perturbation_sizes`.
-        title: What progress bars call the work.
+        lpips: Network of the LPIPS distance; None leaves it out.
+        title: Name of the work in progress bars and messages.
     """
 
     def __init__(self, lpips: nn.Module | None, *, title: str) -> None:

@@ -1,4 +1,4 @@
-"""Asking a target as a LightningModule."""
+"""Predictions of a target as a LightningModule's predict step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from naa_lightning.rng import SeededDraws
 
 
 @dataclass
-class Answers:
-    """What a target says of a batch, on the CPU.
+class TargetPredictions:
+    """Predictions of a target for a batch of pairs, on the CPU.
 
     Args:
-        ids: (B,).
-        clean: One answer (B,) per random draw.
-        adversarial: As clean.
+        ids: Image ids of shape (B,).
+        clean: Predictions for the clean images, one for each random draw of the defences.
+        adversarial: Predictions for the adversarial images, one for each random draw of the defences.
     """
 
     ids: Tensor
@@ -32,15 +32,15 @@ class Answers:
 
 
 class TargetModule(LightningModule):
-    """Asks a target about clean and adversarial images.
+    """Predicts the classes of clean and adversarial images with a target.
 
-    A random defence gets the same numbers for an image as it was and as it was crafted, so that what changes the answer
-    is the perturbation.
+    A random defence gets the same numbers for a clean image and its adversarial version, so that only the perturbation
+    changes the prediction.
 
     Args:
-        target: What is asked.
-        model: As `target.source` builds it.
-        seed: Of the run.
+        target: Target with its defences.
+        model: Model that `target.source` builds.
+        seed: Seed of the defences' random draws.
     """
 
     def __init__(self, target: Target, model: nn.Module, *, seed: int) -> None:
@@ -51,37 +51,35 @@ class TargetModule(LightningModule):
         self.title = f"evaluating {target.name}"
         self._memory = ChunkedWork(self.title)
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> Answers:
-        """Ask about a batch.
+    def predict_step(self, batch: PairBatch, batch_idx: int) -> TargetPredictions:
+        """Return the predictions for a batch.
 
         Raises:
             UserError: The model gives something else than (B, num_classes) logits, or the memory is too small for one
                 image.
         """
         ids, clean, adversarial = batch["id"], batch["clean"], batch["adversarial"]
-
-        def ask(part: slice, size: int) -> Answers:
-            return self._ask(ids[part], clean[part], adversarial[part])
-
-        parts = self._memory.run(ask, len(ids), len(ids))
-        return Answers(
+        parts = self._memory.run(
+            lambda part, size: self._predict(ids[part], clean[part], adversarial[part]), len(ids), len(ids)
+        )
+        return TargetPredictions(
             torch.cat([part.ids for part in parts]),
-            clean=[_joined(answers) for answers in zip(*(part.clean for part in parts), strict=True)],
-            adversarial=[_joined(answers) for answers in zip(*(part.adversarial for part in parts), strict=True)],
+            clean=[_concatenate(draw) for draw in zip(*(part.clean for part in parts), strict=True)],
+            adversarial=[_concatenate(draw) for draw in zip(*(part.adversarial for part in parts), strict=True)],
         )
 
-    def _ask(self, ids: Tensor, clean: Tensor, adversarial: Tensor) -> Answers:
+    def _predict(self, ids: Tensor, clean: Tensor, adversarial: Tensor) -> TargetPredictions:
         draws = SeededDraws(self.seed, ids.tolist())
-        ask = defended(list(self.target.defences.values()), self._ask_model, draws)
+        classify = defended(list(self.target.defences.values()), self._classify, draws)
         indices = range(self.target.repeats)
         with torch.no_grad():
-            return Answers(
+            return TargetPredictions(
                 ids.cpu(),
-                clean=[_on_cpu(ask(clean, index)) for index in indices],
-                adversarial=[_on_cpu(ask(adversarial, index)) for index in indices],
+                clean=[_on_cpu(classify(clean, index)) for index in indices],
+                adversarial=[_on_cpu(classify(adversarial, index)) for index in indices],
             )
 
-    def _ask_model(self, images: Tensor, index: int) -> PredictedClasses:
+    def _classify(self, images: Tensor, index: int) -> PredictedClasses:
         logits = self.model(images)
         expected = (len(images), self.target.source.num_classes)
         if tuple(logits.shape) != expected:
@@ -92,7 +90,7 @@ class TargetModule(LightningModule):
         return predicted_classes(logits)
 
 
-def _joined(parts: Sequence[PredictedClasses]) -> PredictedClasses:
+def _concatenate(parts: Sequence[PredictedClasses]) -> PredictedClasses:
     return PredictedClasses(torch.cat([part.classes for part in parts]), torch.cat([part.confidence for part in parts]))
 
 

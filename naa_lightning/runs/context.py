@@ -41,4 +41,4 @@ class Bench:
 
     def asking(self) -> Trainer:
         """Make a trainer that asks models and logs nothing."""
-        return make_trainer(self.experiment.run.trainer, place=self.ranks.place, callbacks=self.callbacks)
+        return make_trainer(self.experiment.run.trainer, process=self.ranks.process, callbacks=self.callbacks)

@@ -58,4 +58,4 @@ def test_only_torch_is_loaded_before_the_configuration_is_valid(mistake: str, tm
 
 
 def test_a_run_loads_no_library_that_it_may_not_need() -> None:
-    assert not loaded("import naa_lightning.runs.run") & {"timm", "wandb", "sklearn", "onnxruntime"}
+    assert not loaded("import naa_lightning.runs.attack") & {"timm", "wandb", "sklearn", "onnxruntime"}

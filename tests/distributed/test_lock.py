@@ -1,11 +1,13 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from naa_lightning.distributed.lock import one_at_a_time
+from naa_lightning.distributed.lock import exclusive
 from naa_lightning.distributed.stopping import Stopped, sigterm_noted
 
 
@@ -16,10 +18,10 @@ def test_the_second_waits_for_the_first(tmp_path: Path, caplog: pytest.LogCaptur
 
     def second() -> None:
         waiting.set()
-        with one_at_a_time(tmp_path / "folder" / "lock", "training a"):
+        with exclusive(tmp_path / "folder" / "lock", "training a"):
             order.append("second")
 
-    with one_at_a_time(tmp_path / "folder" / "lock", "training a"):
+    with exclusive(tmp_path / "folder" / "lock", "training a"):
         thread = threading.Thread(target=second)
         thread.start()
         waiting.wait(10)
@@ -32,21 +34,45 @@ def test_the_second_waits_for_the_first(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_an_error_lets_the_next_one_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "naa_lightning")
-    with pytest.raises(ZeroDivisionError), one_at_a_time(tmp_path / "lock", "training a"):
+    with pytest.raises(ZeroDivisionError), exclusive(tmp_path / "lock", "training a"):
         raise ZeroDivisionError
-    with one_at_a_time(tmp_path / "lock", "training a"):
+    with exclusive(tmp_path / "lock", "training a"):
         assert caplog.messages == []
 
 
 def test_different_files_do_not_wait_for_each_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "naa_lightning")
-    with one_at_a_time(tmp_path / "a", "training a"), one_at_a_time(tmp_path / "b", "training b"):
+    with exclusive(tmp_path / "a", "training a"), exclusive(tmp_path / "b", "training b"):
         assert caplog.messages == []
 
 
+@contextmanager
+def sigterm_soon() -> Iterator[None]:
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    yield
+    timer.join()
+
+
 def test_who_waits_stops_when_asked(tmp_path: Path) -> None:
-    stopped = pytest.raises(Stopped, match="stopped by SIGTERM at training b")
-    with sigterm_noted(), one_at_a_time(tmp_path / "lock", "training a"):
-        os.kill(os.getpid(), signal.SIGTERM)
-        with stopped, one_at_a_time(tmp_path / "lock", "training b"):
+    held, stopped = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with exclusive(tmp_path / "lock", "training a"):
+            held.set()
+            stopped.wait(30)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert held.wait(30)
+    try:
+        with (
+            sigterm_noted(),
+            sigterm_soon(),
+            pytest.raises(Stopped, match="stopped by SIGTERM at training b"),
+            exclusive(tmp_path / "lock", "training b"),
+        ):
             pytest.fail("two are inside")
+    finally:
+        stopped.set()
+        thread.join(30)

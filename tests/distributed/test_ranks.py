@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 import torch.distributed
-from torch.distributed.rendezvous import rendezvous
+from torch.distributed import rendezvous
 
-from naa_lightning.distributed.launching import in_ranks
-from naa_lightning.distributed.ranks import Place, Ranks, joined, place_given
+from naa_lightning.distributed.launching import launch
+from naa_lightning.distributed.process_info import ProcessInfo, detect_process
+from naa_lightning.distributed.ranks import Ranks, joined
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
 from naa_lightning.exceptions import UserError
 
 
-def together(folder: Path, place: Place) -> Mapping[str, Any]:
+def together(folder: Path, process: ProcessInfo) -> Mapping[str, Any]:
     """Everything that ranks do with each other."""
-    with joined(place) as ranks:
+    with joined(process) as ranks:
         assert not torch.distributed.is_initialized()  # or metrics would wait for all ranks
         first_before = []
 
@@ -32,19 +33,19 @@ def together(folder: Path, place: Place) -> Mapping[str, Any]:
 
         ranks.first_before_others(seen)
         found = {
-            "gathered": ranks.gathered(lambda: f"rank {place.rank}"),
+            "gathered": ranks.gathered(lambda: f"rank {process.rank}"),
             "everywhere": ranks.gathered(lambda: ranks.first),
-            "from_first": ranks.from_first(lambda: place.rank),
+            "from_first": ranks.from_first(lambda: process.rank),
             "waited": ranks.gathered(lambda: first_before),
             "share": ranks.gathered(lambda: ranks.share(range(5))),
-            "own": ranks.everywhere(lambda: place.rank),
+            "own": ranks.everywhere(lambda: process.rank),
         }
-        assert ranks.part() == (place.rank == 0)
-        return {**found, "alone": ranks.gathered(lambda: place.rank) if ranks.first else None}
+        assert ranks.part() == (process.rank == 0)
+        return {**found, "alone": ranks.gathered(lambda: process.rank) if ranks.first else None}
 
 
 def test_what_ranks_do_with_each_other(tmp_path: Path) -> None:
-    found = in_ranks(2, together, tmp_path, going_on="")
+    found = launch(2, together, tmp_path, resume_hint="")
     assert found["gathered"] == ["rank 0", "rank 1"]
     assert found["everywhere"] == [True, False]
     assert found["from_first"] == found["own"] == 0
@@ -53,79 +54,79 @@ def test_what_ranks_do_with_each_other(tmp_path: Path) -> None:
     assert found["alone"] == [0]
 
 
-def fails(error: Exception, place: Place) -> None:
+def fails(error: Exception, process: ProcessInfo) -> None:
     """The second rank fails at its part of the work."""
 
     def work() -> None:
-        if place.rank == 1:
+        if process.rank == 1:
             raise error
 
-    with joined(place) as ranks:
+    with joined(process) as ranks:
         ranks.gathered(work)
         pytest.fail("went on")
 
 
 def test_a_mistake_that_one_rank_finds_ends_all() -> None:
     with pytest.raises(UserError, match=r"^image 3 is bad$"):
-        in_ranks(2, fails, UserError("image 3 is bad"), going_on="")
+        launch(2, fails, UserError("image 3 is bad"), resume_hint="")
 
 
 def test_an_error_of_ours_keeps_its_traceback() -> None:
     with pytest.raises(RuntimeError, match=r"(?s)in work.*ZeroDivisionError: by nothing"):
-        in_ranks(2, fails, ZeroDivisionError("by nothing"), going_on="")
+        launch(2, fails, ZeroDivisionError("by nothing"), resume_hint="")
 
 
-def is_killed(rank: int, place: Place) -> None:
-    with joined(place) as ranks:
-        if place.rank == rank:
+def is_killed(rank: int, process: ProcessInfo) -> None:
+    with joined(process) as ranks:
+        if process.rank == rank:
             os.kill(os.getpid(), signal.SIGKILL)
         ranks.gathered(lambda: None)
 
 
-def is_killed_while_others_join(rank: int, place: Place) -> None:
-    if place.rank == rank:
-        store, _, _ = next(iter(rendezvous(place.rendezvous, place.rank, place.world_size)))
+def is_killed_while_others_join(rank: int, process: ProcessInfo) -> None:
+    if process.rank == rank:
+        store, _, _ = next(iter(rendezvous(process.init_method, process.rank, process.world_size)))
         for _ in range(1200):
             if store.num_keys() > 1:  # the other one has told its address
                 break
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
-    with joined(place):
+    with joined(process):
         pytest.fail("found them")
 
 
 @pytest.mark.parametrize(("work", "rank"), [(is_killed, 0), (is_killed, 1), (is_killed_while_others_join, 0)])
-def test_a_rank_that_is_killed_ends_all(work: Callable[[int, Place], None], rank: int) -> None:
+def test_a_rank_that_is_killed_ends_all(work: Callable[[int, ProcessInfo], None], rank: int) -> None:
     begun = time.monotonic()
     with pytest.raises(UserError, match=rf"^rank {rank} was killed \(SIGKILL\); what is saved so far is kept: go on$"):
-        in_ranks(2, work, rank, going_on="go on")
+        launch(2, work, rank, resume_hint="go on")
     assert time.monotonic() - begun < 120
 
 
-def works_until_asked(folder: Path, place: Place) -> None:
-    with joined(place), sigterm_noted():
-        (folder / f"{place.rank}").touch()
-        if place.rank == 0:
+def works_until_asked(folder: Path, process: ProcessInfo) -> None:
+    with joined(process), sigterm_noted():
+        (folder / f"{process.rank}").touch()
+        if process.rank == 0:
             while not (folder / "1").exists():
                 time.sleep(0.05)
             os.kill(os.getppid(), signal.SIGTERM)
         while not asked_to_stop():
             time.sleep(0.05)
-        (folder / f"{place.rank} has finished").touch()
+        (folder / f"{process.rank} has finished").touch()
         stop_if_asked("work")
 
 
 def test_sigterm_is_passed_on_to_all(tmp_path: Path) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Stopped, match="stopped by SIGTERM at work") as stopped:
-        in_ranks(2, works_until_asked, tmp_path, going_on="")
+        launch(2, works_until_asked, tmp_path, resume_hint="")
     assert stopped.value.code == 75
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0 has finished", "1", "1 has finished"]
     assert signal.getsignal(signal.SIGTERM) == handler
 
 
 def test_a_process_alone_needs_nobody() -> None:
-    with joined(place_given()) as ranks:
+    with joined(detect_process()) as ranks:
         assert not torch.distributed.is_initialized()
         assert ranks.first
         assert ranks.gathered(lambda: 3) == [3]
@@ -140,50 +141,49 @@ SLURM = {
     "SLURM_PROCID": "8",
     "SLURM_LOCALID": "0",
     "SLURM_NODEID": "2",
-    "SLURM_STEP_TASKS_PER_NODE": "4(x2),1",
     "SLURM_STEP_NODELIST": "gpu[07-09]",
     "SLURM_JOB_ID": "1234",
     "SLURM_STEP_ID": "0",
 }
 
 
-def given(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Place:
+def given(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> ProcessInfo:
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return place_given()
+    return detect_process()
 
 
-def test_the_place_that_srun_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = given(SLURM, monkeypatch)
-    assert (place.rank, place.world_size, place.local_rank, place.local_size) == (8, 9, 0, 1)
-    assert place.rendezvous.startswith("tcp://gpu07:")
-    assert place.starter == "srun"
-    assert given({"SLURM_STEP_ID": "1"}, monkeypatch).rendezvous != place.rendezvous
-    assert given({"MASTER_ADDR": "head", "MASTER_PORT": "1"}, monkeypatch).rendezvous == "tcp://head:1"
+def test_what_srun_says_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = given(SLURM, monkeypatch)
+    assert (process.rank, process.world_size, process.local_rank, process.node_rank) == (8, 9, 0, 2)
+    assert process.init_method.startswith("tcp://gpu07:")
+    assert process.launcher == "srun"
+    assert given({"SLURM_STEP_ID": "1"}, monkeypatch).init_method != process.init_method
+    assert given({"MASTER_ADDR": "head", "MASTER_PORT": "1"}, monkeypatch).init_method == "tcp://head:1"
 
 
 def test_one_task_of_srun_is_a_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert given(SLURM | {"SLURM_STEP_NUM_TASKS": "1"}, monkeypatch) == Place()
+    assert given(SLURM | {"SLURM_STEP_NUM_TASKS": "1"}, monkeypatch) == ProcessInfo()
     monkeypatch.delenv("SLURM_STEP_NUM_TASKS")  # a batch script, outside of any srun
-    assert place_given() == Place()
+    assert detect_process() == ProcessInfo()
 
 
-def test_the_place_that_torchrun_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_torchrun_says_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     elastic = {
         "TORCHELASTIC_RUN_ID": "none",
         "RANK": "5",
         "WORLD_SIZE": "8",
         "LOCAL_RANK": "1",
-        "LOCAL_WORLD_SIZE": "4",
+        "GROUP_RANK": "1",
     }
-    assert given(elastic, monkeypatch) == Place(5, 8, 1, 4, "env://", "torchrun")
+    assert given(elastic, monkeypatch) == ProcessInfo(5, 8, 1, 1, "env://", "torchrun")
 
 
 def test_ranks_that_do_not_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("naa_lightning.distributed.ranks.TO_JOIN", timedelta(seconds=1))
-    alone = Place(rank=1, world_size=2, rendezvous="tcp://127.0.0.1:9")
+    monkeypatch.setattr("naa_lightning.distributed.ranks.JOIN_TIMEOUT", timedelta(seconds=1))
+    alone = ProcessInfo(rank=1, world_size=2, init_method="tcp://127.0.0.1:9")
     with (
         pytest.raises(UserError, match=r"^rank 1 of 2 does not find the others at tcp://127\.0\.0\.1:9 .*MASTER_ADDR"),
         joined(alone),

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,12 +20,14 @@ from torch import Tensor
 from torch.multiprocessing.spawn import ProcessExitedException
 
 from naa_lightning.distributed.launching import _explained
-from naa_lightning.distributed.ranks import Place, Ranks
+from naa_lightning.distributed.process_info import ProcessInfo
+from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.distributed.stopping import Stopped
 from naa_lightning.exceptions import RankError, UserError
 from naa_lightning.modules.classifier import ClassifierModule
 from naa_lightning.runs import trainer as building
-from naa_lightning.runs.trainer import make_trainer, training_strategy
+from naa_lightning.runs.trainer import make_trainer
+from naa_lightning.runs.training_strategy import training_strategy
 from naa_lightning.training.losses import CleanTraining, Step
 from tests.cli.test_command_line import finish, start
 from tests.distributed.test_many_processes import TWO, ranks_of
@@ -152,7 +155,7 @@ FAILED, STOPPED, KILLED = (1, None), (75, None), (-9, "SIGKILL")
 
 
 @pytest.mark.parametrize(
-    ("answers", "first_end", "expected"),
+    ("outcomes", "first_end", "expected"),
     [
         ([(0, BROKEN), (1, MISTAKE)], FAILED, MISTAKE),
         ([(0, MISTAKE), (1, BROKEN)], FAILED, MISTAKE),
@@ -165,15 +168,28 @@ FAILED, STOPPED, KILLED = (1, None), (75, None), (-9, "SIGKILL")
     ],
 )
 def test_what_is_said_where_ranks_fail_differently(
-    answers: list[tuple[int, Any]], first_end: tuple[int, str | None], expected: Exception | Stopped
+    outcomes: list[tuple[int, Any]], first_end: tuple[int, str | None], expected: Exception | Stopped
 ) -> None:
     queue = get_context("spawn").SimpleQueue()
-    for answer in answers:
-        queue.put(answer)
+    for outcome in outcomes:
+        queue.put(outcome)
     exit_code, signal_name = first_end
     error = ProcessExitedException("", error_index=1, error_pid=1, exit_code=exit_code, signal_name=signal_name)
     found = _explained(error, queue, "go on")
     assert (type(found), str(found)) == (type(expected), str(expected))
+
+
+class OnNodes(Ranks):
+    """The third of ranks that are on these nodes, by rank."""
+
+    def __init__(self, *nodes: int) -> None:
+        local_rank = nodes[:2].count(nodes[2])
+        super().__init__(ProcessInfo(rank=2, world_size=len(nodes), local_rank=local_rank, node_rank=nodes[2]))
+        self.nodes = nodes
+
+    def gathered(self, work: Callable[[], Any]) -> list[Any]:
+        assert work() == self.nodes[2]
+        return list(self.nodes)
 
 
 @pytest.fixture
@@ -181,7 +197,7 @@ def dealt_in_turn(monkeypatch: pytest.MonkeyPatch) -> Ranks:
     """The third of four ranks, which `srun --distribution=cyclic` dealt to two nodes in turn."""
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setattr(rank_zero_only, "rank", 0)
-    return Ranks(Place(rank=2, world_size=4, local_rank=1, local_size=2))
+    return OnNodes(0, 1, 0, 1)
 
 
 def test_a_rank_keeps_its_number_on_whatever_node_it_is(dealt_in_turn: Ranks) -> None:
@@ -201,3 +217,21 @@ def test_a_rank_need_not_see_more_than_its_own_gpu(dealt_in_turn: Ranks, monkeyp
         with training_strategy(node, dealt_in_turn) as options:
             fitter = make_trainer(node, **options)
         assert (fitter.strategy.root_device, fitter.num_devices, fitter.world_size) == (torch.device("cuda", own), 2, 4)
+
+
+def test_nodes_with_different_numbers_of_ranks_are_refused() -> None:
+    with (
+        pytest.raises(UserError, match=r"^4 processes train together, 3, 1 of them on the nodes: start as many"),
+        training_strategy({"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu"}, OnNodes(0, 0, 0, 1)),
+    ):
+        pytest.fail("went on")
+
+
+def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "gpu", "devices": "auto"}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with (
+        pytest.raises(UserError, match=r"^there is no device for process 3 of this machine, which has 2"),
+        training_strategy(node, OnNodes(0, 0, 0)),
+    ):
+        pytest.fail("went on")

@@ -11,7 +11,7 @@ from PIL import Image
 from naa_lightning.config.compose import compose_attack_run
 from naa_lightning.data.cifar10 import CLASSES
 from naa_lightning.exceptions import UserError
-from naa_lightning.runs.run import run_attack
+from naa_lightning.runs.attack import run_attack
 from tests.experiments import NO_PICTURES, composed, train
 
 COLOURS = {"blue": 2, "green": 1, "red": 0}

@@ -38,14 +38,14 @@ def craft(bench: Bench) -> AdversarialSet:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
     experiment, data, ranks, stopwatch = bench.experiment, bench.data, bench.ranks, bench.stopwatch
-    manifest = Manifest(bench.folder / "adversarial", ranks.place.rank)
+    manifest = Manifest(bench.folder / "adversarial", ranks.process.rank)
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target_class=None) for record in records]
     writer = AdversarialWriter(manifest, records, stopwatch, waiting=2 * data.batch_size)
     trainer = make_trainer(
         experiment.run.trainer,
-        place=ranks.place,
+        process=ranks.process,
         callbacks=[writer, *bench.callbacks, CraftingTimes(stopwatch)],
         loggers=bench.loggers,
     )

@@ -17,7 +17,7 @@ from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.target import Target
-from naa_lightning.modules.target import Answers, TargetModule
+from naa_lightning.modules.target import TargetModule, TargetPredictions
 from naa_lightning.records import Prediction, SavedImage, SavedPairs
 from naa_lightning.runs.stages.prediction import ask
 
@@ -77,7 +77,7 @@ def evaluate(
             for target in of_source:
                 with _noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
                     module = TargetModule(target, model, seed=seed)
-                    batches: list[Answers] = ask(module, pairs, ranks, make_trainer, **options)
+                    batches: list[TargetPredictions] = ask(module, pairs, ranks, make_trainer, **options)
                     predictions.extend(_rows(target, batches, pairs.saved))
 
     for source, of_source in groupby(targets, key=lambda target: target.source):
@@ -102,7 +102,7 @@ def _noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterator[None]:
             log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(error, UserError))
 
 
-def _rows(target: Target, batches: Sequence[Answers], saved: Mapping[int, SavedImage]) -> list[Prediction]:
+def _rows(target: Target, batches: Sequence[TargetPredictions], saved: Mapping[int, SavedImage]) -> list[Prediction]:
     """Return one row per random draw and image.
 
     Raises:
@@ -116,7 +116,9 @@ def _rows(target: Target, batches: Sequence[Answers], saved: Mapping[int, SavedI
     return rows
 
 
-def _of_batch(target: Target, repeat: int, batch: Answers, saved: Mapping[int, SavedImage]) -> Iterator[Prediction]:
+def _of_batch(
+    target: Target, repeat: int, batch: TargetPredictions, saved: Mapping[int, SavedImage]
+) -> Iterator[Prediction]:
     clean, adversarial = batch.clean[repeat], batch.adversarial[repeat]
     columns = (batch.ids, clean.classes, clean.confidence, adversarial.classes, adversarial.confidence)
     for image, *answers in zip(*(column.tolist() for column in columns), strict=True):

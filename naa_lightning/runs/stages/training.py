@@ -18,7 +18,7 @@ from torch import nn
 from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
 from naa_lightning.callbacks.running_mean import RunningMean
 from naa_lightning.data import TrainableData, check_classes, check_trainable
-from naa_lightning.distributed.lock import one_at_a_time
+from naa_lightning.distributed.lock import exclusive
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.engine.out_of_memory import is_out_of_memory
 from naa_lightning.exceptions import UserError
@@ -26,7 +26,8 @@ from naa_lightning.models import ClassifierSource
 from naa_lightning.models.saved import read_facts, save_model
 from naa_lightning.models.weights import read_weights, start_from
 from naa_lightning.modules.classifier import ClassifierModule
-from naa_lightning.runs.trainer import device_of, make_data, make_trainer, training_strategy
+from naa_lightning.runs.trainer import device_of, make_data, make_trainer
+from naa_lightning.runs.training_strategy import training_strategy
 from naa_lightning.training import TrainingPlan
 from naa_lightning.training.losses import EnsembleAdversarialTraining
 from naa_lightning.training.recipe import precision_on
@@ -65,7 +66,7 @@ def train(
     ranks = ranks or Ranks()
     with ExitStack() as stack:
         if ranks.first:
-            stack.enter_context(one_at_a_time(plan.checkpoints / "lock", f"training {plan.source.name}"))
+            stack.enter_context(exclusive(plan.checkpoints / "lock", f"training {plan.source.name}"))
         data = _data(plan, ranks)
         content = ranks.from_first(lambda: _content(plan, data))
         accuracy = ranks.from_first(lambda: _accuracy(plan, content))
@@ -112,7 +113,7 @@ def _train(
     checkpoint = ranks.everywhere(lambda: _checkpoint(plan, made_of, ckpt_path))
     best, last = BestEpoch(plan.checkpoints, "val/score", checkpoint), LastEpoch(plan.checkpoints, made_of)
     seed_everything(plan.recipe.seed, workers=True, verbose=False)
-    device = device_of(trainer, ranks.place)
+    device = device_of(trainer, ranks.process)
     module = ClassifierModule(
         plan.source.wrap(ranks.everywhere(lambda: _network(plan, trainer, device))),
         num_classes=plan.source.num_classes,
@@ -177,7 +178,7 @@ def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
             check_classes(source.classes, source.name, data.class_names, data.name)
 
     ranks.first_before_others(prepare)
-    data.share(ranks.place.rank, ranks.place.world_size)
+    data.share(ranks.process.rank, ranks.process.world_size)
     return data
 
 

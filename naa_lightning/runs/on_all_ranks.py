@@ -1,0 +1,75 @@
+"""A job of the command line on all its ranks: they are started where nothing else has done so, joined and stopped."""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from naa_lightning.config.compose import AttackExperiment, TrainingExperiment
+from naa_lightning.config.schema import AttackRun, TrainRun
+from naa_lightning.distributed.launching import launch
+from naa_lightning.distributed.process_info import ProcessInfo, detect_process
+from naa_lightning.distributed.ranks import Ranks, joined
+from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted
+from naa_lightning.runs.trainer import local_ranks, make_trainer
+
+E = TypeVar("E", AttackExperiment, TrainingExperiment)
+R = TypeVar("R")
+
+
+def on_all_ranks(experiment: E, work: Callable[[E, ProcessInfo], R], *, resume_hint: str) -> R:
+    """Start the ranks that the configuration asks for, unless a cluster has done so.
+
+    Args:
+        experiment: Experiment that each rank gets.
+        work: One rank's part of the job.
+        resume_hint: Words for a message on how a run goes on that has lost a rank.
+
+    Returns:
+        The first rank's result.
+    """
+    run, process = experiment.run, detect_process()
+    _quieten(run)
+    count = local_ranks(run.trainer, process)
+    make_trainer(run.trainer, process=process)  # refuses a device that is not there
+    return launch(count, work, experiment, resume_hint=resume_hint) if count > 1 else work(experiment, process)
+
+
+@contextmanager
+def join_ranks(run: AttackRun | TrainRun, process: ProcessInfo, resume_hint: str) -> Iterator[Ranks]:
+    """Join the ranks of a run; what fails after SIGTERM, such as a worker that got it too, has been stopped.
+
+    Args:
+        run: Configuration of the run.
+        process: This process, as one of the ranks.
+        resume_hint: Words for a message on how a stopped run goes on.
+    """
+    _quieten(run)
+    with joined(process) as ranks, sigterm_noted():
+        if run.extras.print_config and ranks.first:
+            Console().print(asdict(run))
+        try:
+            yield ranks
+        except (Stopped, Exception) as error:
+            # another rank may be asked to stop before this one is
+            if not isinstance(error, Stopped) and not asked_to_stop():
+                raise
+            how = str(error) if isinstance(error, Stopped) else "stopped by SIGTERM"
+            raise Stopped(f"{how}; {resume_hint}" if ranks.first else "") from None
+
+
+def print_results(path: Path) -> None:
+    """Print where the results of a job are."""
+    Console().print(f"results: {path.resolve()}", soft_wrap=True, highlight=False)
+
+
+def _quieten(run: AttackRun | TrainRun) -> None:
+    if run.extras.ignore_warnings:
+        warnings.filterwarnings("ignore")
+    for name in ("pytorch_lightning", "timm", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.WARNING)

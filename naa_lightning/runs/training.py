@@ -1,0 +1,42 @@
+"""The job of `train.py`: a training on all its ranks."""
+
+from dataclasses import asdict
+
+from naa_lightning.config.compose import TrainingExperiment
+from naa_lightning.distributed.process_info import ProcessInfo
+from naa_lightning.report.log import logging_to
+from naa_lightning.runs.on_all_ranks import join_ranks, on_all_ranks, print_results
+from naa_lightning.runs.stages.training import train
+from naa_lightning.runs.trainer import make_all
+
+_RESUME_HINT = "the same command goes on with the last finished epoch"
+
+
+def run_training(experiment: TrainingExperiment) -> float:
+    """Train a classifier and keep its weights where attack runs look for them.
+
+    Where the configuration asks for several processes, they are started here, unless a cluster has done so.
+
+    Args:
+        experiment: Model, recipe and data, composed and checked.
+
+    Returns:
+        The accuracy on the test images, in [0, 1].
+
+    Raises:
+        UserError: Something in the recipe or the data is not as it must be.
+        Stopped: SIGTERM asked for it; the epochs that are finished are saved.
+    """
+    return on_all_ranks(experiment, run_training_on_rank, resume_hint=_RESUME_HINT)
+
+
+def run_training_on_rank(experiment: TrainingExperiment, process: ProcessInfo) -> float:
+    """Do one rank's part of `run_training`, which says what is returned and raised."""
+    run, plan = experiment.run, experiment.plan
+    with join_ranks(run, process, _RESUME_HINT) as ranks:
+        callbacks = make_all(run.callbacks, "callbacks")
+        with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
+            accuracy = train(plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
+        if ranks.first:
+            print_results(plan.weights_path)
+    return accuracy
