@@ -7,7 +7,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.attribution.attention import attention
-from naa_lightning.engine.out_of_memory import Halving
+from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.models import Classifier
 from naa_lightning.records import PairBatch
 
@@ -56,7 +56,7 @@ class AttentionModule(LightningModule):
         super().__init__()
         self.classifier = classifier
         self.title = title
-        self._memory = Halving(title)
+        self._memory = AdaptiveChunks(title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> AttentionBatch:
         """Ask about a batch.
@@ -70,7 +70,7 @@ class AttentionModule(LightningModule):
         )
 
     def _look_in_parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        found = self._memory.parts(lambda part, size: self._look(images[part]), len(images), len(images))
+        found = self._memory.map(lambda part, size: self._look(images[part]), len(images), len(images))
         predicted, attended = zip(*found, strict=True)
         return torch.cat(predicted), torch.cat(attended)
 

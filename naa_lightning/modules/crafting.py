@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import AttributionStatistics, attribution_of_path_gradient, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.engine import Engine
-from naa_lightning.engine.out_of_memory import Halving, is_out_of_memory
+from naa_lightning.engine.out_of_memory import AdaptiveChunks, is_out_of_memory
 from naa_lightning.models import Classifier, Ensemble, frozen
 from naa_lightning.rng import SeededDraws
 
@@ -51,10 +50,10 @@ class AttackModule(LightningModule):
     Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
     At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
     one size, and an image's result does not depend on which others were left for its batch. Only where memory is short,
-    points of a path go one by one, and if that does not help, groups are smaller; see `Halving`.
+    points of a path go one by one, and if that does not help, groups are smaller; see `AdaptiveChunks`.
 
     Args:
-        surrogate: The white-box classifier, which is the module's: the engine arranges it.
+        surrogate: The white-box classifier, which is the module's: the engine optimises it.
         attack: What is run on it.
         seed: Of every random draw.
         batch_size: Of full batches.
@@ -82,11 +81,11 @@ class AttackModule(LightningModule):
         self.title = title
         self.pool = pool
         self.engine = engine or Engine()
-        self._fast: AbstractContextManager[object] | None = None
+        self._optimised = False
         self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
         self._at_black: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
-        self._memory = Halving(title)
+        self._memory = AdaptiveChunks(title)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
         """Craft one batch of images in [0, 1].
@@ -96,7 +95,7 @@ class AttackModule(LightningModule):
         """
         images, ids = batch["image"], batch["id"]
         classes = batch["target" if self.attack.targeted else "label"]
-        group = self.engine.group(self.batch_size, images)
+        group = self.engine.group_size(self.batch_size, images)
 
         def craft(part: slice, size: int) -> CraftedBatch:
             of_part = images[part], classes[part], ids[part], size
@@ -112,13 +111,11 @@ class AttackModule(LightningModule):
                 return crafted
             return self._craft(*of_part, pass_images=size)
 
-        with self.engine.products():
+        with self.engine.matmul_precision():
             start = time.perf_counter()
-            (fitting,) = self._memory.parts(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
+            (fitting,) = self._memory.map(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
             arranging_seconds = time.perf_counter() - start
-            assert self._fast is not None, "fitting images arranges the surrogate"
-            with self._fast:
-                passes = self._memory.parts(craft, len(ids), group)
+            passes = self._memory.map(craft, len(ids), group)
         return CraftedBatch(
             images=torch.cat([part.images for part in passes]),
             seconds=sum(part.seconds for part in passes),
@@ -132,15 +129,15 @@ class AttackModule(LightningModule):
     def _fitting_images(self, image: Tensor) -> int:
         """Arrange the surrogate, once, and return how many images like (1, 3, H, W) fit into a pass."""
         with frozen(self.surrogate):
-            if self._fast is None:
-                self._fast = self.engine.arrange(self.surrogate, image)
+            if not self._optimised:
+                self.engine.optimise(self.surrogate, image)
+                self._optimised = True
             if not self.attack.objective.feature_level or not self._sharing:
                 return 1
             if image.shape not in self._fitting:
                 self._fitting[image.shape] = 1
                 try:
-                    with self._fast:
-                        self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
+                    self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise

@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from naa_lightning.engine.out_of_memory import Halving
+from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.answer import Answer, answer
 from naa_lightning.models.defences import behind
@@ -49,7 +49,7 @@ class TargetModule(LightningModule):
         self.model = model
         self.seed = seed
         self.title = f"evaluating {target.name}"
-        self._memory = Halving(self.title)
+        self._memory = AdaptiveChunks(self.title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> Answers:
         """Ask about a batch.
@@ -63,7 +63,7 @@ class TargetModule(LightningModule):
         def ask(part: slice, size: int) -> Answers:
             return self._ask(ids[part], clean[part], adversarial[part])
 
-        parts = self._memory.parts(ask, len(ids), len(ids))
+        parts = self._memory.map(ask, len(ids), len(ids))
         return Answers(
             torch.cat([part.ids for part in parts]),
             clean=[_joined(answers) for answers in zip(*(part.clean for part in parts), strict=True)],
