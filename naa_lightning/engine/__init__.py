@@ -1,9 +1,8 @@
-"""How a surrogate is run while images are crafted: as fast as the device allows."""
+"""Running a surrogate fast, and within the memory, while images are crafted."""
 
-from naa_lightning.engine.compiling import compile_parts
+from naa_lightning.engine.compiling import compile_submodules
 from naa_lightning.engine.engine import Engine
 from naa_lightning.engine.folding import fold_batch_norms
-from naa_lightning.engine.fusing import FusedLayers
-from naa_lightning.engine.memory import kept_bytes
+from naa_lightning.engine.memory import saved_tensor_bytes
 
-__all__ = ["Engine", "FusedLayers", "compile_parts", "fold_batch_norms", "kept_bytes"]
+__all__ = ["Engine", "compile_submodules", "fold_batch_norms", "saved_tensor_bytes"]

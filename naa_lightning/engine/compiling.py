@@ -9,36 +9,36 @@ from torch import Tensor, nn
 
 from naa_lightning.models import Classifier
 
-# torch gives up on code that it has compiled for as many shapes: layers of one kind share theirs.
+# torch gives up on code that it has compiled for this many shapes, and all layers of one kind share their code.
 _RECOMPILE_LIMIT = 1024
 
 
-def compile_parts(classifier: Classifier, mode: str) -> None:
-    """Compile, with `torch.compile`, the largest parts of a network that no attacked layer lies within, in place.
+def compile_submodules(classifier: Classifier, mode: str) -> None:
+    """Compile, with `torch.compile`, the largest submodules that contain no attacked layer, in place.
 
-    Passes stop at attacked layers, so that what surrounds these is left to Python.
+    A pass stops at an attacked layer, so the modules around one stay in Python.
 
     Args:
-        classifier: Its inputs keep their shape from pass to pass; each new one is compiled anew.
-        mode: One of torch's: "default", "reduce-overhead", which records CUDA graphs, or "max-autotune".
+        classifier: The classifier whose network is compiled, anew for each new shape of its inputs.
+        mode: A mode of `torch.compile`: "default", "reduce-overhead", which records CUDA graphs, or "max-autotune".
     """
-    torch._dynamo.config.recompile_limit = _RECOMPILE_LIMIT
-    torch._dynamo.config.accumulated_recompile_limit = _RECOMPILE_LIMIT
+    torch.compiler.config.recompile_limit = _RECOMPILE_LIMIT
+    torch.compiler.config.accumulated_recompile_limit = _RECOMPILE_LIMIT
     attacked = {classifier.network.get_submodule(layer) for layer in classifier.layers}
-    for part in _parts(classifier.network, classifier.layers):
-        forward = torch.compile(part.forward, mode=mode, dynamic=False)
-        part.forward = partial(_copied, forward) if part in attacked else forward
+    for submodule in _without_attacked_layers(classifier.network, classifier.layers):
+        forward = torch.compile(submodule.forward, mode=mode, dynamic=False)
+        submodule.forward = partial(_cloned, forward) if submodule in attacked else forward
 
 
-def _copied(forward: Callable[..., Tensor], *args: Any, **options: Any) -> Tensor:
-    """Return an output that may be kept: the next pass of a CUDA graph overwrites its own."""
+def _cloned(forward: Callable[..., Tensor], *args: Any, **options: Any) -> Tensor:
+    """Return an output that may be kept: a CUDA graph overwrites its own in the next pass."""
     return forward(*args, **options).clone()
 
 
-def _parts(module: nn.Module, layers: tuple[str, ...]) -> Iterator[nn.Module]:
+def _without_attacked_layers(module: nn.Module, layers: tuple[str, ...]) -> Iterator[nn.Module]:
     for name, child in module.named_children():
         within = tuple(layer.removeprefix(f"{name}.") for layer in layers if layer.startswith(f"{name}."))
         if within or isinstance(child, nn.ModuleList | nn.ModuleDict):
-            yield from _parts(child, within)
+            yield from _without_attacked_layers(child, within)
         else:
             yield child

@@ -1,4 +1,4 @@
-"""What crafting sees of a classifier, and whether it is what it was."""
+"""Whether a classifier computes what it did before, as far as crafting observes it."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,20 +8,33 @@ from torch import Tensor
 from naa_lightning.models import Classifier
 from naa_lightning.models.layer import LayerError
 
-# How far, relative to the largest value, what is computed in another order may be off.
+# The largest difference, relative to the largest value, that another order of summation explains.
 _ROUNDING = 1e-3
 
 
-def answers(classifier: Classifier, images: Tensor) -> Sequence[Tensor]:
-    """Return the logits of images (B, 3, H, W) in [0, 1] and the output of every attacked layer that a pass reaches."""
+def observed_outputs(classifier: Classifier, images: Tensor) -> Sequence[Tensor]:
+    """Compute the logits of images and the output of every attacked layer that a pass reaches.
+
+    Args:
+        classifier: The classifier, with any number of attacked layers.
+        images: Images of shape (B, 3, H, W) in [0, 1].
+    """
     views = classifier.layer_views() if classifier.layers else []
-    given = [classifier(images)]
+    outputs = [classifier(images)]
     for view in views:
-        with suppress(LayerError):  # told where the layer is attacked
-            given.append(view.features(images))
-    return given
+        with suppress(LayerError):  # reported where the layer is attacked
+            outputs.append(view.features(images))
+    return outputs
 
 
-def close_to(tensor: Tensor, other: Tensor) -> bool:
-    """Return whether two tensors are the same but for rounding."""
-    return bool((tensor - other).abs().max() <= _ROUNDING * other.abs().max())
+def equal_up_to_rounding(outputs: Sequence[Tensor], references: Sequence[Tensor]) -> bool:
+    """Return whether each output equals its reference up to rounding.
+
+    Args:
+        outputs: Tensors of any shapes.
+        references: As many tensors of the same shapes.
+    """
+    return all(
+        bool((output - reference).abs().max() <= _ROUNDING * reference.abs().max())
+        for output, reference in zip(outputs, references, strict=True)
+    )

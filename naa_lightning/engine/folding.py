@@ -1,31 +1,30 @@
-"""Batch normalisations done by the convolutions before them."""
+"""Folding batch normalisations into the convolutions before them."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from naa_lightning.engine.equivalence import answers, close_to
+from naa_lightning.engine.equivalence import equal_up_to_rounding, observed_outputs
 from naa_lightning.models import Classifier
 
 
 @torch.no_grad()
 def fold_batch_norms(classifier: Classifier, images: Tensor) -> int:
-    """Let convolutions do what the batch normalisations behind them do, in place.
+    """Fold batch normalisations into the convolutions before them, in place.
 
-    In evaluation mode a batch normalisation is a scale and a shift of each channel, which the weights of the
-    convolution before it can take over. Which two belong together is seen in a pass, and they are merged if the
-    convolution alone then gives what both gave. Where the classifier's logits or attacked features are not what they
-    were, because a layer is used twice, say, everything is put back.
+    In evaluation mode a batch normalisation scales and shifts each channel, which the weights of the convolution
+    before it can do. A pass shows which two belong together, and they are folded if the convolution alone then puts
+    out what both did. If the classifier's logits or attacked features are no longer the same up to rounding, because a
+    layer is used twice, for example, the network is restored.
 
     Args:
-        classifier: In evaluation mode. Its network is changed.
-        images: (B, 3, H, W) in [0, 1], to see by.
+        classifier: The classifier in evaluation mode, whose network is changed.
+        images: Images of shape (B, 3, H, W) in [0, 1] for the passes that compare.
 
     Returns:
-        How many convolutions do a normalisation too.
+        The number of folded batch normalisations.
 
     Example:
         >>> network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -34,33 +33,33 @@ def fold_batch_norms(classifier: Classifier, images: Tensor) -> int:
         >>> network[1]
         Identity()
     """
-    before = answers(classifier, images)
-    merged: list[_Pair] = []
+    before = observed_outputs(classifier, images)
+    folded: list[_Pair] = []
     same = False
     try:
-        _merge(classifier, images, merged)
-        same = all(close_to(now, then) for now, then in zip(answers(classifier, images), before, strict=True))
+        _fold(classifier, images, folded)
+        same = equal_up_to_rounding(observed_outputs(classifier, images), before)
     except (AttributeError, TypeError):
-        pass  # the network looks at a normalisation that is gone, or makes a convolution's weights itself
+        pass  # the network reads a normalisation that is gone, or computes a convolution's weights itself
     finally:
         if not same:
-            for pair in reversed(merged):
-                pair.undo(classifier.network)
-    return len(merged) if same else 0
+            for pair in reversed(folded):
+                pair.restore(classifier.network)
+    return len(folded) if same else 0
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """A convolution and the normalisation behind it, as they were."""
+    """A convolution and the normalisation behind it, as they were before folding."""
 
     conv: nn.Conv2d
     weight: Tensor
     bias: Tensor | None
-    norm: _BatchNorm
+    norm: nn.BatchNorm2d | nn.SyncBatchNorm
     name: str
 
-    def merge(self) -> None:
-        """Let the convolution do both."""
+    def fold(self) -> None:
+        """Give the convolution the weights that do both."""
         norm = self.norm
         assert norm.running_mean is not None
         assert norm.running_var is not None
@@ -68,14 +67,14 @@ class _Pair:
             self.weight, self.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
 
-    def undo(self, network: nn.Module) -> None:
-        """Put both back."""
+    def restore(self, network: nn.Module) -> None:
+        """Restore both."""
         self.conv.weight, self.conv.bias = self.weight, self.bias
         network.set_submodule(self.name, self.norm)
 
 
-def _merge(classifier: Classifier, images: Tensor, merged: list[_Pair]) -> None:
-    """Merge what belongs together and add it to the list, also where the pass fails on its way."""
+def _fold(classifier: Classifier, images: Tensor, folded: list[_Pair]) -> None:
+    """Fold what belongs together, and list it even if the pass fails on its way."""
     network = classifier.network
     names = {module: name for name, module in network.named_modules()}
     attacked = {network.get_submodule(layer) for layer in classifier.layers}
@@ -84,21 +83,21 @@ def _merge(classifier: Classifier, images: Tensor, merged: list[_Pair]) -> None:
     def note(conv: nn.Conv2d, args: tuple[Tensor], output: Tensor) -> None:
         convolved[id(output)] = conv, args[0], output
 
-    def meet(norm: _BatchNorm, args: tuple[Tensor], output: Tensor) -> None:
+    def fold(norm: nn.BatchNorm2d | nn.SyncBatchNorm, args: tuple[Tensor], output: Tensor) -> None:
         if id(args[0]) not in convolved:
             return
         conv, inputs, _ = convolved.pop(id(args[0]))
-        merged.append(_Pair(conv, conv.weight, conv.bias, norm, names[norm]))
-        merged[-1].merge()
-        if not close_to(_rest(norm)(conv.forward(inputs)), output):
-            merged.pop().undo(network)
+        folded.append(_Pair(conv, conv.weight, conv.bias, norm, names[norm]))
+        folded[-1].fold()
+        if not equal_up_to_rounding([_rest(norm)(conv.forward(inputs))], [output]):
+            folded.pop().restore(network)
 
     handles = [
-        module.register_forward_hook(note if isinstance(module, nn.Conv2d) else meet)
+        module.register_forward_hook(note if isinstance(module, nn.Conv2d) else fold)
         for module, name in names.items()
         if (isinstance(module, nn.Conv2d) and module not in attacked)
         or (
-            isinstance(module, _BatchNorm)
+            isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)
             and module.running_mean is not None
             and not any(layer.startswith(f"{name}.") for layer in classifier.layers)
         )
@@ -108,11 +107,11 @@ def _merge(classifier: Classifier, images: Tensor, merged: list[_Pair]) -> None:
     finally:
         for handle in handles:
             handle.remove()
-    for pair in merged:
+    for pair in folded:
         network.set_submodule(pair.name, _rest(pair.norm))
 
 
 def _rest(norm: nn.Module) -> nn.Module:
-    """Return what a normalisation does besides: timm's have an activation of their own."""
+    """Return what is left of a folded normalisation: those of timm have an activation of their own."""
     activation = getattr(norm, "act", None)
     return activation if isinstance(activation, nn.Module) else nn.Identity()

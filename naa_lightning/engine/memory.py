@@ -1,4 +1,4 @@
-"""How much memory a pass takes."""
+"""Memory that a pass takes."""
 
 from collections.abc import Callable
 
@@ -6,31 +6,32 @@ import torch
 from torch import Tensor
 
 
-def kept_bytes(forward: Callable[[Tensor], object], images: Tensor) -> int:
-    """Return how many bytes autograd keeps of each image of a forward pass until gradients are taken.
+def saved_tensor_bytes(forward: Callable[[Tensor], object], images: Tensor) -> int:
+    """Measure how many bytes autograd saves for each image of a forward pass until gradients are taken.
 
-    Nearly all of a pass's memory is theirs, and what is kept once for all images, such as weights, is not counted.
+    Saved tensors take nearly all of a pass's memory. What is saved once for all images, such as weights, is not
+    counted.
 
     Args:
-        forward: Makes the pass, with autograd on.
-        images: (B, 3, H, W); the first is looked at.
+        forward: The function that makes the pass, called twice with autograd on.
+        images: Images of shape (B, 3, H, W), of which the first is used.
 
     Example:
-        >>> kept_bytes(torch.sigmoid, torch.ones(1, 3, 2, 2))
+        >>> saved_tensor_bytes(torch.sigmoid, torch.ones(1, 3, 2, 2))
         48
     """
-    one, two = (_kept(forward, images[[0] * count]) for count in (1, 2))
+    one, two = (_saved(forward, images[[0] * count]) for count in (1, 2))
     return two - one
 
 
-def _kept(forward: Callable[[Tensor], object], images: Tensor) -> int:
-    kept: dict[int, int] = {}
+def _saved(forward: Callable[[Tensor], object], images: Tensor) -> int:
+    saved: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         graph = forward(images.detach().requires_grad_())
     del graph
-    return sum(kept.values())
+    return sum(saved.values())

@@ -1,4 +1,4 @@
-"""Doing work on many images in chunks that fit into memory."""
+"""Work on many images, done again in smaller chunks where memory runs out."""
 
 import logging
 from collections.abc import Callable
@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-class ChunkedWork:
-    """Work done in chunks of images; where one does not fit into memory, chunks are half as large from then on.
+class AdaptiveChunks:
+    """Maps a function over images in chunks, and halves the chunks for good where one does not fit into memory.
 
     Args:
         title: The name of the work in messages.
 
     Example:
-        >>> ChunkedWork("adding").run(lambda chunk, size: list(range(10))[chunk], count=10, size=4)
+        >>> AdaptiveChunks("adding").map(lambda chunk, size: list(range(10))[chunk], count=10, size=4)
         [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     """
 
@@ -29,16 +29,16 @@ class ChunkedWork:
         self.title = title
         self._limit: int | None = None
 
-    def run(self, work: Callable[[slice, int], Result], count: int, size: int) -> list[Result]:
-        """Do the work chunk by chunk and return the results.
+    def map(self, function: Callable[[slice, int], Result], count: int, size: int) -> list[Result]:
+        """Call a function for each chunk and return its results in order.
 
         Args:
-            work: A function of the slice of images in a chunk and of the size of full chunks; the last may be smaller.
+            function: The function, called with the slice of the images in its chunk and with the size of a full chunk.
             count: The number of images.
-            size: The greatest size of a chunk, in images.
+            size: The largest number of images in a chunk.
 
         Raises:
-            UserError: An image alone does not fit.
+            UserError: A single image does not fit into memory.
         """
         results: list[Result] = []
         done = 0
@@ -46,7 +46,7 @@ class ChunkedWork:
             size = size if self._limit is None else min(size, self._limit)
             chunk = slice(done, min(done + size, count))
             try:
-                results.append(work(chunk, size))
+                results.append(function(chunk, size))
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -60,13 +60,13 @@ class ChunkedWork:
         garbage_collection_cuda()
         if size == 1:
             raise UserError(
-                f"{self.title}: out of memory with one image at a time: use smaller images, a smaller model or another "
-                "device"
+                f"{self.title}: out of memory with one image at a time: use a smaller `image_size`, a smaller model or "
+                "another device"
             )
         self._limit = size // 2
         log.warning(
             "%s: out of memory with %d images at a time, now %d, so that results may differ in rounding from those at "
-            "the full size; in a new run a batch size of %d avoids the retries",
+            "the full size; in a new run `batch_size=%d` avoids the retries",
             self.title,
             size,
             self._limit,
@@ -75,7 +75,10 @@ class ChunkedWork:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, or the one that it was raised from, says that memory is used up, of a GPU or of the machine.
+    """Return whether an error, or its cause, says that the memory of a GPU or of the machine is used up.
+
+    Args:
+        error: An error of any kind.
 
     Example:
         >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("shapes differ"))

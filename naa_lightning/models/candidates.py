@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from itertools import count
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +13,15 @@ from naa_lightning.models.classifier import Classifier, frozen
 from naa_lightning.models.graph import Vertex, paths_through, vertex_of
 from naa_lightning.models.layer import LayerError, find_layer
 
-# Where a tensor's data are, how many, and how often they were overwritten: equal for two tensors of the same data.
-_Data: TypeAlias = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
 class CandidateLayer:
     """A layer that an attack may aim at.
 
     Args:
-        name: Dotted, inside the classifier's network.
-        shape: Of its output for one image.
-        progress: Share of all calls of the network's modules that are over when it has run, in (0, 1].
+        name: The dotted name inside the classifier's network.
+        shape: The shape of the output for one image.
+        progress: The share of all calls of the network's modules that have ended when the layer has run, in (0, 1].
     """
 
     name: str
@@ -41,10 +39,11 @@ def candidate_layers(
     output it passes on, the container is kept: its name is shorter.
 
     Args:
-        model: Whose network is run.
-        images: (1, 3, H, W) in [0, 1]; their content does not matter.
-        depth: How many dotted parts a name may have.
-        limit: At most so many, spread evenly over the list of all that are found, first and last included; None: all.
+        model: The classifier whose network is run.
+        images: Images of shape (1, 3, H, W) in [0, 1], whose content does not matter.
+        depth: The largest number of dotted parts in a name.
+        limit: The largest number of layers, spread evenly over all that are found, first and last included. None means
+            all.
         branches: Whether layers are found that other layers run beside, as in the branches of an Inception module or
             under a shortcut. Otherwise all that the logits know of the image has passed through each layer.
 
@@ -57,7 +56,7 @@ def candidate_layers(
         CandidateLayer(name='1', shape=(4, 6, 6), progress=0.4)
     """
     calls = _calls(model, images)
-    found: dict[_Data, int] = {}
+    found: dict[int, int] = {}
     for index, call in enumerate(calls):
         if call.gives is None or call.gives in call.takes or not _is_map(call.shape):
             continue
@@ -73,9 +72,9 @@ def named_layers(model: Classifier, images: Tensor, names: Sequence[str]) -> lis
     """Return the layers of these names, in the order in which they end.
 
     Args:
-        model: Whose network is run.
-        images: (1, 3, H, W) in [0, 1]; their content does not matter.
-        names: Dotted, inside the classifier's network.
+        model: The classifier whose network is run.
+        images: Images of shape (1, 3, H, W) in [0, 1], whose content does not matter.
+        names: The dotted names inside the classifier's network.
 
     Raises:
         ValueError: The network has no such layer, or (`LayerError`) it cannot be attacked: it does not run once, puts
@@ -98,18 +97,18 @@ class _Call:
     """One call of a module.
 
     Args:
-        name: Of the module.
-        takes: Its positional arguments that are tensors.
-        gives: Its output; None where that is not one tensor.
-        shape: Of its output.
-        vertex: Its output; None where that does not depend on the images.
-        on_a_path: Whether the logits depend on its output.
-        on_every_path: Whether they depend on the images through its output alone.
+        name: The name of the module.
+        takes: The numbers, by `_Data`, of the positional arguments that are tensors.
+        gives: The number of the output. None if that is not one tensor.
+        shape: The shape of the output.
+        vertex: The output in autograd's graph. None if it does not depend on the images.
+        on_a_path: Whether the logits depend on the output.
+        on_every_path: Whether the logits depend on the images through the output alone.
     """
 
     name: str
-    takes: frozenset[_Data]
-    gives: _Data | None = None
+    takes: frozenset[int]
+    gives: int | None = None
     shape: tuple[int, ...] = ()
     vertex: Vertex | None = None
     on_a_path: bool = False
@@ -137,19 +136,17 @@ def _spread(layers: list[CandidateLayer], limit: int | None) -> list[CandidateLa
 def _calls(model: Classifier, images: Tensor) -> list[_Call]:
     """Run the network once and return the calls of its modules, in the order in which they end."""
     calls: list[_Call] = []
-    running: list[frozenset[_Data]] = []
-    kept: list[Any] = []  # until the pass is over, so that no address is used twice
+    running: list[frozenset[int]] = []
+    data = _Data()
 
     def begin(_module: nn.Module, args: tuple[Any, ...]) -> None:
-        kept.append(args)
-        running.append(frozenset(_data(value) for value in args if isinstance(value, Tensor)))
+        running.append(frozenset(data.number(value) for value in args if isinstance(value, Tensor)))
 
     def end(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def note(_module: nn.Module, _args: Any, output: Any) -> None:
-            kept.append(output)
             call = _Call(name, running.pop())
             if isinstance(output, Tensor):
-                call = replace(call, gives=_data(output), shape=tuple(output.shape), vertex=vertex_of(output))
+                call = replace(call, gives=data.number(output), shape=tuple(output.shape), vertex=vertex_of(output))
             calls.append(call)
 
         return note
@@ -182,5 +179,18 @@ def _hooked(
             handle.remove()
 
 
-def _data(tensor: Tensor) -> _Data:
-    return tensor.data_ptr(), tensor.numel(), tensor._version
+class _Data:
+    """Numbers tensors by their data, so that views of all of a tensor have its number, until it is changed in place."""
+
+    def __init__(self) -> None:
+        # tensors are kept until the pass is over, so that no address is used twice
+        self._last: dict[tuple[int, int], tuple[Tensor, Vertex | None, int]] = {}
+        self._numbers = count()
+
+    def number(self, tensor: Tensor) -> int:
+        """Return the number of a tensor's data."""
+        place = tensor.data_ptr(), tensor.numel()
+        known = self._last.get(place)
+        if known is None or vertex_of(known[0]) != known[1]:  # a change in place gives a tensor another vertex
+            known = self._last[place] = tensor, vertex_of(tensor), next(self._numbers)
+        return known[2]

@@ -7,7 +7,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.attribution.attention import attention
-from naa_lightning.engine.out_of_memory import ChunkedWork
+from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.models import Classifier
 from naa_lightning.records import PairBatch
 
@@ -56,7 +56,7 @@ class AttentionModule(LightningModule):
         super().__init__()
         self.classifier = classifier
         self.title = title
-        self._memory = ChunkedWork(title)
+        self._memory = AdaptiveChunks(title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> AttentionBatch:
         """Return the predictions for a batch and the attention behind them.
@@ -74,5 +74,5 @@ class AttentionModule(LightningModule):
             predicted = self.classifier(images[part]).argmax(1)
             return predicted.cpu(), attention(self.classifier, images[part], predicted).float().cpu()
 
-        predicted, attended = zip(*self._memory.run(attend, len(images), len(images)), strict=True)
+        predicted, attended = zip(*self._memory.map(attend, len(images), len(images)), strict=True)
         return torch.cat(predicted), torch.cat(attended)

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -18,7 +17,7 @@ from naa_lightning.attacks.attack import Crafted
 from naa_lightning.attribution import AttributionStatistics, attribution_of_path_gradient, attribution_statistics
 from naa_lightning.data import Batch
 from naa_lightning.engine import Engine
-from naa_lightning.engine.out_of_memory import ChunkedWork, is_out_of_memory
+from naa_lightning.engine.out_of_memory import AdaptiveChunks, is_out_of_memory
 from naa_lightning.models import Classifier, Ensemble, frozen
 from naa_lightning.rng import SeededDraws
 
@@ -56,7 +55,7 @@ class AttackModule(LightningModule):
     Libraries round convolutions differently at different batch sizes, and the sign in an attack's step amplifies that.
     At one size they are bit-equal whatever the neighbours. So images pass through the surrogate in padded groups of
     one size, and an image's result does not depend on which others were left for its batch. Only where memory is short,
-    points of a path go one by one, and if that does not help, groups are smaller; see `ChunkedWork`.
+    points of a path go one by one, and if that does not help, groups are smaller; see `AdaptiveChunks`.
 
     Args:
         surrogate: White-box classifier, which the engine arranges in place.
@@ -87,11 +86,11 @@ class AttackModule(LightningModule):
         self.title = title
         self.pool = pool
         self.engine = engine or Engine()
-        self._fast: AbstractContextManager[object] | None = None
+        self._optimised = False
         self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
         self._at_black: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
-        self._memory = ChunkedWork(title)
+        self._memory = AdaptiveChunks(title)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> CraftedBatch:
         """Craft one batch of images in [0, 1].
@@ -101,18 +100,16 @@ class AttackModule(LightningModule):
         """
         images, ids = batch["image"], batch["id"]
         classes = batch["target_class" if self.attack.targeted else "label"]
-        group_size = self.engine.group(self.batch_size, images)
-        with self.engine.products():
+        group_size = self.engine.group_size(self.batch_size, images)
+        with self.engine.matmul_precision():
             start = time.perf_counter()
-            (fitting,) = self._memory.run(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
+            (fitting,) = self._memory.map(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
             arranging_seconds = time.perf_counter() - start
-            assert self._fast is not None, "fitting images arranges the surrogate"
-            with self._fast:
-                groups = self._memory.run(
-                    lambda part, size: self._craft_group(images[part], classes[part], ids[part], size, fitting),
-                    len(ids),
-                    group_size,
-                )
+            groups = self._memory.map(
+                lambda part, size: self._craft_group(images[part], classes[part], ids[part], size, fitting),
+                len(ids),
+                group_size,
+            )
         return CraftedBatch(
             images=torch.cat([group.images for group in groups]),
             seconds=sum(group.seconds for group in groups),
@@ -126,13 +123,13 @@ class AttackModule(LightningModule):
     def _fitting_images(self, image: Tensor) -> int:
         """Arrange the surrogate, once, and return how many images like (1, 3, H, W) fit into a pass."""
         with frozen(self.surrogate):
-            if self._fast is None:
-                self._fast = self.engine.arrange(self.surrogate, image)
+            if not self._optimised:
+                self.engine.optimise(self.surrogate, image)
+                self._optimised = True
             if not self.attack.objective.feature_level or not self._sharing:
                 return 1
             if image.shape not in self._fitting:
-                with self._fast:
-                    fitting = _unless_out_of_memory(partial(self.engine.pass_images, self.surrogate, image))
+                fitting = _unless_out_of_memory(partial(self.engine.pass_images, self.surrogate, image))
                 self._fitting[image.shape] = fitting or 1
         return self._fitting[image.shape]
 

@@ -6,7 +6,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from naa_lightning.engine.out_of_memory import ChunkedWork
+from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.metrics import PerturbationSizes, perturbation_sizes
 from naa_lightning.records import PairBatch
 
@@ -36,7 +36,7 @@ class PerturbationModule(LightningModule):
         super().__init__()
         self.lpips = lpips
         self.title = title
-        self._memory = ChunkedWork(title)
+        self._memory = AdaptiveChunks(title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> MeasuredBatch:
         """Measure a batch, in full precision whatever the trainer's.
@@ -50,6 +50,6 @@ class PerturbationModule(LightningModule):
             with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
                 return perturbation_sizes(clean[part], adversarial[part], self.lpips)
 
-        parts = [vars(sizes) for sizes in self._memory.run(measure, len(ids), len(ids))]
+        parts = [vars(sizes) for sizes in self._memory.map(measure, len(ids), len(ids))]
         sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
         return MeasuredBatch(ids.cpu(), PerturbationSizes(**sizes))

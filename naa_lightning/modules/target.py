@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from naa_lightning.engine.out_of_memory import ChunkedWork
+from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.defences import defended
 from naa_lightning.models.predicted_classes import PredictedClasses, predicted_classes
@@ -49,7 +49,7 @@ class TargetModule(LightningModule):
         self.model = model
         self.seed = seed
         self.title = f"evaluating {target.name}"
-        self._memory = ChunkedWork(self.title)
+        self._memory = AdaptiveChunks(self.title)
 
     def predict_step(self, batch: PairBatch, batch_idx: int) -> TargetPredictions:
         """Return the predictions for a batch.
@@ -59,7 +59,7 @@ class TargetModule(LightningModule):
                 image.
         """
         ids, clean, adversarial = batch["id"], batch["clean"], batch["adversarial"]
-        parts = self._memory.run(
+        parts = self._memory.map(
             lambda part, size: self._predict(ids[part], clean[part], adversarial[part]), len(ids), len(ids)
         )
         return TargetPredictions(

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from naa_lightning.data import Batch
 from naa_lightning.models import Classifier
@@ -51,7 +50,7 @@ def _settle(surrogate: nn.Module, images: Tensor) -> None:
     With those of a fresh network, activations grow from layer to layer until the softmax's gradients are 0 or denormal,
     which processors multiply many times as slowly.
     """
-    norms = [module for module in surrogate.modules() if isinstance(module, _BatchNorm)]
+    norms = [module for module in surrogate.modules() if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)]
     usual = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -11,12 +11,10 @@ import torchattack
 from torch import Tensor
 
 from naa_lightning.config.compose import plain_values
-from naa_lightning.engine import FusedLayers
 from naa_lightning.exceptions import UserError
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.contenders import CONTENDERS, METHODS, Crafting, their_mim, theirs
 from tests.benchmarks.figure import draw_scaling
-from tests.benchmarks.operations import operations_of
 from tests.benchmarks.ours import our_crafting
 from tests.benchmarks.race import Race
 from tests.benchmarks.reference import plain_crafting
@@ -138,19 +136,6 @@ def test_peers_craft_what_we_craft_where_methods_coincide(
 def alike(images: Tensor, others: Tensor) -> float:
     """The share of values that are the same but for rounding to 8 bits: a sign decides whether one moves."""
     return ((images.int() - others.int()).abs() <= 1).float().mean().item()
-
-
-def test_fused_convolutions_count_as_those_that_they_replace() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()).requires_grad_(False)
-    image = torch.rand(1, 3, 8, 8)
-
-    def work() -> None:
-        network(image.clone().requires_grad_()).sum().backward()
-
-    plain = operations_of(work)
-    with FusedLayers(lambda: network(image)) as layers:
-        assert layers.clips
-        assert operations_of(work) == plain
 
 
 def test_a_race_tells_times_and_operations_of_the_same_work() -> None:

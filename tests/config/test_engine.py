@@ -21,7 +21,8 @@ from tests.experiments import composed
         ("engine.tf32=maybe", "engine.tf32 must be a valid boolean, unable to interpret input, got 'maybe'"),
         ("engine.compile=fast", "engine.compile must be 'default', 'reduce-overhead' or 'max-autotune', got 'fast'"),
         ("engine.preparation=bf16", "engine.preparation must be 'bfloat16', got 'bf16'"),
-        ("+engine.fold=true", "there is no option engine.fold"),
+        ("engine.fold=1.5", "engine.fold must be a valid boolean, unable to interpret input, got 1.5"),
+        ("+engine.layers=true", "there is no option engine.layers"),
     ],
 )
 def test_mistakes_in_the_engine(override: str, message: str) -> None:
@@ -33,10 +34,13 @@ def test_the_engine_is_as_configured() -> None:
     overrides = [
         "engine.group_images=3",
         "engine.pass_mib=64",
+        "engine.fold=false",
         "engine.tf32=true",
         "engine.compile=max-autotune",
         "engine.preparation=bfloat16",
     ]
     engine = compose_attack_run(composed("experiment=digits", *overrides)).engine
-    assert engine == Engine(group_images=3, pass_mib=64, tf32=True, compile="max-autotune", preparation="bfloat16")
+    assert engine == Engine(
+        group_images=3, pass_mib=64, fold=False, tf32=True, compile="max-autotune", preparation="bfloat16"
+    )
     assert compose_attack_run(composed("experiment=digits")).engine == Engine()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from naa_lightning.engine import Engine, compile_parts
+from naa_lightning.engine import Engine, compile_submodules
 from naa_lightning.models import Classifier
 
 LABELS = torch.tensor([0, 3])
@@ -41,7 +41,7 @@ def classifier(layer: str) -> Classifier:
 def test_passes_stop_and_gradients_flow_as_before(layer: str) -> None:
     plain = classifier(layer)
     compiled = copy.deepcopy(plain)
-    compile_parts(compiled, "default")
+    compile_submodules(compiled, "default")
 
     def score(logits: Tensor) -> Tensor:
         return F.cross_entropy(logits, LABELS, reduction="none")
@@ -60,7 +60,7 @@ def test_passes_stop_and_gradients_flow_as_before(layer: str) -> None:
 def test_nothing_is_compiled_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[object] = []
     monkeypatch.setattr(torch, "compile", lambda forward, **_: compiled.append(forward))
-    Engine().arrange(classifier("1"), IMAGES)
+    Engine().optimise(classifier("1"), IMAGES)
     assert compiled == []
 
 
@@ -72,6 +72,6 @@ def test_the_parts_around_the_attacked_layer_are_compiled(monkeypatch: pytest.Mo
         return forward
 
     monkeypatch.setattr(torch, "compile", compiled)
-    Engine(compile="reduce-overhead").arrange(classifier("1.inner.0"), IMAGES)
+    Engine(compile="reduce-overhead").optimise(classifier("1.inner.0"), IMAGES)
     # convolution 0, inner.0, inner.1, block 2, pooling and flattening
     assert modes == [("reduce-overhead", False)] * 6

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from naa_lightning.attacks import Attack, Budget, CrossEntropy, FeatureImportance, Momentum, NeuronAttribution
 from naa_lightning.attacks.objectives import Objective
 from naa_lightning.data import Batch
-from naa_lightning.engine import Engine, FusedLayers, kept_bytes
-from naa_lightning.models import Classifier, Ensemble, frozen
+from naa_lightning.engine import Engine, saved_tensor_bytes
+from naa_lightning.models import Classifier, Ensemble
 from naa_lightning.modules.crafting import AttackModule
 from naa_lightning.rng import SeededDraws
 
@@ -66,22 +66,15 @@ def test_images_are_those_of_the_bare_attack(objective: Objective, engine: Engin
     assert torch.equal(crafted(objective, surrogates, engine, range(COUNT)), expected)
 
 
+@pytest.mark.parametrize("fold", [True, False])
 @pytest.mark.parametrize("objective", [NeuronAttribution(path_points=5), CrossEntropy()], ids=type)
-def test_fused_layers_change_images_by_rounding_alone(objective: Objective) -> None:
+def test_folding_changes_images_by_rounding_alone_and_can_be_switched_off(objective: Objective, fold: bool) -> None:
     surrogate = classifier().float()
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))
     bare = attack(copy.deepcopy(surrogate), IMAGES, LABELS, SeededDraws(0, IDS.tolist())).images
-    found = crafted(objective, surrogate, Engine(), range(COUNT))
+    found = crafted(objective, surrogate, Engine(fold=fold), range(COUNT))
     assert (found == attack.budget.quantise(bare, IMAGES)).float().mean() > 0.99
-
-
-@pytest.mark.parametrize(("layer", "fused"), [("2", 2), ("1", 1), ("0", 1)])
-def test_all_but_the_attacked_layer_is_fused(layer: str, fused: int) -> None:
-    surrogate = classifier(layer).float()
-    with frozen(surrogate):
-        layers = Engine().arrange(surrogate, IMAGES)
-    assert isinstance(layers, FusedLayers)
-    assert len(layers.clips) == fused
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in surrogate.modules()) == (0 if fold else 2)
 
 
 @pytest.mark.parametrize("rows", [[3], [4, 1], [5, 4, 3, 2, 1, 0]])
@@ -96,11 +89,11 @@ def test_an_image_is_the_same_to_the_bit_whatever_its_neighbours(rows: list[int]
     ("most", "batch_size", "group"), [(None, 5, 5), (4, 16, 4), (5, 16, 4), (4, 6, 3), (1, 6, 1), (64, 6, 6)]
 )
 def test_groups_are_of_one_size(most: int | None, batch_size: int, group: int) -> None:
-    assert Engine(group_images=most).group(batch_size, IMAGES) == group
+    assert Engine(group_images=most).group_size(batch_size, IMAGES) == group
 
 
 def test_on_a_cpu_large_images_are_crafted_in_smaller_groups() -> None:
-    sizes = [Engine().group(64, torch.empty(1, 3, side, side)) for side in (32, 224, 299, 1024)]
+    sizes = [Engine().group_size(64, torch.empty(1, 3, side, side)) for side in (32, 224, 299, 1024)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == 64
     assert sizes[-1] == 1
@@ -108,7 +101,7 @@ def test_on_a_cpu_large_images_are_crafted_in_smaller_groups() -> None:
 
 def test_passes_fit_into_the_memory() -> None:
     small, large = classifier(), classifier()
-    of_one = kept_bytes(large, IMAGES.double())
+    of_one = saved_tensor_bytes(large, IMAGES.double())
     fitting = Engine(pass_mib=1).pass_images(Ensemble([small, large]), IMAGES[:1].double())
     assert fitting * of_one <= 2**20 < (fitting + 1) * of_one
     assert Engine(pass_mib=1).pass_images(large, torch.rand(1, 3, 512, 512, dtype=torch.float64)) == 1
@@ -134,7 +127,7 @@ def test_only_the_preparation_is_in_another_precision() -> None:
         lambda _module, args, output: seen.append((len(args[0]), output.dtype))
     )
     found = crafted(NeuronAttribution(path_points=2), surrogate, Engine(preparation="bfloat16", pass_mib=1), [0, 1])
-    while seen[0][1] is torch.float32:  # arranging and measuring
+    while seen[0][1] is torch.float32:  # optimising and measuring
         seen.pop(0)
     dtypes = [dtype for _, dtype in seen if dtype is not None]
     in_bfloat16 = dtypes.count(torch.bfloat16)
@@ -148,7 +141,7 @@ def test_float32_is_that_of_the_reference_unless_asked() -> None:
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     for tf32 in (False, True):
-        with Engine(tf32=tf32).products():
+        with Engine(tf32=tf32).matmul_precision():
             assert (matmul.allow_tf32, cudnn.allow_tf32) == (tf32, tf32)
         assert (matmul.allow_tf32, cudnn.allow_tf32) == before
 

@@ -9,7 +9,6 @@ import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from naa_lightning.engine import fold_batch_norms
 from naa_lightning.models import Classifier, frozen
@@ -25,7 +24,7 @@ def lived(network: nn.Module) -> nn.Module:
     """Give normalisations statistics and weights that a fresh network lacks."""
     generator = torch.Generator().manual_seed(1)
     for module in network.modules():
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             for tensor, low, high in (
                 (module.running_mean, -0.2, 0.2),
                 (module.running_var, 0.5, 2.0),
@@ -42,7 +41,7 @@ def classifier(network: nn.Module, layer: str | list[str]) -> Classifier:
 
 
 def norms(network: nn.Module) -> int:
-    return sum(isinstance(module, _BatchNorm) for module in network.modules())
+    return sum(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
 
 
 def image_gradient(model: Classifier) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from naa_lightning.attacks import Attack, Budget, FeatureDisruption, Momentum, NeuronAttribution, Objective
 from naa_lightning.attribution import Attribute, FeatureDifference, attribute
 from naa_lightning.engine import Engine
-from naa_lightning.engine.out_of_memory import ChunkedWork, is_out_of_memory
+from naa_lightning.engine.out_of_memory import AdaptiveChunks, is_out_of_memory
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier
 from naa_lightning.models.defences import RandomResizePad
@@ -81,15 +81,15 @@ def test_parts_are_halved_until_they_fit_and_stay_so(caplog: pytest.LogCaptureFi
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return list(range(part.start, part.stop))
 
-    memory = ChunkedWork("crafting naa")
-    assert memory.run(work, 20, 8) == [list(range(8)), *([n, n + 1] for n in range(8, 20, 2))]
+    memory = AdaptiveChunks("crafting naa")
+    assert memory.map(work, 20, 8) == [list(range(8)), *([n, n + 1] for n in range(8, 20, 2))]
     assert tried[:4] == [(0, 8, 8), (8, 16, 8), (8, 12, 4), (8, 10, 2)]
     first, second = warnings(caplog)
     assert "crafting naa: out of memory with 8 images at a time, now 4" in first
     assert "now 2" in second
-    assert "a batch size of 2" in second
+    assert "`batch_size=2`" in second
     tried.clear()
-    assert memory.run(work, 3, 8) == [[0, 1], [2]]
+    assert memory.map(work, 3, 8) == [[0, 1], [2]]
     assert tried == [(0, 2, 2), (2, 3, 2)]
     assert len(warnings(caplog)) == 2
 
@@ -107,13 +107,15 @@ def test_what_filled_the_memory_is_gone_before_the_next_try() -> None:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return size
 
-    assert ChunkedWork("working").run(work, 2, 4) == [1, 1]
+    assert AdaptiveChunks("working").map(work, 2, 4) == [1, 1]
     assert len(filled) == 2
 
 
 def test_one_image_too_many_is_told_with_the_remedy() -> None:
-    with pytest.raises(UserError, match=r"^crafting naa: out of memory with one image at a time: use smaller images, a"):
-        ChunkedWork("crafting naa").run(lambda part, size: Memory(0).hold(torch.zeros(size)), 5, 4)
+    with pytest.raises(
+        UserError, match=r"^crafting naa: out of memory with one image at a time: use a smaller `image_size`"
+    ):
+        AdaptiveChunks("crafting naa").map(lambda part, size: Memory(0).hold(torch.zeros(size)), 5, 4)
 
 
 def test_other_errors_pass_at_once() -> None:
@@ -124,7 +126,7 @@ def test_other_errors_pass_at_once() -> None:
         raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match="shapes differ"):
-        ChunkedWork("working").run(work, 5, 4)
+        AdaptiveChunks("working").map(work, 5, 4)
     assert tried == [4]
 
 
@@ -154,7 +156,7 @@ def crafted(memory: Memory, engine: Engine, objective: Objective | None = None) 
 def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: pytest.LogCaptureFixture) -> None:
     memory = Memory(3)
     short = crafted(memory, Engine())
-    tried = [size for size in memory.asked if size > 2]  # arranging takes one image, measuring two
+    tried = [size for size in memory.asked if size > 2]  # optimising takes one image, measuring two
     # All points of the path at once, one by one, then both with fewer images.
     assert tried[:4] == [COUNT * 30, COUNT, 3 * 30, 3]
     assert set(tried[3:]) == {3}  # padded: 7 images are 3 groups of 3
