@@ -23,7 +23,7 @@ from naa_lightning.sweeps.reporting import tell_sweep
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")
 OPTIONAL_GROUPS = ("surrogate", "targets", "logger", "callbacks", "study", "experiment", "hparams_search", "debug")
 # What Hydra misses where an extra is not installed.
-_EXTRAS = {"hydra/sweeper/optuna": "search", "hydra/launcher/submitit_": "slurm"}
+_EXTRAS = {"hydra/sweeper/optuna": "search"}
 # What the system says of folders and disks that the user can mend.
 _ENVIRONMENT = {
     errno.EACCES,

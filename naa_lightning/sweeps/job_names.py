@@ -1,5 +1,6 @@
 """What belongs in the names of a sweep's jobs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,20 +14,20 @@ from naa_lightning.identity import changes_results
 class JobNames(Callback):
     """Leaves out of the names of a sweep's jobs what their results do not depend on, unless the sweep is about it.
 
-    Jobs are told by `hydra.job.config.override_dirname.exclude_keys`, which `job_folder` gets; see
-    `naa_lightning.config.resolvers`.
+    Args:
+        left_out: Keys and groups that are left out in any case, `hydra.callbacks.job_names.left_out`. The jobs get the
+            sweep's own there, and from there `job_folder` has them; see `naa_lightning.config.resolvers`.
     """
 
+    def __init__(self, left_out: Sequence[str] = ()) -> None:
+        self.left_out = left_out
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Say it to the jobs, whatever launches them."""
-        said = [f"{key}={choices}" for key, choices in (config.hydra.sweeper.get("params") or {}).items()]
-        overrides = OverridesParser.create().parse_overrides([*said, *config.hydra.overrides.task])
+        """Pass the keys and groups on to the jobs, whatever launches them."""
+        swept = [f"{key}={choices}" for key, choices in (config.hydra.sweeper.get("params") or {}).items()]
+        overrides = OverridesParser.create().parse_overrides([*swept, *config.hydra.overrides.task])
         last = {override.key_or_group: override for override in overrides}
-        constant = [
-            key
-            for key, override in last.items()
-            if not override.is_sweep_override() and not changes_results(key, config)
-        ]
-        left_out = [*config.hydra.job.config.override_dirname.exclude_keys, *constant]
-        told = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(left_out)}]"
-        config.hydra.overrides.hydra.append(told)
+        constant = [key for key, override in last.items() if not override.is_sweep_override()]
+        idle = [key for key in constant if not changes_results(key, config)]
+        left_out = ",".join([*self.left_out, *idle])
+        config.hydra.overrides.hydra.append(f"hydra.callbacks.job_names.left_out=[{left_out}]")

@@ -7,12 +7,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from naa_lightning.exceptions import RankError, UserError, in_one_line
+from naa_lightning.sweeps.job_error import error_of
 
 if TYPE_CHECKING:
     from naa_lightning.report.sweep.summary import Summary
@@ -69,8 +70,7 @@ def tell_sweep() -> None:
 def _note_end(folder: Path, job_return: JobReturn) -> None:
     from naa_lightning.records.failure import forget_failure, write_failure  # noqa: PLC0415
 
-    # Hydra's own accessor raises the error.
-    error = job_return._return_value if job_return.status == JobStatus.FAILED else None
+    error = error_of(job_return)
     if isinstance(error, RankError):
         return
     if error is not None:

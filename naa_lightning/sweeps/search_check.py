@@ -5,7 +5,6 @@ import sys
 from copy import deepcopy
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -33,16 +32,12 @@ def _check(config: DictConfig) -> None:
             raise UserError(
                 f"attack={config.attack.name} has no {key} to search: write its search as conf/hparams_search/ has them"
             )
-    hydra = HydraConfig.instance()
-    before = hydra.cfg
-    config.hydra.runtime.output_dir = config.hydra.sweep.dir
-    hydra.set_config(config)
-    try:
-        with open_dict(config):
-            del config["hydra"]
-        experiment = compose_attack_run(config)
-    finally:
-        hydra.cfg = before
+    if not config.craft:
+        raise UserError("a search crafts images in each of its trials: leave out craft=false")
+    config.paths.run_dir = config.hydra.sweep.dir
+    with open_dict(config):
+        del config["hydra"]
+    experiment = compose_attack_run(config)
     if isinstance(experiment.study, AttributionStudy):
         raise UserError(
             "a study of attribution gives a search nothing to maximise: leave out study= or hparams_search="

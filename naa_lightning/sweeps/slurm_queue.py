@@ -3,9 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-
-from submitit.slurm.slurm import SlurmInfoWatcher
+from collections.abc import Iterable, Mapping
 
 from naa_lightning.exceptions import in_one_line
 
@@ -28,48 +26,37 @@ ORDINARY = {"BeginTime", "Dependency", "JobArrayTaskLimit", "None", "Priority", 
 SQUEUE = ("squeue", "--me", "--states=all", "--array", "--noheader", "--format=%i|%T|%r")
 
 
-class QueueWatcher(SlurmInfoWatcher):
-    """Knows the states of jobs from the queue alone.
+class SlurmQueue:
+    """Knows the states of jobs from SLURM's queue alone.
 
     Args:
-        poll_seconds: The queue is asked so often at most.
-        grace_seconds: A job without a result counts as ended so long after the queue first said so: shared file systems
-            show a result late, and a job that is requeued is seen in other states first.
+        job_ids: Ids of the jobs to watch; a task of an array is `ARRAY_INDEX`.
+        poll_seconds: Shortest time between two questions to the queue.
+        grace_seconds: Time after which a job counts as ended once the queue first said so: shared file systems show a
+            result late, and a job that is requeued is seen in other states first.
     """
 
-    def __init__(self, poll_seconds: float, grace_seconds: float) -> None:
-        super().__init__()
+    def __init__(self, job_ids: Iterable[str], *, poll_seconds: float, grace_seconds: float) -> None:
         self.poll_seconds = poll_seconds
         self.grace_seconds = grace_seconds
-        self._jobs: set[str] = set()
-        self._states: dict[str, str] = {}
+        self._states = dict.fromkeys(job_ids, "UNKNOWN")
         self._ended: dict[str, float] = {}
         self._reasons: set[str] = set()
         self._asked = float("-inf")
         self._silent = False
 
-    def register_job(self, job_id: str) -> None:
-        """Watch a job."""
-        self._jobs.add(job_id)
-
-    def get_info(self, job_id: str, mode: str = "standard") -> dict[str, str]:
-        """Return what is known of a job."""
-        self.register_job(job_id)
-        due = time.monotonic() - self._asked >= self.poll_seconds
-        if mode == "force" or (mode == "standard" and due):
-            self.update()
-        return {"JobID": job_id, "State": self._states.get(job_id, "UNKNOWN")}
-
-    def get_state(self, job_id: str, mode: str = "standard") -> str:
+    def state_of(self, job_id: str) -> str:
         """Return the state of a job in SLURM's words, or `GONE`."""
-        return self.get_info(job_id, mode)["State"]
+        if time.monotonic() - self._asked >= self.poll_seconds:
+            self._ask()
+        return self._states[job_id]
 
-    def is_done(self, job_id: str, mode: str = "standard") -> bool:
-        """Tell whether a job has ended, the grace included."""
-        self.get_info(job_id, mode)
+    def has_ended(self, job_id: str) -> bool:
+        """Return whether a job has ended, the grace included."""
+        self.state_of(job_id)
         return job_id in self._ended and time.monotonic() - self._ended[job_id] >= self.grace_seconds
 
-    def update(self) -> None:
+    def _ask(self) -> None:
         """Ask the queue; where it does not answer, what was known stays."""
         self._asked = time.monotonic()
         try:
@@ -83,7 +70,7 @@ class QueueWatcher(SlurmInfoWatcher):
             return
         self._silent = False
         listed = states_in(answer)
-        for job_id in self._jobs:
+        for job_id in self._states:
             state, reason = listed.get(job_id, (GONE, "None"))
             self._states[job_id] = state
             if state == "PENDING" and reason not in ORDINARY | self._reasons:

@@ -99,7 +99,6 @@ def sweep(*task: str, **params: str) -> Any:
             "hydra": {
                 "sweeper": {"params": params or None},
                 "overrides": {"task": list(task), "hydra": ["hydra.sweep.dir=here"]},
-                "job": {"config": {"override_dirname": {"exclude_keys": ["seed"]}}},
             },
         }
     )
@@ -126,9 +125,9 @@ def test_what_results_do_not_depend_on_is_left_out_unless_it_is_swept(
     task: list[str], params: dict[str, str], left_out: str
 ) -> None:
     config = sweep(*task, **params)
-    JobNames().on_multirun_start(config)
-    told = "hydra.job.config.override_dirname.exclude_keys"
-    assert config.hydra.overrides.hydra == ["hydra.sweep.dir=here", f"{told}=[{left_out}]"]
+    JobNames(left_out=["seed"]).on_multirun_start(config)
+    passed_on = "hydra.callbacks.job_names.left_out"
+    assert config.hydra.overrides.hydra == ["hydra.sweep.dir=here", f"{passed_on}=[{left_out}]"]
 
 
 def folder_of(config: DictConfig) -> str:
@@ -136,15 +135,15 @@ def folder_of(config: DictConfig) -> str:
 
 
 def test_the_folder_of_a_job_is_named_so() -> None:
-    """With what JobNames tells, through Hydra's own configuration."""
+    """With what JobNames passes on, through Hydra's own configuration."""
     from hydra import compose, initialize_config_dir  # noqa: PLC0415
 
     from tests.experiments import CONF  # noqa: PLC0415
 
     job = ["experiment=digits", "attack=mim", "logger=csv"]
-    told = "hydra.job.config.override_dirname.exclude_keys=[logger]"
+    passed_on = "hydra.callbacks.job_names.left_out=[logger]"
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("attack", overrides=[*job, told], return_hydra_config=True)
+        config = compose("attack", overrides=[*job, passed_on], return_hydra_config=True)
     assert folder_of(config) == "attack-mim_experiment-digits"
 
 

@@ -107,7 +107,8 @@ def end_job(folder: Path, job: Path, error: Exception | None = None, mode: RunMo
     config = OmegaConf.create(
         {"hydra": {"mode": mode, "sweep": {"dir": str(folder)}, "runtime": {"output_dir": str(job)}}}
     )
-    job_return = JobReturn(status=JobStatus.COMPLETED if error is None else JobStatus.FAILED, _return_value=error)
+    job_return = JobReturn(status=JobStatus.COMPLETED if error is None else JobStatus.FAILED)
+    job_return.return_value = error
     SweepReport().on_job_end(config, job_return)
 
 

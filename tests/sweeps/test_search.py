@@ -87,6 +87,7 @@ def test_a_search_repeated_makes_the_same_trials(searches: tuple[list[Path], str
             "error: a search maximises the success rate of black-box targets, and there are none",
         ),
         (["study=attribution"], "error: a study of attribution gives a search nothing to maximise: leave out study="),
+        (["craft=false"], "error: a search crafts images in each of its trials: leave out craft=false"),
         (["attack=mim"], "error: attack=mim has no attack.objective.gamma to search: write its search as"),
         (["attack.budget.eps=-1"], "error: attack.budget: eps must be between 0 and 1 (for example 16/255), got -1"),
     ],

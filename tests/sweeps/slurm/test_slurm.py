@@ -21,8 +21,8 @@ DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=1"]
 ON_CLUSTER = [
     "hydra/launcher=slurm",
     "hydra.launcher.cpus_per_task=1",
-    "hydra.callbacks.submitted_sweep.poll_seconds=2",
-    "hydra.callbacks.submitted_sweep.grace_seconds=3",
+    "hydra.launcher.poll_seconds=2",
+    "hydra.launcher.grace_seconds=3",
 ]
 SECONDS = 300  # for anything here, on a busy machine
 

@@ -1,0 +1,1 @@
+"""Launchers for `hydra/launcher=slurm` and `hydra/launcher=submitit_local`."""
