@@ -79,10 +79,11 @@ class LocalLauncher(Launcher):
             jobs = self._submit(job_overrides, initial_job_idx)
             returns: dict[int, JobReturn] = {}
             for index, outcome in outcomes(jobs, signals, self._queue([job.job_id for job in jobs])):
-                if isinstance(outcome, UserError):
-                    number = initial_job_idx + index
-                    outcome = self._failed(list(job_overrides[index]), jobs[index].job_id, number, outcome)
-                returns[index] = outcome
+                returns[index] = (
+                    self._failed(list(job_overrides[index]), jobs[index].job_id, initial_job_idx + index, outcome)
+                    if isinstance(outcome, UserError)
+                    else outcome
+                )
         return [returns[index] for index in range(len(jobs))]
 
     def _queue(self, job_ids: Sequence[str]) -> "SlurmQueue | None":

@@ -1,11 +1,11 @@
-"""Launching the jobs of a sweep, by a program that Hydra runs as it runs ours, here and on a cluster that is made up."""
+"""Launching the jobs of a sweep, by a program that Hydra runs as it runs ours, here and on a feigned cluster."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -111,7 +111,7 @@ def program(folder: Path, name: str, script: str) -> None:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Path]:
+def cluster(tmp_path: Path) -> Path:
     """A folder with SLURM's commands: `sbatch` takes every job, and `squeue` says what the file `queue` holds."""
     folder = tmp_path / "bin"
     folder.mkdir()
