@@ -37,15 +37,15 @@ SHARED = (
 )
 
 
-class LocalLauncher(Launcher):
-    """Launches each job of a sweep as a process on this machine, side by side.
+class SubmititLauncher(Launcher):
+    """Submits the jobs of a sweep to the processes of this machine or a cluster, and waits for all of them together.
 
     Args:
         submitit_folder: Folder of a job's logs and result; `%j` stands for the job's id.
         **parameters: Parameters of `submitit.AutoExecutor`, without the cluster's name.
     """
 
-    cluster: ClassVar[str] = "local"
+    cluster: ClassVar[str]
 
     def __init__(self, submitit_folder: str, **parameters: Any) -> None:
         self.submitit_folder = submitit_folder
@@ -152,7 +152,13 @@ class LocalLauncher(Launcher):
         return DelayedSubmission(self, *arguments)
 
 
-class SlurmLauncher(LocalLauncher):
+class LocalLauncher(SubmititLauncher):
+    """Launches each job of a sweep as a process on this machine, side by side."""
+
+    cluster = "local"
+
+
+class SlurmLauncher(SubmititLauncher):
     """Launches each job of a sweep as a SLURM job.
 
     Args:
