@@ -8,9 +8,10 @@ from omegaconf import DictConfig
 
 from naa_lightning.cli.entry import in_a_sweep, launch, one_line_errors
 from naa_lightning.cli.process_start import process_began
+from naa_lightning.config.hydra_versions import MAIN_OPTIONS
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="attack")
+@hydra.main(config_path="conf", config_name="attack", **MAIN_OPTIONS)
 def main(config: DictConfig) -> float | None:
     """Run one job; a sweep optimises what it returns, the mean black-box success rate, or target rate if targeted."""
     began = time.perf_counter() if in_a_sweep() else process_began()

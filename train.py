@@ -4,9 +4,10 @@ import hydra
 from omegaconf import DictConfig
 
 from naa_lightning.cli.entry import launch, one_line_errors
+from naa_lightning.config.hydra_versions import MAIN_OPTIONS
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+@hydra.main(config_path="conf", config_name="train", **MAIN_OPTIONS)
 def main(config: DictConfig) -> float:
     """Run one job; a sweep optimises what it returns, the accuracy on test images."""
     with one_line_errors():

@@ -37,15 +37,15 @@ SHARED = (
 )
 
 
-class LocalLauncher(Launcher):
-    """Launches each job of a sweep as a process on this machine, side by side.
+class SubmititLauncher(Launcher):
+    """Submits the jobs of a sweep to the processes of this machine or a cluster, and waits for all of them together.
 
     Args:
         submitit_folder: Folder of a job's logs and result; `%j` stands for the job's id.
         **parameters: Parameters of `submitit.AutoExecutor`, without the cluster's name.
     """
 
-    cluster: ClassVar[str] = "local"
+    cluster: ClassVar[str]
 
     def __init__(self, submitit_folder: str, **parameters: Any) -> None:
         self.submitit_folder = submitit_folder
@@ -79,10 +79,11 @@ class LocalLauncher(Launcher):
             jobs = self._submit(job_overrides, initial_job_idx)
             returns: dict[int, JobReturn] = {}
             for index, outcome in outcomes(jobs, signals, self._queue([job.job_id for job in jobs])):
-                if isinstance(outcome, UserError):
-                    number = initial_job_idx + index
-                    outcome = self._failed(list(job_overrides[index]), jobs[index].job_id, number, outcome)
-                returns[index] = outcome
+                returns[index] = (
+                    self._failed(list(job_overrides[index]), jobs[index].job_id, initial_job_idx + index, outcome)
+                    if isinstance(outcome, UserError)
+                    else outcome
+                )
         return [returns[index] for index in range(len(jobs))]
 
     def _queue(self, job_ids: Sequence[str]) -> "SlurmQueue | None":
@@ -151,7 +152,13 @@ class LocalLauncher(Launcher):
         return DelayedSubmission(self, *arguments)
 
 
-class SlurmLauncher(LocalLauncher):
+class LocalLauncher(SubmititLauncher):
+    """Launches each job of a sweep as a process on this machine, side by side."""
+
+    cluster = "local"
+
+
+class SlurmLauncher(SubmititLauncher):
     """Launches each job of a sweep as a SLURM job.
 
     Args:

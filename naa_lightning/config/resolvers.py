@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+
+from naa_lightning.config.hydra_versions import register_resolver
 
 LONGEST = 100  # characters of a folder's name
 _FRACTION = re.compile(r"[0-9.]+/[0-9.]+")
@@ -74,5 +75,5 @@ def _is_plain(value: str) -> bool:
     return _safe(value) == value and not looks_like_more
 
 
-OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
-OmegaConf.register_new_resolver("run_group", run_group, replace=True)
+register_resolver("job_folder", job_folder, replace=True)
+register_resolver("run_group", run_group, replace=True)

@@ -11,14 +11,13 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
+from naa_lightning.config.hydra_versions import INSTANTIATE_OPTIONS, TRUSTED_PACKAGES
 from naa_lightning.exceptions import UserError
 from naa_lightning.validation import check_at_least
 
 T = TypeVar("T")
 Node = dict[str, Any]
 
-# Where a `_target_` may point: a configuration names parts of the experiment, it does not run arbitrary code.
-TRUSTED_PACKAGES = ("naa_lightning", "pytorch_lightning", "torch", "torchvision", "timm", "torchmetrics")
 _STRICT_KEYS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -233,7 +232,7 @@ def build_target(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
     if path.startswith("naa_lightning."):
         return build(target, {**{k: v for k, v in node.items() if k != "_target_"}, **extra}, key)
     try:
-        return instantiate(node, _convert_="all", **extra)
+        return instantiate(node, _convert_="all", **INSTANTIATE_OPTIONS, **extra)
     except InstantiationException as error:
         reason = error.__cause__ or error
         raise UserError(f"{key}: {str(reason).splitlines()[0]}") from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra.core.utils import JobReturn
 from submitit import Job
@@ -66,9 +66,9 @@ def _outcome(job: Job[JobReturn], queue: SlurmQueue | None) -> JobReturn | UserE
     tasks = [job.task(number).paths for number in range(job.num_tasks)]
     missing = [task for task in tasks if not _is_there(task.result_pickle)]
     if not missing:
-        status, result = _read(tasks[0].result_pickle)
-        if status == "error":
-            return _lost(job, f"failed: {result.strip().splitlines()[-1]}", tasks[0].stderr)
+        result = _read(tasks[0].result_pickle)
+        if isinstance(result, str):
+            return _lost(job, f"failed: {result}", tasks[0].stderr)
         if (error := error_of(result)) is not None:
             sys.stderr.write(f"error: job {job.job_id} of the sweep failed: {in_one_line(error)}\n")
         return result
@@ -84,13 +84,13 @@ def _is_there(path: Path) -> bool:
     return path.exists()
 
 
-def _read(path: Path) -> tuple[str, Any]:
-    """Return a task's status ("success" or "error") and what it returned, or its traceback."""
+def _read(path: Path) -> JobReturn | str:
+    """Return what a task returned, or the last line of why it returned nothing."""
     try:
         status, result = pickle_load(path)
     except Exception as error:  # noqa: BLE001 - an object may raise anything where it is read
-        return "error", f"its result cannot be read: {in_one_line(error)}"
-    return status, result
+        return f"its result cannot be read: {in_one_line(error)}"
+    return result.strip().splitlines()[-1] if status == "error" else result  # type: ignore[no-any-return]
 
 
 def _lost(job: Job[JobReturn], how: str, log: Path) -> UserError:

@@ -1,0 +1,33 @@
+"""What Hydra 1.4 and OmegaConf 2.4 have under other names than Hydra 1.3 and OmegaConf 2.3."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+# Where a `_target_` may point: a configuration names parts of the experiment, it does not run arbitrary code.
+TRUSTED_PACKAGES = ("naa_lightning", "pytorch_lightning", "torch", "torchvision", "timm", "torchmetrics")
+
+
+def _whitelist(function: Callable[..., Any], *more: str) -> dict[str, Any]:
+    """Return the argument that tells one of Hydra's functions what it may build; Hydra 1.3 has none."""
+    allowed = [f"{package}.*" for package in (*TRUSTED_PACKAGES, *more)]
+    names = [name for name in inspect.signature(function).parameters if name.strip("_").endswith("whitelist")]
+    return dict.fromkeys(names, allowed)
+
+
+INSTANTIATE_OPTIONS = _whitelist(instantiate)
+"""Arguments of `hydra.utils.instantiate`."""
+
+MAIN_OPTIONS = _whitelist(hydra.main, "optuna") or {"version_base": "1.3"}
+"""Arguments of `hydra.main`: 1.4 deprecates `version_base`, whose default there behaves as "1.3"."""
+
+register_resolver: Callable[..., None] = (
+    OmegaConf.register_resolver
+    if "replace" in inspect.signature(OmegaConf.register_resolver).parameters
+    else OmegaConf.register_new_resolver
+)
+"""Registers a resolver, or with `replace=True` another in its place."""
