@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -26,6 +27,9 @@ class OnNodes(Ranks):
     def gathered(self, work: Callable[[], Any]) -> list[Any]:
         assert work() == self.nodes[2]
         return list(self.nodes)
+
+    def as_default_group(self, backend: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @pytest.fixture
