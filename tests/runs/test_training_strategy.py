@@ -1,8 +1,8 @@
 """Which device and which number a rank has that trains with others."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -28,8 +28,9 @@ class OnNodes(Ranks):
         assert work() == self.nodes[2]
         return list(self.nodes)
 
-    def as_default_group(self, backend: str) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def as_default_group(self, backend: str) -> Iterator[None]:
+        yield
 
 
 @pytest.fixture
