@@ -1,4 +1,4 @@
-"""What happens around training, crafting and evaluating."""
+"""Callbacks of Lightning's trainer around training, crafting and prediction."""
 
 from naa_lightning.callbacks.crafting_log import CraftingLog
 from naa_lightning.callbacks.crafting_times import CraftingTimes

@@ -12,9 +12,9 @@ class Background:
     That holds however the block ends: nothing handed over is lost but to a killed process.
 
     Args:
-        threads: How many pieces are done at once.
-        waiting: How many pieces, done or not, may be outstanding; the next one waits for the first of them, which
-            bounds the memory that they hold.
+        threads: Number of pieces that are done at once.
+        waiting: Largest number of pieces, done or not, that may be outstanding; the next one waits for the first of
+            them, which bounds the memory that they hold.
 
     Raises:
         Exception: A piece of work raised it. The caller learns of it when pieces handed over before are done, with the
@@ -36,6 +36,9 @@ class Background:
 
     def do(self, *pieces: Callable[[], None]) -> None:
         """Hand over pieces of work, each after waiting until there is room for it.
+
+        Args:
+            *pieces: Functions that do the work.
 
         Raises:
             Exception: A piece handed over before, or one of these, raised it; all of these were handed over.

@@ -21,9 +21,9 @@ class BestEpoch(ModelCheckpoint):
     """Keeps the best epoch of a training as `best.ckpt`.
 
     Args:
-        folder: Where it is kept.
-        monitor: What the best epoch has most of.
-        resumed_from: The checkpoint that the training goes on from, if any.
+        folder: Folder of the checkpoint.
+        monitor: Name of the logged metric that is largest in the best epoch.
+        resumed_from: Checkpoint that the training goes on from; None for a new training.
     """
 
     def __init__(self, folder: Path, monitor: str, resumed_from: Path | None) -> None:
@@ -48,8 +48,8 @@ class LastEpoch(ModelCheckpoint):
     """Keeps the last epoch of a training as `last.ckpt`, and counts its seconds, also those before a stop.
 
     Args:
-        folder: Where it is kept.
-        made_of: What the weights depend on; it is written into all checkpoints.
+        folder: Folder of the checkpoint.
+        made_of: Everything that the weights depend on, by name; it is written into all checkpoints.
     """
 
     def __init__(self, folder: Path, made_of: Mapping[str, Any]) -> None:
@@ -61,7 +61,7 @@ class LastEpoch(ModelCheckpoint):
 
     @property
     def seconds(self) -> float:
-        """How long the training has taken so far."""
+        """Duration of the training so far, in seconds."""
         return self._seconds + (0 if self._since is None else time.perf_counter() - self._since)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -79,7 +79,7 @@ class LastEpoch(ModelCheckpoint):
         checkpoint[_KEY] = {"made_of": dict(self.made_of), "seconds": self.seconds}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Count on."""
+        """Count the seconds before the stop, too."""
         self._seconds = checkpoint[_KEY]["seconds"]
 
 
@@ -97,9 +97,9 @@ def check_resumable(path: Path, made_of: Mapping[str, Any], remedy: str) -> None
     """Check that a training can go on from a checkpoint.
 
     Args:
-        path: Of the checkpoint.
-        made_of: What the weights of the training depend on.
-        remedy: What to do where it cannot, in words.
+        path: Path of the checkpoint.
+        made_of: Everything that the weights of the training depend on, by name.
+        remedy: Words for a message on what to do where it cannot.
 
     Raises:
         UserError: The checkpoint is missing or damaged, or of another network, recipe or data.
@@ -115,7 +115,11 @@ def check_resumable(path: Path, made_of: Mapping[str, Any], remedy: str) -> None
 
 
 def read_checkpoint(path: Path, remedy: str) -> dict[str, Any]:
-    """Return what a checkpoint holds: under `state_dict` the weights, or their running mean where there is one.
+    """Return the content of a checkpoint: under `state_dict` the weights, or their running mean where there is one.
+
+    Args:
+        path: Path of the checkpoint.
+        remedy: Words for a message on what to do where it is damaged.
 
     Raises:
         UserError: It is damaged.

@@ -1,4 +1,4 @@
-"""Live numbers while images are crafted."""
+"""Live metrics while images are crafted."""
 
 from typing import Any
 
@@ -20,15 +20,7 @@ class CraftingLog(Callback):
         self._attribution.reset()
         self._images = 0
 
-    def on_predict_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def on_predict_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
         """Log one crafted batch; steps count images."""
         if not isinstance(outputs, CraftedBatch):
             return

@@ -1,4 +1,4 @@
-"""What crafting spends its time on."""
+"""Phases of crafting in the run's times."""
 
 import time
 from typing import Any
@@ -10,12 +10,12 @@ from naa_lightning.modules.crafting import CraftedBatch
 
 
 class CraftingTimes(Callback):
-    """Tells a stopwatch how long crafting waits for images, arranges, prepares, takes steps and describes attribution.
+    """Counts the seconds that crafting waits for images, arranges, prepares, takes steps and describes attribution.
 
     It comes after the callbacks that handle a batch, so that their time counts as none of these.
 
     Args:
-        stopwatch: Of the run.
+        stopwatch: Stopwatch of the run.
     """
 
     def __init__(self, stopwatch: Stopwatch) -> None:
@@ -26,22 +26,12 @@ class CraftingTimes(Callback):
         """Wait for the first batch."""
         self._waiting_since = time.perf_counter()
 
-    def on_predict_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        """Count what the batch was waited for."""
+    def on_predict_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Count the time of waiting for the batch."""
         self._stopwatch.move("crafting/images", time.perf_counter() - self._waiting_since)
 
-    def on_predict_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Count what the batch took, and wait for the next one."""
+    def on_predict_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
+        """Count the phases of the batch, and wait for the next one."""
         assert isinstance(outputs, CraftedBatch)
         self._stopwatch.move("crafting/arranging", outputs.arranging_seconds)
         self._stopwatch.move("crafting/preparation", outputs.preparation_seconds)

@@ -18,8 +18,8 @@ class _Rate(ProgressColumn):
 class ProgressBar(Callback):
     """One line per phase: what is done, how far, how fast, time left.
 
-    The module says in `title` what is done. Without a terminal only the finished line is printed, and of a training
-    one line an epoch.
+    The module names the work in its attribute `title`. Without a terminal only the finished line is printed, and one
+    line for each epoch of a training.
     """
 
     def __init__(self) -> None:
@@ -61,13 +61,7 @@ class ProgressBar(Callback):
         self._start(trainer, pl_module, len(trainer.predict_dataloaders.sampler), "images")  # type: ignore[union-attr]
 
     def on_predict_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         """Advance by a batch."""
         self._advance(len(batch["id"]))

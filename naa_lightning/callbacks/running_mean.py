@@ -14,8 +14,8 @@ class RunningMean(WeightAveraging):
     after n steps the decay is at most (1 + n) / (10 + n).
 
     Args:
-        decay: In (0, 1): the mean is of about 1 / (1 - decay) steps.
-        device: Where the mean is kept: that of the weights, which Lightning moves there later than this is set up.
+        decay: Decay in (0, 1); the mean is of about 1 / (1 - decay) steps.
+        device: Device of the mean: that of the weights, which Lightning moves there later than this is set up.
     """
 
     def __init__(self, decay: float, device: torch.device) -> None:

@@ -12,7 +12,7 @@ class Stopwatch:
     """Counts seconds by phase. A phase within another one takes its time from that one, so that all add up.
 
     Args:
-        began: When the run began, as of `time.perf_counter`; None: now.
+        began: Time at which the run began, as `time.perf_counter` gives it; None for now.
 
     Example:
         >>> stopwatch = Stopwatch()
@@ -29,7 +29,11 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count the time of a block of code to a phase."""
+        """Count the time of a block of code to a phase.
+
+        Args:
+            name: Name of the phase.
+        """
         self._lap()
         self._phases.append(name)
         self._seconds.setdefault(name, 0.0)
@@ -40,20 +44,20 @@ class Stopwatch:
             self._phases.pop()
 
     def move(self, name: str, seconds: float | None = None) -> None:
-        """Count time to a phase instead of to the one that goes on.
+        """Count time to a phase instead of to the current one.
 
         Args:
-            name: Of the phase.
-            seconds: How much of the time of the phase that goes on; None: all so far.
+            name: Name of the phase.
+            seconds: Time of the current phase that is moved, in seconds; None for all so far.
         """
         self._lap()
-        going_on = self._phases[-1]
-        moved = self._seconds[going_on] if seconds is None else seconds
-        self._seconds[going_on] -= moved
+        current = self._phases[-1]
+        moved = self._seconds[current] if seconds is None else seconds
+        self._seconds[current] -= moved
         self._seconds[name] = self._seconds.get(name, 0.0) + moved
 
     def seconds(self) -> dict[str, float]:
-        """Return what each phase took so far."""
+        """Return the seconds of each phase so far."""
         self._lap()
         return dict(self._seconds)
 

@@ -29,13 +29,13 @@ class AdversarialWriter(BasePredictionWriter):
     """Saves one lossless PNG per image once its batch is done, and then its row of the manifest, in the background.
 
     Args:
-        manifest: Of the folder that takes the images.
-        records: The images of the data set.
-        stopwatch: Takes what crafting waits for files.
-        waiting: How many images may wait to be written; the next one waits for the first of them.
+        manifest: Manifest of the folder that takes the images.
+        records: Images of the data set.
+        stopwatch: Stopwatch that counts the seconds for which crafting waits for files.
+        waiting: Largest number of images that may wait to be written; the next one waits for the first of them.
 
     Attributes:
-        saved: What it has saved; complete after `saving`.
+        saved: Rows of the images that are saved; complete after `saving`.
     """
 
     def __init__(
@@ -118,7 +118,10 @@ class AdversarialWriter(BasePredictionWriter):
 
 
 def encode_png(image: Tensor) -> bytes:
-    """Encode a uint8 image (3, H, W).
+    """Encode an image losslessly.
+
+    Args:
+        image: Image of shape (3, H, W) as uint8.
 
     Example:
         >>> import torch

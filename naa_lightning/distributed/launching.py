@@ -1,8 +1,8 @@
 """Starting the ranks of a run on this machine and waiting for them.
 
-`torch.distributed.elastic` ends the other ranks as soon as one fails, which takes from them the time to say what they
-found wrong and to save their images. It also keeps four signals of the process that launches. So ranks are started by
-`torch.multiprocessing`, which it builds on too.
+`torch.distributed.elastic` ends the other ranks as soon as one fails, which leaves them no time to say what they found
+wrong and to save their images, and it takes four signals from the process that launches for good. So ranks are started
+by `torch.multiprocessing`, on which it is built.
 """
 
 import logging

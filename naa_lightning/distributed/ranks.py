@@ -7,9 +7,9 @@ ranks meet only to share out images and to exchange what came of them.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from torch import distributed
 from torch.distributed import ProcessGroupGloo, Store, rendezvous
@@ -52,6 +52,9 @@ class Ranks:
     def share(self, items: Sequence[T]) -> list[T]:
         """Return this rank's share of items: those of all ranks are all of them, none twice.
 
+        Args:
+            items: Items in the order that all ranks have.
+
         Example:
             >>> [Ranks(ProcessInfo(rank, world_size=2)).share("abc") for rank in (0, 1)]
             [['a', 'c'], ['b']]
@@ -61,6 +64,9 @@ class Ranks:
     def gathered(self, work: Callable[[], T]) -> list[T]:
         """Do something on every rank and return the results of all, by rank.
 
+        Args:
+            work: Function whose result can be pickled.
+
         Raises:
             RankError: It failed on another rank, or a rank is gone.
             Exception: It failed here.
@@ -68,15 +74,15 @@ class Ranks:
         if self._group is None:
             return [work()]
         try:
-            mine = _Outcome([work()])
+            result = work()
         except Exception as error:
-            _all_gather(_Outcome([], in_one_line(error)), self._group)
+            _all_gather((None, in_one_line(error)), self._group)
             raise
-        found = _all_gather(mine, self._group)
-        for outcome in found:
-            if outcome.failure is not None:
-                raise RankError(outcome.failure)
-        return [value for outcome in found for value in outcome.values]
+        found = _all_gather((result, None), self._group)
+        for _, failure in found:
+            if failure is not None:
+                raise RankError(failure)
+        return [result for result, _ in found]
 
     def everywhere(self, work: Callable[[], T]) -> T:
         """Do something on every rank and return this rank's result, exchanging nothing but that it went well.
@@ -104,9 +110,6 @@ class Ranks:
         Args:
             backend: Library that carries tensors: "gloo", or "nccl" between GPUs.
         """
-        if self._store is None:
-            yield
-            return
         distributed.init_process_group(
             backend,
             store=self._store,
@@ -135,20 +138,15 @@ class Ranks:
         self.everywhere(_nothing if self.first else work)
 
 
-@dataclass(frozen=True)
-class _Outcome(Generic[T]):
-    """What came of some work: one value, or a failure in words."""
-
-    values: Sequence[T]
-    failure: str | None = None
-
-
 def _nothing() -> None: ...
 
 
 @contextmanager
 def joined(process: ProcessInfo) -> Iterator[Ranks]:
     """Find the other ranks and part from them at the end, if not before.
+
+    Args:
+        process: This process, as one of the ranks.
 
     Raises:
         UserError: They cannot be found; a RankError where they were, but are gone.
@@ -183,14 +181,14 @@ def _connected(process: ProcessInfo, store: Store) -> ProcessGroupGloo:
         raise RankError(ENDED_EARLY) from error
 
 
-def _all_gather(mine: T, group: ProcessGroupGloo) -> list[T]:
-    """Return each rank's object, by rank."""
-    found = [mine] * group.size()
+def _all_gather(outcome: tuple[Any, str | None], group: ProcessGroupGloo) -> list[tuple[Any, str | None]]:
+    """Return the outcome of each rank: the result of its work, and None or the words of its failure."""
+    found = [outcome] * group.size()
     try:
         with warnings.catch_warnings():
             # `new_group` makes groups only beside a default one, so torch finds a bare backend here, and warns of it.
             warnings.filterwarnings("ignore", "You are using a Backend", UserWarning)
-            distributed.all_gather_object(found, mine, group)  # type: ignore[arg-type]
+            distributed.all_gather_object(found, outcome, group)  # type: ignore[arg-type]
     except RuntimeError as error:  # gloo's word for a connection that closed or a time that ran out
         stop_if_asked("waiting for the other ranks")
         raise RankError(ENDED_EARLY) from error

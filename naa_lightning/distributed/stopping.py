@@ -22,7 +22,7 @@ class Stopped(SystemExit):
     """Ends a run that was asked to stop, with the exit code `CONTINUE_ME`.
 
     Args:
-        message: One line: where the run stopped, and how it goes on.
+        message: Line on where the run stopped, and how it goes on.
 
     Example:
         >>> stopped = Stopped("stopped by SIGTERM")
@@ -53,7 +53,7 @@ def sigterm_noted() -> Iterator[None]:
 
 
 def asked_to_stop() -> bool:
-    """Whether a SIGTERM was noted."""
+    """Return whether a SIGTERM was noted."""
     return bool(_requests)
 
 
@@ -61,7 +61,7 @@ def stop_if_asked(doing: str) -> None:
     """End the run if a SIGTERM was noted.
 
     Args:
-        doing: What it stops at, for example "crafting naa on inception_v3".
+        doing: Name of the work that stops, for example "crafting naa on inception_v3".
 
     Raises:
         Stopped: It was.

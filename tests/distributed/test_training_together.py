@@ -4,30 +4,19 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import SingleDeviceStrategy
-from pytorch_lightning.utilities import rank_zero_only
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.multiprocessing.spawn import ProcessExitedException
 
-from naa_lightning.distributed.launching import _explained
-from naa_lightning.distributed.process_info import ProcessInfo
-from naa_lightning.distributed.ranks import Ranks
-from naa_lightning.distributed.stopping import Stopped
 from naa_lightning.exceptions import RankError, UserError
 from naa_lightning.modules.classifier import ClassifierModule
 from naa_lightning.runs import trainer as building
-from naa_lightning.runs.trainer import make_trainer
-from naa_lightning.runs.training_strategy import training_strategy
 from naa_lightning.training.losses import CleanTraining, Step
 from tests.cli.test_command_line import finish, start
 from tests.distributed.test_many_processes import TWO, ranks_of
@@ -146,92 +135,3 @@ def test_a_loss_that_is_no_number_on_any_rank_ends_all(finite: bool, other_finit
     assert isinstance(error.value, RankError) == finite
     said = "the loss of another rank is no number at step 0" if finite else "the loss is nan at step 0, in epoch 1 of 6"
     assert str(error.value).startswith(f"training it: {said}")
-
-
-MISTAKE, BROKEN, ELSEWHERE = UserError("a.png is bad"), RuntimeError("connection closed"), RankError("a.png is bad")
-
-
-FAILED, STOPPED, KILLED = (1, None), (75, None), (-9, "SIGKILL")
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "first_end", "expected"),
-    [
-        ([(0, BROKEN), (1, MISTAKE)], FAILED, MISTAKE),
-        ([(0, MISTAKE), (1, BROKEN)], FAILED, MISTAKE),
-        ([(0, ELSEWHERE), (1, BROKEN), (2, MISTAKE)], FAILED, MISTAKE),
-        ([(0, BROKEN), (2, MISTAKE)], KILLED, MISTAKE),
-        ([(0, ELSEWHERE), (1, BROKEN)], FAILED, BROKEN),
-        ([(0, ELSEWHERE)], FAILED, ELSEWHERE),
-        ([(0, BROKEN)], KILLED, UserError("rank 1 was killed (SIGKILL); what is saved so far is kept: go on")),
-        ([(0, "stopped at 3"), (1, BROKEN)], STOPPED, Stopped("stopped at 3")),
-    ],
-)
-def test_what_is_said_where_ranks_fail_differently(
-    outcomes: list[tuple[int, Any]], first_end: tuple[int, str | None], expected: Exception | Stopped
-) -> None:
-    queue = get_context("spawn").SimpleQueue()
-    for outcome in outcomes:
-        queue.put(outcome)
-    exit_code, signal_name = first_end
-    error = ProcessExitedException("", error_index=1, error_pid=1, exit_code=exit_code, signal_name=signal_name)
-    found = _explained(error, queue, "go on")
-    assert (type(found), str(found)) == (type(expected), str(expected))
-
-
-class OnNodes(Ranks):
-    """The third of ranks that are on these nodes, by rank."""
-
-    def __init__(self, *nodes: int) -> None:
-        local_rank = nodes[:2].count(nodes[2])
-        super().__init__(ProcessInfo(rank=2, world_size=len(nodes), local_rank=local_rank, node_rank=nodes[2]))
-        self.nodes = nodes
-
-    def gathered(self, work: Callable[[], Any]) -> list[Any]:
-        assert work() == self.nodes[2]
-        return list(self.nodes)
-
-
-@pytest.fixture
-def dealt_in_turn(monkeypatch: pytest.MonkeyPatch) -> Ranks:
-    """The third of four ranks, which `srun --distribution=cyclic` dealt to two nodes in turn."""
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    monkeypatch.setattr(rank_zero_only, "rank", 0)
-    return OnNodes(0, 1, 0, 1)
-
-
-def test_a_rank_keeps_its_number_on_whatever_node_it_is(dealt_in_turn: Ranks) -> None:
-    node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu"}
-    with training_strategy(node, dealt_in_turn) as options:
-        fitter = make_trainer(node, **options)
-        assert (fitter.global_rank, fitter.world_size, fitter.local_rank) == (2, 4, 1)
-        assert fitter.strategy.root_device == torch.device("cpu")
-        fitter.strategy.teardown()
-    assert os.environ["WORLD_SIZE"] == "4"
-
-
-def test_a_rank_need_not_see_more_than_its_own_gpu(dealt_in_turn: Ranks, monkeypatch: pytest.MonkeyPatch) -> None:
-    node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "gpu", "devices": "auto"}
-    for visible, own in ((1, 0), (2, 1)):
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)  # noqa: B023 - called within the turn
-        with training_strategy(node, dealt_in_turn) as options:
-            fitter = make_trainer(node, **options)
-        assert (fitter.strategy.root_device, fitter.num_devices, fitter.world_size) == (torch.device("cuda", own), 2, 4)
-
-
-def test_nodes_with_different_numbers_of_ranks_are_refused() -> None:
-    with (
-        pytest.raises(UserError, match=r"^4 processes train together, 3, 1 of them on the nodes: start as many"),
-        training_strategy({"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu"}, OnNodes(0, 0, 0, 1)),
-    ):
-        pytest.fail("went on")
-
-
-def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "gpu", "devices": "auto"}
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with (
-        pytest.raises(UserError, match=r"^there is no device for process 3 of this machine, which has 2"),
-        training_strategy(node, OnNodes(0, 0, 0)),
-    ):
-        pytest.fail("went on")
