@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +12,15 @@ from naa_lightning.models.classifier import Classifier, frozen
 from naa_lightning.models.graph import Vertex, paths_through, vertex_of
 from naa_lightning.models.layer import LayerError, find_layer
 
-# Where a tensor's data are, how many, and how often they were overwritten: equal for two tensors of the same data.
-_Data: TypeAlias = tuple[int, int, int]
-
 
 @dataclass(frozen=True)
 class CandidateLayer:
     """A layer that an attack may aim at.
 
     Args:
-        name: Dotted, inside the classifier's network.
-        shape: Of its output for one image.
-        progress: Share of all calls of the network's modules that are over when it has run, in (0, 1].
+        name: The dotted name of the layer inside the classifier's network.
+        shape: The shape of its output for one image, without the batch.
+        progress: The share of all calls of the network's modules that are over when it has run, in (0, 1].
     """
 
     name: str
@@ -41,10 +38,11 @@ def candidate_layers(
     output it passes on, the container is kept: its name is shorter.
 
     Args:
-        model: Whose network is run.
-        images: (1, 3, H, W) in [0, 1]; their content does not matter.
-        depth: How many dotted parts a name may have.
-        limit: At most so many, spread evenly over the list of all that are found, first and last included; None: all.
+        model: The classifier whose network is run.
+        images: An image of shape (1, 3, H, W) in [0, 1], whose content does not matter.
+        depth: The greatest number of dotted parts of a name.
+        limit: The greatest number of layers, which are spread evenly over all that are found, first and last included;
+            None returns all.
         branches: Whether layers are found that other layers run beside, as in the branches of an Inception module or
             under a shortcut. Otherwise all that the logits know of the image has passed through each layer.
 
@@ -57,13 +55,13 @@ def candidate_layers(
         CandidateLayer(name='1', shape=(4, 6, 6), progress=0.4)
     """
     calls = _calls(model, images)
-    found: dict[_Data, int] = {}
+    found: dict[int, int] = {}
     for index, call in enumerate(calls):
-        if call.gives is None or call.gives in call.takes or not _is_map(call.shape):
+        if call.output is None or call.output in call.inputs or not _is_map(call.shape):
             continue
         if call.name.count(".") >= depth or not (call.on_a_path if branches else call.on_every_path):
             continue
-        found[call.gives] = index  # in place of a layer inside it, which ended before
+        found[call.output] = index  # in place of a layer inside it, which ended before
     names = [call.name for call in calls]
     once = [index for index in sorted(found.values()) if names.count(names[index]) == 1]
     return _spread([_candidate(calls, index) for index in once], limit)
@@ -73,9 +71,9 @@ def named_layers(model: Classifier, images: Tensor, names: Sequence[str]) -> lis
     """Return the layers of these names, in the order in which they end.
 
     Args:
-        model: Whose network is run.
-        images: (1, 3, H, W) in [0, 1]; their content does not matter.
-        names: Dotted, inside the classifier's network.
+        model: The classifier whose network is run.
+        images: An image of shape (1, 3, H, W) in [0, 1], whose content does not matter.
+        names: The dotted names of layers inside the classifier's network.
 
     Raises:
         ValueError: The network has no such layer, or (`LayerError`) it cannot be attacked: it does not run once, puts
@@ -98,18 +96,18 @@ class _Call:
     """One call of a module.
 
     Args:
-        name: Of the module.
-        takes: Its positional arguments that are tensors.
-        gives: Its output; None where that is not one tensor.
-        shape: Of its output.
-        vertex: Its output; None where that does not depend on the images.
+        name: The dotted name of the module.
+        inputs: The numbers, as of `_Contents`, of its positional arguments that are tensors.
+        output: The number of its output; None where that is not one tensor.
+        shape: The shape of its output.
+        vertex: The place of its output in autograd's graph; None where that does not depend on the images.
         on_a_path: Whether the logits depend on its output.
         on_every_path: Whether they depend on the images through its output alone.
     """
 
     name: str
-    takes: frozenset[_Data]
-    gives: _Data | None = None
+    inputs: frozenset[int]
+    output: int | None = None
     shape: tuple[int, ...] = ()
     vertex: Vertex | None = None
     on_a_path: bool = False
@@ -137,19 +135,18 @@ def _spread(layers: list[CandidateLayer], limit: int | None) -> list[CandidateLa
 def _calls(model: Classifier, images: Tensor) -> list[_Call]:
     """Run the network once and return the calls of its modules, in the order in which they end."""
     calls: list[_Call] = []
-    running: list[frozenset[_Data]] = []
-    kept: list[Any] = []  # until the pass is over, so that no address is used twice
+    running: list[frozenset[int]] = []
+    contents = _Contents()
 
     def begin(_module: nn.Module, args: tuple[Any, ...]) -> None:
-        kept.append(args)
-        running.append(frozenset(_data(value) for value in args if isinstance(value, Tensor)))
+        running.append(frozenset(contents.number(value) for value in args if isinstance(value, Tensor)))
 
     def end(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def note(_module: nn.Module, _args: Any, output: Any) -> None:
-            kept.append(output)
             call = _Call(name, running.pop())
             if isinstance(output, Tensor):
-                call = replace(call, gives=_data(output), shape=tuple(output.shape), vertex=vertex_of(output))
+                number = contents.number(output)
+                call = replace(call, output=number, shape=tuple(output.shape), vertex=vertex_of(output))
             calls.append(call)
 
         return note
@@ -182,5 +179,23 @@ def _hooked(
             handle.remove()
 
 
-def _data(tensor: Tensor) -> _Data:
-    return tensor.data_ptr(), tensor.numel(), tensor._version
+class _Contents:
+    """Numbers what tensors hold: views of the same values get one number, and overwritten values a new one.
+
+    Autograd knows that values were overwritten: the tensor then has another place in its graph.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, int], int] = {}
+        self._seen: list[tuple[Tensor, Vertex | None]] = []  # kept, so that no address is used twice
+
+    def number(self, tensor: Tensor) -> int:
+        """Return the number of what a tensor holds now."""
+        place = tensor.data_ptr(), tensor.numel()
+        if place in self._last:
+            earlier, vertex = self._seen[self._last[place]]
+            if vertex_of(earlier) == vertex:
+                return self._last[place]
+        self._last[place] = len(self._seen)
+        self._seen.append((tensor, vertex_of(tensor)))
+        return self._last[place]

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.config.compose import AttackExperiment, TrainingExperiment
+from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.schema import AttackRun, TrainRun
 from naa_lightning.config.studies import AttributionStudy, LayerStudy
 from naa_lightning.config.training_plan import plan_of
@@ -22,6 +23,7 @@ from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_
 from naa_lightning.distributed.launching import in_ranks
 from naa_lightning.distributed.ranks import Place, Ranks, joined, place_given
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted
+from naa_lightning.exceptions import DataError
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.report import optimised
 from naa_lightning.report.log import logging_to
@@ -67,7 +69,7 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True, began: float
 
 def run_attack_in_rank(experiment: AttackExperiment, place: Place, *, began: float) -> float | None:
     """Do one rank's part of `run_attack`, which says what is returned and raised."""
-    with _rank_of(experiment.run, place, _going_on(experiment.run)) as ranks:
+    with in_options("data", DataError), _rank_of(experiment.run, place, _going_on(experiment.run)) as ranks:
         experiment = _in_one_folder(experiment, ranks)
         mean = _attack(experiment, ranks, began)
         if ranks.first:
@@ -85,7 +87,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, began: float) -> float |
         ranks.first_before_others(lambda: _prepare(data, experiment))
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
-            plan = plan_of(source)
+            plan = plan_of(source, key_of(source, run))
             curves = CSVLogger(plan.checkpoints, name="csv")
             with stopwatch.phase("training"):
                 ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves]))

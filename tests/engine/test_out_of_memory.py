@@ -112,7 +112,7 @@ def test_what_filled_the_memory_is_gone_before_the_next_try() -> None:
 
 
 def test_one_image_too_many_is_told_with_the_remedy() -> None:
-    with pytest.raises(UserError, match=r"^crafting naa: out of memory with one image at a time: use smaller images, a"):
+    with pytest.raises(UserError, match=r"^crafting naa: out of memory with one image at a time: use smaller images"):
         ChunkedWork("crafting naa").run(lambda part, size: Memory(0).hold(torch.zeros(size)), 5, 4)
 
 
