@@ -8,6 +8,30 @@ class UserError(Exception):
     """
 
 
+class DataError(UserError):
+    """A mistake in data; the message names parameters of the data in backticks, such as `root` or `image_size=N`."""
+
+
+class MissingDataError(DataError):
+    """Images or labels that are not on this machine and cannot be fetched."""
+
+
+class MissingTargetClassError(DataError):
+    """An image without a class that a targeted attack can aim at."""
+
+
+class ModelError(UserError):
+    """A mistake in a model; the message names parameters of the model in backticks, such as `weights=PATH`."""
+
+
+class MissingWeightsError(ModelError):
+    """Published weights that are not on this machine and cannot be fetched."""
+
+
+class FolderInUseError(UserError):
+    """A folder for a run's images that holds those of another run."""
+
+
 class RankError(UserError):
     """What went wrong in another process of the run, which says so itself."""
 
@@ -33,5 +57,5 @@ def in_one_line(error: BaseException) -> str:
     """
     text = " ".join(part.strip() for part in str(error).strip().splitlines())
     if isinstance(error, UserError):
-        return text.rpartition("UserError: ")[2]
+        return text.rpartition(f"{type(error).__name__}: ")[2]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

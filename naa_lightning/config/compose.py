@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 import naa_lightning.config.resolvers  # noqa: F401 - for the configuration
 from naa_lightning.attacks import Attack, Budget, Objective, Smoothing, Transform, Update
 from naa_lightning.attribution import BASELINES, OUTPUTS, Attribute, Baseline, Conductance, Path, attribute, given
+from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.schema import (
     AttackNode,
     AttackRun,
@@ -34,7 +35,7 @@ from naa_lightning.config.schema import (
 from naa_lightning.config.studies import LayerStudy, Study
 from naa_lightning.config.training_plan import plan_of, plan_training
 from naa_lightning.engine import Engine
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError, UserError
 from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, TrainedModel
 from naa_lightning.models.defences import Defence
 from naa_lightning.models.target import Target
@@ -123,10 +124,12 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
                 f"surrogate {source.name} names none: give its `layer`"
             )
     for model in experiment.sources:
-        model.check()
+        key = key_of(model, run)
+        with in_options(key, ModelError):
+            model.check()
         if isinstance(model, TrainedModel) and not model.weights_path.is_file():
             _check_that_recipes_hold(run.trainer)
-            plan_of(model)
+            plan_of(model, key)
     return experiment
 
 
@@ -230,6 +233,8 @@ def _surrogate(node: Node) -> ClassifierSource | EnsembleSource:
     if "members" not in node:
         return _classifier(node, "surrogate")
     ensemble = validated(EnsembleNode, node, "surrogate")
+    if not ensemble.members:
+        raise UserError("surrogate: an ensemble needs members: surrogate=[inception_v3,resnet50]")
     members = [_classifier(member, f"surrogate.members.{key}") for key, member in ensemble.members.items()]
     try:
         return EnsembleSource(ensemble.name, members, ensemble.combine)

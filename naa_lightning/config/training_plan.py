@@ -12,14 +12,17 @@ from naa_lightning.models.weights import check_weights_file
 from naa_lightning.training import Augmentation, Recipe, Robustness, TrainingLoss, TrainingPlan
 
 
-def plan_of(source: TrainedModel) -> TrainingPlan:
+def plan_of(source: TrainedModel, key: str) -> TrainingPlan:
     """Return how a model's missing weights are to be made.
+
+    Args:
+        source: The description of the model, with its recipe.
+        key: The place of the model in the configuration.
 
     Raises:
         UserError: Its recipe is refused.
     """
-    recipe = f"{source.name}.recipe"
-    return plan_training(source, source.recipe, source.models_dir, f"{recipe}.training", f"{recipe}.data")
+    return plan_training(source, source.recipe, source.models_dir, f"{key}.recipe.training", f"{key}.recipe.data")
 
 
 def plan_training(

@@ -17,11 +17,11 @@ from naa_lightning.data.class_folders import SUFFIXES, is_image
 from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
 from naa_lightning.data.trainable import TrainableData
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError, MissingDataError
 from naa_lightning.models.connectivity import is_online
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-REMEDY = "name a tree of CIFAR-10's images with paths.cifar10_dir=PATH or data.root=PATH"
+REMEDY = "name a tree of CIFAR-10's images with `root=PATH`"
 
 
 class Cifar10Data(TrainableData):
@@ -74,7 +74,7 @@ class Cifar10Data(TrainableData):
         """Downloads what is missing, if it may.
 
         Raises:
-            UserError: The server cannot be reached or gives other files than the published ones.
+            DataError: The server cannot be reached or gives other files than the published ones.
         """
         if self.root is None and self.download and not _is_complete(self.cache):
             _download(self.cache)
@@ -83,7 +83,7 @@ class Cifar10Data(TrainableData):
         """Lists the test images.
 
         Raises:
-            UserError: There is no copy, or the tree is malformed.
+            DataError: There is no copy, or the tree is malformed.
         """
         return _published(self.cache, train=False) if self.root is None else _tree(self.root, "test")
 
@@ -91,7 +91,7 @@ class Cifar10Data(TrainableData):
         """Lists the training images that are not held out.
 
         Raises:
-            UserError: As `load`.
+            DataError: As `load`.
         """
         return self._split[0]
 
@@ -99,7 +99,7 @@ class Cifar10Data(TrainableData):
         """Lists the training images that are held out.
 
         Raises:
-            UserError: As `load`.
+            DataError: As `load`.
         """
         return self._split[1]
 
@@ -140,35 +140,35 @@ def _records(files: Sequence[tuple[str, int]]) -> list[ImageRecord]:
 
 def _tree(root: Path, part: str) -> LabelledImages:
     if not root.is_dir():
-        raise UserError(f"data.root={root} is not a folder; {REMEDY}")
+        raise DataError(f"`root={root}` is not a folder; {REMEDY}")
     for folder in (root / "train", root / "test"):
         _check_classes(folder)
     ranked = []
     for label, name in enumerate(CLASSES):
         files = sorted(path.name for path in (root / part / name).iterdir() if is_image(path))
         if not files:
-            raise UserError(f"{root / part / name} holds no images; it needs files of {', '.join(sorted(SUFFIXES))}")
+            raise DataError(f"{root / part / name} holds no images; it needs files of {', '.join(sorted(SUFFIXES))}")
         ranked += [(rank, label, f"{name}/{file}") for rank, file in enumerate(files)]
     return LabelledImages(_records([(file, label) for _, label, file in sorted(ranked)]), partial(_read, root / part))
 
 
 def _check_classes(folder: Path) -> None:
     if not folder.is_dir():
-        raise UserError(f"{folder} is missing: CIFAR-10 is train/<class>/* and test/<class>/*; {REMEDY}")
+        raise DataError(f"{folder} is missing: CIFAR-10 is train/<class>/* and test/<class>/*; {REMEDY}")
     found = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
     differences = {"lacks": set(CLASSES) - found, "has": found - set(CLASSES)}
     told = [f"{verb} {', '.join(sorted(names))}" for verb, names in differences.items() if names]
     if told:
-        raise UserError(f"{folder} is not of CIFAR-10's classes: it {' and '.join(told)}; {REMEDY}, or use data=folder")
+        raise DataError(f"{folder} is not of CIFAR-10's classes: it {' and '.join(told)}; {REMEDY}, or use FolderData")
 
 
 def _read(folder: Path, record: ImageRecord) -> Tensor:
     pixels = read_image(folder / record.file)
     height, width = pixels.shape[1:]
     if (height, width) != (32, 32):
-        raise UserError(
+        raise DataError(
             f"{folder / record.file} is {width}x{height}, and CIFAR-10's images are 32x32; replace it, or use "
-            "data=folder with data.image_size=32"
+            "FolderData with image_size=32"
         )
     return pixels
 
@@ -184,19 +184,23 @@ def _is_complete(cache: Path) -> bool:
 def _download(cache: Path) -> None:
     archive = cache / CIFAR10.filename
     if not check_integrity(archive, CIFAR10.tgz_md5) and not is_online(CIFAR10.url):
-        raise UserError(f"{archive} is missing and {CIFAR10.url} is out of reach; connect to the network, or {REMEDY}")
+        raise MissingDataError(
+            f"{archive} is missing and {CIFAR10.url} is out of reach; connect to the network, or {REMEDY}"
+        )
     try:
         CIFAR10(cache, train=False, download=True)
     except (RuntimeError, OSError, HTTPException, TarError, EOFError) as error:
-        raise UserError(f"{CIFAR10.url} cannot be fetched to {cache} ({error}); run again, or {REMEDY}") from error
+        raise MissingDataError(
+            f"{CIFAR10.url} cannot be fetched to {cache} ({error}); run again, or {REMEDY}"
+        ) from error
 
 
 def _published(cache: Path, *, train: bool) -> LabelledImages:
     try:
         published = CIFAR10(cache, train=train)
     except RuntimeError as error:
-        raise UserError(
-            f"{cache} holds no whole copy of CIFAR-10; {REMEDY}, or fetch it with data.root=null data.download=true"
+        raise MissingDataError(
+            f"{cache} holds no whole copy of CIFAR-10; {REMEDY}, or fetch it with `root=null` `download=true`"
         ) from error
     files = [(f"{CLASSES[label]}/{row:05d}.png", label) for row, label in enumerate(published.targets)]
     return LabelledImages(_records(files), partial(_row, published.data))

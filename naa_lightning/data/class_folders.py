@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 
@@ -16,13 +16,13 @@ def class_folders(root: Path) -> list[Path]:
     """Lists the sub-folders, sorted; hidden ones are passed over.
 
     Raises:
-        UserError: An image lies beside them.
+        DataError: An image lies beside them.
     """
     visible = [path for path in sorted(root.iterdir()) if not path.name.startswith(".")]
     stray = [path for path in visible if is_image(path)]
     if stray:
-        raise UserError(
-            f"{stray[0]} lies in no class folder; move images into class folders, or label those of data.root with "
-            "data.csv=FILE"
+        raise DataError(
+            f"{stray[0]} lies in no class folder; move images into class folders, or label those of `root` with "
+            "`csv=FILE`"
         )
     return [path for path in visible if path.is_dir()]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError
 
 
 def class_name(names: Sequence[str] | None, index: int) -> str:
@@ -50,13 +50,13 @@ def check_classes(known: Sequence[str] | None, model: str, given: Sequence[str] 
         data: What the data are called.
 
     Raises:
-        UserError: They do not.
+        DataError: They do not.
     """
     if known is None or given is None:
         return
     for index, (of_model, of_data) in enumerate(zip_longest(known, given)):
         if of_model != of_data:
-            raise UserError(
+            raise DataError(
                 f"{model} was trained on other classes than those of {data}: class {index} is {_or_none(of_model)} for "
                 f"the model and {_or_none(of_data)} in the data; choose data with the model's classes, in its order, "
                 "or a model trained on these data"

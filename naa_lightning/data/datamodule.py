@@ -9,21 +9,21 @@ from torch.utils.data import DataLoader
 
 from naa_lightning.data.images import LabelledImages, Sample, check_labels
 from naa_lightning.data.workers import ignore_sigterm
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError
 
 
 def check_at_least(key: str, value: int, least: int) -> None:
-    """Checks an integer setting of the `data` group.
+    """Check that a parameter is an integer of some size.
 
     Raises:
         ValueError: It is no integer or less than `least`.
 
     >>> check_at_least("batch_size", 0, least=1)
     Traceback (most recent call last):
-    ValueError: data.batch_size must be an integer of at least 1, got 0
+    ValueError: batch_size must be an integer of at least 1, got 0
     """
     if not isinstance(value, int) or value < least:
-        raise ValueError(f"data.{key} must be an integer of at least {least}, got {value!r}")
+        raise ValueError(f"{key} must be an integer of at least {least}, got {value!r}")
 
 
 class ImageDataModule(LightningDataModule, ABC):
@@ -65,14 +65,14 @@ class ImageDataModule(LightningDataModule, ABC):
         """Lists all images that can be attacked; the first `limit` of them must be readable.
 
         Raises:
-            UserError: The source is missing or malformed.
+            DataError: The source is missing or malformed.
         """
 
     def setup(self, stage: str) -> None:
         """Lists the images, once.
 
         Raises:
-            UserError: As `load`, or a label is not one of `num_classes`.
+            DataError: As `load`, or a label is not one of `num_classes`.
         """
         if self._images is None:
             everything = self.load()
@@ -111,12 +111,12 @@ def check_ids(ids: Collection[int], data: ImageDataModule, key: str) -> None:
         key: The option that chose them.
 
     Raises:
-        UserError: One is not among them.
+        DataError: One is not among them.
     """
     known = {record.id for record in data.images.records}
     for image in ids:
         if image not in known:
-            raise UserError(
+            raise DataError(
                 f"{key}: there is no image {image} among the {len(known)} of {data.name}, whose ids are "
                 f"{min(known)} to {max(known)}"
             )

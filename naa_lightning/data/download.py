@@ -11,12 +11,12 @@ from urllib.request import urlopen
 from tqdm import tqdm
 
 from naa_lightning.atomic import write_atomically
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError, MissingDataError
 from naa_lightning.models.connectivity import is_online
 
 READ_SECONDS = 20.0
 THREADS = 8
-REMEDY = "connect to the network, name a local copy with data.root=PATH, or run experiment=digits, which needs no files"
+REMEDY = "connect to the network, or name a local copy with `root=PATH`"
 
 
 class RemoteFile(NamedTuple):
@@ -31,7 +31,7 @@ def fetch_missing(url: str, destination: Path, files: Sequence[RemoteFile]) -> N
     """Fetches those files that the destination lacks.
 
     Raises:
-        UserError: The server does not answer in time or lacks a file, a file has another digest than it should, or
+        DataError: The server does not answer in time or lacks a file, a file has another digest than it should, or
             it cannot be written. Files fetched before that stay.
     """
     missing = [file for file in files if not (destination / file.file).is_file()]
@@ -55,23 +55,23 @@ def require_reachable(address: str, wanted: Path) -> None:
         wanted: Where that file is missing.
 
     Raises:
-        UserError: It does not.
+        DataError: It does not.
     """
     if not is_online(address):
-        raise UserError(f"{wanted} is missing and {address} is out of reach; {REMEDY}")
+        raise MissingDataError(f"{wanted} is missing and {address} is out of reach; {REMEDY}")
 
 
 def fetch(address: str) -> bytes:
     """Reads a file from a server.
 
     Raises:
-        UserError: It cannot be read.
+        DataError: It cannot be read.
     """
     try:
         with urlopen(address, timeout=READ_SECONDS) as response:
             content: bytes = response.read()
     except (OSError, HTTPException, ValueError) as error:
-        raise UserError(f"{address} cannot be fetched ({error}); run again to continue, or {REMEDY}") from error
+        raise MissingDataError(f"{address} cannot be fetched ({error}); run again to continue, {REMEDY}") from error
     return content
 
 
@@ -79,19 +79,19 @@ def save(path: Path, content: bytes) -> None:
     """Write a file whole.
 
     Raises:
-        UserError: It cannot be written.
+        DataError: It cannot be written.
     """
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error}); choose another folder with data.cache=PATH") from error
+        raise DataError(f"{path} cannot be written ({error}); choose another folder with `cache=PATH`") from error
 
 
 def _fetch_checked(url: str, destination: Path, file: RemoteFile) -> None:
     content = fetch(f"{url}/{file.address}")
     if hashlib.sha256(content).digest() != file.digest:
-        raise UserError(
+        raise DataError(
             f"{url}/{file.address} is not the published {file.file} (its SHA-256 differs); "
-            "run again, or name another source with data.url=URL or data.root=PATH"
+            "run again, or name another source with `url=URL` or `root=PATH`"
         )
     save(destination / file.file, content)

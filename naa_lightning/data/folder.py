@@ -14,7 +14,7 @@ from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
 from naa_lightning.data.label_file import list_images, require_files
 from naa_lightning.data.trainable import TrainableData
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError
 
 
 class FolderData(TrainableData):
@@ -69,7 +69,7 @@ class FolderData(TrainableData):
         """Lists the images in the order of the CSV file, or sorted by path.
 
         Raises:
-            UserError: A folder or the CSV file is missing, malformed or empty, or class folders differ.
+            DataError: A folder or the CSV file is missing, malformed or empty, or class folders differ.
         """
         self._name_classes()
         if self.csv is None:
@@ -83,17 +83,17 @@ class FolderData(TrainableData):
         """Lists the images of `train`, sorted by path.
 
         Raises:
-            UserError: As `load`, or there is no folder of training images, or one of its classes is empty.
+            DataError: As `load`, or there is no folder of training images, or one of its classes is empty.
         """
         if self.train is None:
-            raise UserError("data=folder has no training images: give data.train=FOLDER")
+            raise DataError(f"{self.name} has no training images: give `train=FOLDER`")
         return self._training
 
     def validation_images(self) -> LabelledImages:
         """Lists the images of `validation`, sorted by path, or else all of `root`.
 
         Raises:
-            UserError: As `load`.
+            DataError: As `load`.
         """
         if self.validation is None:
             return self.load()
@@ -108,7 +108,7 @@ class FolderData(TrainableData):
         filled = {record.file.partition("/")[0] for record in images.records}
         for folder in class_folders(self.train):
             if folder.name not in filled:
-                raise UserError(f"{folder} holds no image to train on; add some, or remove the class")
+                raise DataError(f"{folder} holds no image to train on; add some, or remove the class")
         return images
 
     def _name_classes(self) -> None:
@@ -116,7 +116,7 @@ class FolderData(TrainableData):
         found = {}
         for key, folder in parts.items():
             if folder is not None and not folder.is_dir():
-                raise UserError(f"data.{key}={folder} is not a folder; name the folder that holds the images")
+                raise DataError(f"`{key}={folder}` is not a folder; name the folder that holds the images")
             if folder is not None and (key != "root" or self.csv is None):
                 found[key] = [path.name for path in class_folders(folder)]
         check_same_classes(found)
@@ -128,7 +128,7 @@ class FolderData(TrainableData):
 
     def _labelled(self, root: Path, records: list[ImageRecord]) -> LabelledImages:
         if not records:
-            raise UserError(f"no images found in {root}; it needs files of {', '.join(sorted(SUFFIXES))}")
+            raise DataError(f"no images found in {root}; it needs files of {', '.join(sorted(SUFFIXES))}")
         return LabelledImages(records, partial(_read, root, self.image_size))
 
 
@@ -139,7 +139,7 @@ def class_indices(names: list[str]) -> dict[str, int]:
     counted in sorted order.
 
     Raises:
-        UserError: A WordNet id is not in ImageNet-1k, or integers or WordNet ids are mixed with other names.
+        DataError: A WordNet id is not in ImageNet-1k, or integers or WordNet ids are mixed with other names.
 
     >>> class_indices(["7", "12"]), class_indices(["n01440764", "n15075141"]), class_indices(["dog", "cat"])
     ({'7': 7, '12': 12}, {'n01440764': 0, 'n15075141': 999}, {'cat': 0, 'dog': 1})
@@ -147,9 +147,8 @@ def class_indices(names: list[str]) -> dict[str, int]:
     kinds = {_kind(name): name for name in names}
     if len(kinds) > 1:
         mixed = ", ".join(f"{name} ({kind})" for kind, name in kinds.items())
-        raise UserError(
-            f"class folders are of different kinds: {mixed}; rename them, or label the images of data.root with "
-            "data.csv"
+        raise DataError(
+            f"class folders are of different kinds: {mixed}; rename them, or label the images of `root` with `csv`"
         )
     if "class index" in kinds:
         return {name: int(name) for name in names}
@@ -160,9 +159,9 @@ def class_indices(names: list[str]) -> dict[str, int]:
         index = {imagenet.index_to_label_name(i): i for i in range(1000)}
         for name in names:
             if name not in index:
-                raise UserError(
-                    f"the class folder {name} is no ImageNet-1k class; rename it, or label the images of data.root "
-                    "with data.csv"
+                raise DataError(
+                    f"the class folder {name} is no ImageNet-1k class; rename it, or label the images of `root` "
+                    "with `csv`"
                 )
         return {name: index[name] for name in names}
     return {name: i for i, name in enumerate(sorted(names))}
@@ -187,11 +186,11 @@ def check_same_classes(found: Mapping[str, Sequence[str]]) -> None:
         found: The names of the class folders by the option that named their folder: "train", "validation", "root".
 
     Raises:
-        UserError: A folder lacks a class of the others that it needs: one named by a word, or one to train on.
+        DataError: A folder lacks a class of the others that it needs: one named by a word, or one to train on.
 
     >>> check_same_classes({"train": ["cat", "dog"], "root": ["cat"]})
     Traceback (most recent call last):
-    naa_lightning.exceptions.UserError: class folders differ: data.root lacks dog; give all folders the same ones
+    naa_lightning.exceptions.DataError: class folders differ: `root` lacks dog; give all folders the same ones
     """
     names = sorted({name for part in found.values() for name in part})
     indices = class_indices(names)
@@ -200,9 +199,9 @@ def check_same_classes(found: Mapping[str, Sequence[str]]) -> None:
         present = {indices[name] for name in part}
         lacks = [name for name in names if indices[name] not in present]
         if lacks and (key == "train" or _kind(lacks[0]) == "name"):
-            lacking.append(f"data.{key} lacks {', '.join(lacks)}")
+            lacking.append(f"`{key}` lacks {', '.join(lacks)}")
     if lacking:
-        raise UserError(f"class folders differ: {'; '.join(lacking)}; give all folders the same ones")
+        raise DataError(f"class folders differ: {'; '.join(lacking)}; give all folders the same ones")
 
 
 def _kind(name: str) -> str:

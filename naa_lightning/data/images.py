@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError, MissingTargetClassError
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class LabelledImages(Dataset[Sample]):
         read: Gives an image's pixels, uint8 (3, H, W).
 
     Raises:
-        UserError: Two images would be saved under one name, or a file lies outside the data root.
+        DataError: Two images would be saved under one name, or a file lies outside the data root.
 
     >>> black = LabelledImages([ImageRecord(0, "black.png", 7)], lambda _: torch.zeros(3, 2, 2, dtype=torch.uint8))
     >>> black[0]["label"], black[0]["image"].shape
@@ -91,14 +91,14 @@ class LabelledImages(Dataset[Sample]):
         """Stacks samples into a batch.
 
         Raises:
-            UserError: The images differ in size.
+            DataError: The images differ in size.
         """
         first = samples[0]
         for sample in samples:
             if sample["image"].shape != first["image"].shape:
-                raise UserError(
+                raise DataError(
                     f"images differ in size: {self._describe(first)}, {self._describe(sample)}; "
-                    "bring them to one size with data.image_size=N or use data.batch_size=1"
+                    "bring them to one size with `image_size=N` or use `batch_size=1`"
                 )
         return {
             "image": torch.stack([sample["image"] for sample in samples]),
@@ -120,15 +120,15 @@ def read_image(path: Path) -> Tensor:
         RGB pixels, uint8 (3, H, W).
 
     Raises:
-        UserError: The file cannot be decoded or holds more than 8 bits per channel.
+        DataError: The file cannot be decoded or holds more than 8 bits per channel.
     """
     try:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
-                raise UserError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
+                raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
             pixels = np.array(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as an image ({error}); replace or remove it") from error
+        raise DataError(f"{path} cannot be read as an image ({error}); replace or remove it") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
@@ -136,16 +136,16 @@ def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
     """Checks that every label and target class is a class of a classifier with `num_classes` outputs.
 
     Raises:
-        UserError: One is not.
+        DataError: One is not.
 
     >>> check_labels([ImageRecord(0, "cat.png", 10)], num_classes=10)
     Traceback (most recent call last):
-    naa_lightning.exceptions.UserError: cat.png has the label 10, counted from 0; 10 classes permit 0 to 9
+    naa_lightning.exceptions.DataError: cat.png has the label 10, counted from 0; 10 classes permit 0 to 9
     """
     for record in records:
         for role, value in (("label", record.label), ("target class", record.target_class)):
             if value is not None and not 0 <= value < num_classes:
-                raise UserError(
+                raise DataError(
                     f"{record.file} has the {role} {value}, counted from 0; "
                     f"{num_classes} classes permit 0 to {num_classes - 1}"
                 )
@@ -159,20 +159,20 @@ def check_target_classes(records: Iterable[ImageRecord], name: str) -> None:
         name: What the data set is called.
 
     Raises:
-        UserError: An image has no target class, or its own label as target class.
+        DataError: An image has no target class, or its own label as target class.
 
     >>> check_target_classes([ImageRecord(0, "cat.png", 3, target_class=3)], name="pets")
     Traceback (most recent call last):
-    naa_lightning.exceptions.UserError: cat.png has its own label 3 as target class; name another class for it
+    naa_lightning.exceptions.DataError: cat.png has its own label 3 as target class; name another class for it
     """
     for record in records:
         if record.target_class is None:
-            raise UserError(
-                f"attack.targeted=true needs a target class for every image, and {name} names none for {record.file}: "
-                "give data.csv a column `target`, or choose data=nips2017 (with its dev_dataset.csv) or data=digits"
+            raise MissingTargetClassError(
+                f"a targeted attack needs a target class for every image, and {name} names none for {record.file}: "
+                "give `csv` a column 'target'"
             )
         if record.target_class == record.label:
-            raise UserError(
+            raise DataError(
                 f"{record.file} has its own label {record.label} as target class; name another class for it"
             )
 
@@ -183,10 +183,10 @@ def _check_saved_names(records: Iterable[ImageRecord]) -> None:
     for record in records:
         file = PurePosixPath(record.file)
         if file.is_absolute() or ".." in file.parts:
-            raise UserError(f"{record.file} leaves the data root; name files relative to data.root")
+            raise DataError(f"{record.file} leaves the data root; name files relative to `root`")
         saved = file.with_suffix(".png")
         if saved in owners:
-            raise UserError(
+            raise DataError(
                 f"{owners[saved]} and {record.file} would both be saved as {saved}; rename or remove one of them"
             )
         owners[saved] = record.file

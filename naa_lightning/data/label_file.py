@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from naa_lightning.data.images import ImageRecord
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError
 
 
 def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
@@ -16,18 +16,18 @@ def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
         columns: Columns that it must have; it may have more.
 
     Raises:
-        UserError: The file is missing, no CSV, or lacks a column.
+        DataError: The file is missing, no CSV, or lacks a column.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", skipinitialspace=True)
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV ({error}); correct the path or the file") from error
+        raise DataError(f"{path} cannot be read as CSV ({error}); correct the path or the file") from error
     present = list(reader.fieldnames or [])
     lacking = [column for column in columns if column not in present]
     if lacking:
-        raise UserError(f"{path} lacks the column {lacking[0]}; it has {', '.join(present) or 'none'}")
+        raise DataError(f"{path} lacks the column {lacking[0]}; it has {', '.join(present) or 'none'}")
     return rows
 
 
@@ -39,23 +39,23 @@ def parse_class(text: str, where: str) -> int:
         where: File and place, for the message.
 
     Raises:
-        UserError: It is not an integer.
+        DataError: It is not an integer.
 
     >>> parse_class("cat", "labels.csv, row 2")
     Traceback (most recent call last):
-    naa_lightning.exceptions.UserError: labels.csv, row 2: 'cat' is not a class index; write an integer
+    naa_lightning.exceptions.DataError: labels.csv, row 2: 'cat' is not a class index; write an integer
     """
     try:
         return int(text)
     except ValueError:
-        raise UserError(f"{where}: {text!r} is not a class index; write an integer") from None
+        raise DataError(f"{where}: {text!r} is not a class index; write an integer") from None
 
 
 def list_images(csv: Path, target_column: str) -> list[ImageRecord]:
     """Reads a CSV file with the columns `filename`, `label` and perhaps one of target classes, counted from 0.
 
     Raises:
-        UserError: The file is missing or malformed.
+        DataError: The file is missing or malformed.
     """
     records = []
     for i, row in enumerate(read_rows(csv, ("filename", "label"))):
@@ -71,11 +71,11 @@ def require_files(root: Path, records: Iterable[ImageRecord], label_file: Path) 
     """Checks that the images that a label file lists are there.
 
     Raises:
-        UserError: One is missing.
+        DataError: One is missing.
     """
     for record in records:
         if not (root / record.file).is_file():
-            raise UserError(
+            raise DataError(
                 f"{label_file}, row {record.id + 1}: {record.file} is missing from {root}; "
                 "restore the file or remove the row"
             )

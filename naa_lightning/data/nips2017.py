@@ -17,7 +17,7 @@ from naa_lightning.data.datamodule import ImageDataModule
 from naa_lightning.data.download import RemoteFile, fetch, fetch_missing, require_reachable, save
 from naa_lightning.data.images import ImageRecord, LabelledImages, check_labels, read_image
 from naa_lightning.data.label_file import list_images, parse_class, read_rows, require_files
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError, MissingDataError
 
 NAA_AUTHORS_COPY = "https://raw.githubusercontent.com/jpzhang1810/NAA/372730ab3de3419a150a6bb90dc010a6988a30bc"
 COMPETITION_CSV = "dev_dataset.csv"
@@ -69,7 +69,7 @@ class Nips2017Data(ImageDataModule):
         """Downloads what is missing, if it may.
 
         Raises:
-            UserError: The server cannot be reached or gives other files than the published ones.
+            DataError: The server cannot be reached or gives other files than the published ones.
         """
         if not self.download:
             return
@@ -88,12 +88,12 @@ class Nips2017Data(ImageDataModule):
         """Lists the copy.
 
         Raises:
-            UserError: There is none, its label file is malformed, or one of the first `limit` images is missing.
+            DataError: There is none, its label file is malformed, or one of the first `limit` images is missing.
         """
         if not _holds_anything(self.root):
-            raise UserError(
-                f"{self.root} holds no copy of the NeurIPS 2017 images; name one with data.root=PATH, fetch it with "
-                "data.root=null data.download=true, or run experiment=digits, which needs no files"
+            raise MissingDataError(
+                f"{self.root} holds no copy of the NeurIPS 2017 images; name one with `root=PATH`, or fetch it with "
+                "`root=null` `download=true`"
             )
         label_file, records = _list_copy(self.root)
         require_files(self.root, records[: self.limit], label_file)
@@ -137,10 +137,10 @@ def _list_copy(root: Path) -> tuple[Path, list[ImageRecord]]:
             return labels, _records_of_lines(root, labels)
     csv = root / COMPETITION_CSV
     if not csv.is_file():
-        raise UserError(f"{root} has no {COMPETITION_CSV}, labels.txt or labels.csv that fits its PNG images; add it")
+        raise DataError(f"{root} has no {COMPETITION_CSV}, labels.txt or labels.csv that fits its PNG images; add it")
     records = _records_of_csv(root, csv, numbered=bool(numbers))
     if numbers and len(numbers) != len(records):
-        raise UserError(f"{csv} does not list as many images as {root} has; add the labels.txt that fits them")
+        raise DataError(f"{csv} does not list as many images as {root} has; add the labels.txt that fits them")
     return csv, records
 
 
@@ -187,5 +187,5 @@ def _download_csv(url: str, root: Path) -> None:
         records = _records_of_csv(root, csv)
     check_labels(records, Nips2017Data.num_classes)
     if [Path(record.file).stem for record in records] != list(published_digests()):
-        raise UserError(f"{address} does not list the 1,000 published images; name another source with data.url=URL")
+        raise DataError(f"{address} does not list the 1,000 published images; name another source with `url=URL`")
     save(root / COMPETITION_CSV, content)

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 from naa_lightning.data.class_names import class_name
 from naa_lightning.data.datamodule import ImageDataModule, check_at_least
 from naa_lightning.data.images import LabelledImages, Sample, check_labels
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError, ModelError
 
 
 class TrainableData(ImageDataModule):
@@ -45,7 +45,7 @@ class TrainableData(ImageDataModule):
         """Lists the images to train on; may be asked more than once.
 
         Raises:
-            UserError: There are none, or the source is malformed.
+            DataError: There are none, or the source is malformed.
         """
 
     @abstractmethod
@@ -53,7 +53,7 @@ class TrainableData(ImageDataModule):
         """Lists the images to choose the best epoch on; may be asked more than once.
 
         Raises:
-            UserError: There are none, or the source is malformed.
+            DataError: There are none, or the source is malformed.
         """
 
     def share(self, rank: int, world_size: int) -> None:
@@ -66,12 +66,12 @@ class TrainableData(ImageDataModule):
             world_size: Number of processes.
 
         Raises:
-            UserError: A batch cannot be dealt in equal parts.
+            DataError: A batch cannot be dealt in equal parts.
         """
         if self.batch_size % world_size:
-            raise UserError(
-                f"data.batch_size={self.batch_size} cannot be dealt to {world_size} processes in equal parts; give "
-                f"data.batch_size={-(-self.batch_size // world_size) * world_size}"
+            raise DataError(
+                f"`batch_size={self.batch_size}` cannot be dealt to {world_size} processes in equal parts; give "
+                f"`batch_size={-(-self.batch_size // world_size) * world_size}`"
             )
         self._rank = rank
         self._world_size = world_size
@@ -106,7 +106,7 @@ class TrainableData(ImageDataModule):
 
     def _require_one_each(self, images: LabelledImages, role: str) -> None:
         if len(images) < self._world_size:
-            raise UserError(
+            raise DataError(
                 f"{self.name} has {len(images)} {role} images for {self._world_size} "
                 f"process{'es' if self._world_size > 1 else ''}; give as many at least"
             )
@@ -121,22 +121,22 @@ def check_trainable(data: TrainableData, num_classes: int, model: str) -> None:
         model: What it is called.
 
     Raises:
-        UserError: A class has no training image, the data have more or fewer classes than the model, or a validation
-            image is of another class.
+        DataError: A class has no training image, or a validation image is of another class.
+        ModelError: The data have more or fewer classes than the model.
     """
     labels = {record.label for record in data.training_images().records}
     known = data.num_classes or len(data.class_names or ()) or None
     classes = known or max(labels, default=-1) + 1
     for label in range(classes):
         if label not in labels:
-            raise UserError(
+            raise DataError(
                 f"{data.name} has no training image of {class_name(data.class_names, label)}, one of its {classes} "
                 "classes; add some, or give the class folders other names: words are counted from 0"
             )
     if classes != num_classes:
         lacking = f", or add images of class {classes}" if known is None and classes < num_classes else ""
-        raise UserError(
+        raise ModelError(
             f"class counts differ: {data.name} has {classes} classes to train on, and {model} tells {num_classes} "
-            f"apart; give surrogate.num_classes={classes}{lacking}"
+            f"apart; give `num_classes={classes}`{lacking}"
         )
     check_labels(data.validation_images().records, num_classes)

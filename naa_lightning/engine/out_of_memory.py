@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from pytorch_lightning.utilities.memory import garbage_collection_cuda, is_oom_error
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class AdaptiveChunks:
             size: The largest number of images in a chunk.
 
         Raises:
-            UserError: A single image does not fit into memory.
+            DataError: A single image does not fit into memory.
         """
         results: list[Result] = []
         done = 0
@@ -59,7 +59,7 @@ class AdaptiveChunks:
     def _halve(self, size: int) -> None:
         garbage_collection_cuda()
         if size == 1:
-            raise UserError(
+            raise DataError(
                 f"{self.title}: out of memory with one image at a time: use a smaller `image_size`, a smaller model or "
                 "another device"
             )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.exceptions import UserError, reason_of
+from naa_lightning.exceptions import MissingWeightsError, ModelError, reason_of
 from naa_lightning.models.classifier import Classifier
 from naa_lightning.models.connectivity import is_online
 from naa_lightning.models.source import ModelSource
@@ -91,7 +91,7 @@ class ClassifierSource(ModelSource):
         """Return what the published weights expect.
 
         Raises:
-            UserError: Nothing says it, neither the library nor this description.
+            ModelError: Nothing says it, neither the library nor this description.
         """
 
     @abstractmethod
@@ -99,18 +99,18 @@ class ClassifierSource(ModelSource):
         """Check in a few seconds that the published weights can be had, whatever classes they tell apart.
 
         Raises:
-            UserError: There are none, or they are not on this machine and their server is out of reach.
+            ModelError: There are none, or they are not on this machine and their server is out of reach.
         """
 
     def check_published(self) -> None:
         """Check in a few seconds that the published weights can be had and know the classes that are asked for.
 
         Raises:
-            UserError: They do not, so that the last layer would be untrained, or they cannot be had.
+            ModelError: They do not, so that the last layer would be untrained, or they cannot be had.
         """
         published = self.published().num_classes
         if self.num_classes != published:
-            raise UserError(
+            raise ModelError(
                 f"the published weights of {self.name} ({self.architecture}) know {published} classes, but num_classes "
                 f"is {self.num_classes}: name a local file in `weights`"
             )
@@ -120,15 +120,15 @@ class ClassifierSource(ModelSource):
         """Load the published weights, as a network of all the classes that they tell apart holds them.
 
         Raises:
-            UserError: They cannot be fetched or read; the message says what to do.
+            ModelError: They cannot be fetched or read; the message says what to do.
         """
         source = replace(self, num_classes=self.published().num_classes, classes=None)
         try:
             return source.network(pretrained=True).state_dict()
-        except UserError:
+        except ModelError:
             raise
         except Exception as error:  # a library, its hub and a broken download can fail in any way
-            raise UserError(
+            raise ModelError(
                 f"the published weights of {self.name} ({self.architecture}) cannot be fetched or read: "
                 f"{reason_of(error)}; connect to the network and try again, delete a broken download, or give a local "
                 "file instead"
@@ -138,7 +138,7 @@ class ClassifierSource(ModelSource):
         """Check in a few seconds that `build` will find weights, without loading a model.
 
         Raises:
-            UserError: It will not; the message says what to do.
+            ModelError: It will not; the message says what to do.
         """
         if self.local_weights is None:
             self.check_published()
@@ -149,7 +149,7 @@ class ClassifierSource(ModelSource):
         """Load the classifier, in evaluation mode.
 
         Raises:
-            UserError: The weights do not fit, or the network has no such layer.
+            ModelError: The weights do not fit, or the network has no such layer.
         """
         network = self.network(pretrained=self.local_weights is None)
         if self.local_weights is not None:
@@ -171,14 +171,14 @@ class ClassifierSource(ModelSource):
                 antialias=self.antialias,
             )
         except ValueError as error:
-            raise UserError(f"{self.name}: {error}") from error
+            raise ModelError(f"{self.name}: {error}") from error
 
 
 def check_download(source: ClassifierSource, url: str) -> None:
     """Check that published weights are in torch's cache, or their server answers.
 
     Raises:
-        UserError: Neither.
+        ModelError: Neither.
     """
     server = f"https://{urlsplit(url).netloc}"
     cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
@@ -186,11 +186,9 @@ def check_download(source: ClassifierSource, url: str) -> None:
         raise unreachable(source, server)
 
 
-def unreachable(source: ClassifierSource, server: str) -> UserError:
+def unreachable(source: ClassifierSource, server: str) -> MissingWeightsError:
     """Say that published weights can be had neither here nor from their server."""
-    return UserError(
+    return MissingWeightsError(
         f"the weights of {source.name} ({source.architecture}) are not on this machine and {server} is out of reach: "
-        "connect to the network, name a local file in its `weights` (surrogate.weights=PATH, "
-        f"surrogate.members.{source.name}.weights=PATH or targets.{source.name}.weights=PATH), leave a target out "
-        f"(~targets.{source.name}), or try experiment=digits, which needs neither"
+        "connect to the network, or name a local file with `weights=PATH`"
     )

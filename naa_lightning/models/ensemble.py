@@ -75,7 +75,7 @@ class EnsembleSource:
 
     def __post_init__(self) -> None:
         if not self.members:
-            raise ValueError("an ensemble needs members: surrogate=[inception_v3,resnet50]")
+            raise ValueError("an ensemble needs members")
         if len({member.num_classes for member in self.members}) > 1:
             numbers = ", ".join(f"{member.name} {member.num_classes}" for member in self.members)
             raise ValueError(f"members must tell apart the same classes, got {numbers}")
@@ -84,6 +84,6 @@ class EnsembleSource:
         """Load the members, in evaluation mode.
 
         Raises:
-            UserError: As `ClassifierSource.build`.
+            ModelError: As `ClassifierSource.build`.
         """
         return Ensemble([member.build() for member in self.members], self.combine).eval()

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from naa_lightning.atomic import write_atomically
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.classifier_source import ClassifierSource
 
 # All that a description may name, and not imported before it does: most of them take seconds to load.
@@ -49,13 +49,13 @@ def library_of(source: ClassifierSource) -> str:
     """Return where the networks of a source come from: "small" (this project), "timm" or "torchvision".
 
     Raises:
-        UserError: From elsewhere, so that a saved one could not be found again.
+        ModelError: From elsewhere, so that a saved one could not be found again.
     """
     kind = f"{type(source).__module__}.{type(source).__qualname__}"
     for library, known in _LIBRARIES.items():
         if kind == known:
             return library
-    raise UserError(
+    raise ModelError(
         f"{source.name} is a {type(source).__name__}: only networks of timm, torchvision and this project can be saved"
     )
 
@@ -70,7 +70,7 @@ def save_model(path: Path, source: ClassifierSource, network: nn.Module, facts: 
         facts: How it was trained and what came of it: plain values, written beside the description.
 
     Raises:
-        UserError: The network is of no library that `saved_model` knows.
+        ModelError: The network is of no library that `saved_model` knows.
         ValueError: A fact has the name of a part of the description, or the file another ending.
         OSError: A file cannot be written.
     """
@@ -99,13 +99,13 @@ def saved_model(
         layer: The attacked layer, or several; None: as when it was saved.
 
     Raises:
-        UserError: There is no such model, there are several, or its files are incomplete or damaged.
+        ModelError: There is no such model, there are several, or its files are incomplete or damaged.
     """
     path = _find(model, Path(models_dir).expanduser())
     weights = path.with_suffix(".safetensors")
     said = _description_in(path)
     if not weights.is_file():
-        raise UserError(f"there are no weights {weights} beside {path.name}: put them there, or train the model again")
+        raise ModelError(f"there are no weights {weights} beside {path.name}: put them there, or train the model again")
     options = said.model_dump()
     module, _, kind = _LIBRARIES[options.pop("library")].rpartition(".")
     options |= {"name": name or said.name, "layer": layer or said.layer, "weights": str(weights)}
@@ -127,17 +127,17 @@ def read_facts(path: Path) -> dict[str, Any]:
     """Read all that is said of a model beside its weights, unchecked.
 
     Raises:
-        UserError: The file is missing, unreadable or no JSON object.
+        ModelError: The file is missing, unreadable or no JSON object.
     """
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(
-            f"there is no {path}, where train.py writes what the weights beside it are of: put it there, or give the "
+        raise ModelError(
+            f"there is no {path}, where a training writes what the weights beside it are of: put it there, or give the "
             "path or the name of another model"
         ) from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise _unusable(path, f"it is damaged or no JSON ({error})") from error
     if not isinstance(facts, dict):
@@ -182,10 +182,10 @@ def _find(model: str, folder: Path) -> Path:
     if len(found) == 1:
         return folder / f"{found[0]}.json"
     if found:
-        raise UserError(f"{len(found)} models in {folder} are called {model}: name one of {_listed(folder, found)}")
+        raise ModelError(f"{len(found)} models in {folder} are called {model}: name one of {_listed(folder, found)}")
     if not stems:
-        raise UserError(f"there is no model {model}, as {folder} holds none: give a path, or train one with train.py")
-    raise UserError(
+        raise ModelError(f"there is no model {model}, as {folder} holds none: give a path, or train one")
+    raise ModelError(
         f"there is no model {model} in {folder}, which holds {_listed(folder, stems)}; "
         f"python -m naa_lightning.models {folder} says more of them"
     )
@@ -195,7 +195,7 @@ def _name(folder: Path, stem: str) -> Any:
     """Return what a model is called; of a damaged one, what its file says."""
     try:
         return read_facts(folder / f"{stem}.json")["name"]
-    except (UserError, KeyError):
+    except (ModelError, KeyError):
         return stem.rpartition("-")[0]
 
 
@@ -207,7 +207,7 @@ def _listed(folder: Path, stems: Sequence[str], most: int = 10) -> str:
 def _accuracy(path: Path) -> str:
     try:
         return f" ({100 * read_facts(path)['accuracy']:.1f} % right)"
-    except (UserError, KeyError, TypeError, ValueError):
+    except (ModelError, KeyError, TypeError, ValueError):
         return ""
 
 
@@ -220,5 +220,5 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(f"{key} {message}" for key, message in problems.items())
 
 
-def _unusable(path: Path, reason: str) -> UserError:
-    return UserError(f"{path} describes no model that can be used: {reason}; train it again, or name another model")
+def _unusable(path: Path, reason: str) -> ModelError:
+    return ModelError(f"{path} describes no model that can be used: {reason}; train it again, or name another model")

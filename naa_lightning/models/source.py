@@ -23,7 +23,7 @@ class ModelSource(ABC):
         """Check in a few seconds what can be known without loading the model.
 
         Raises:
-            UserError: `build` would fail; the message says what to do.
+            ModelError: `build` would fail; the message says what to do.
         """
 
     @abstractmethod
@@ -31,5 +31,5 @@ class ModelSource(ABC):
         """Load the model, in evaluation mode: images (B, 3, H, W) in [0, 1] in, logits (B, num_classes) out.
 
         Raises:
-            UserError: It cannot be loaded.
+            ModelError: It cannot be loaded.
         """

@@ -4,7 +4,7 @@ import timm
 from huggingface_hub import constants, try_to_load_from_cache
 from torch import nn
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_download, unreachable
 from naa_lightning.models.connectivity import is_online
 
@@ -44,16 +44,16 @@ class TimmModel(ClassifierSource):
                 num_classes=config.num_classes if config.has_weights else self.num_classes,
             )
         if self.mean is None or self.std is None or self.input_size is None:
-            raise UserError(f"timm does not say what images {self.architecture} expects: give mean, std and input_size")
+            raise ModelError(
+                f"timm does not say what images {self.architecture} expects: give `mean`, `std` and `input_size`"
+            )
         return Preprocessing(mean=self.mean, std=self.std, input_size=self.input_size, num_classes=self.num_classes)
 
     def check_published_weights(self) -> None:
         """Look into the hub's cache, or torch's for what is not on the hub, then ask whether the server answers."""
         config = timm.get_pretrained_cfg(self.architecture)
         if config is None or not config.has_weights:
-            raise UserError(
-                f"timm publishes no weights of {self.architecture}: give weights, or train it with train.py"
-            )
+            raise ModelError(f"timm publishes no weights of {self.architecture}: give `weights`, or train it")
         if config.hf_hub_id is None:
             check_download(self, str(config.url))
             return

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.identity import results_depend_on
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing
 from naa_lightning.models.small import SMALL_NETWORKS
@@ -64,7 +64,7 @@ class TrainedModel(ClassifierSource):
     def check_published_weights(self) -> None:
         """Nothing to fetch: missing weights are trained, if there is a recipe."""
         if not self.recipe and not self.weights_path.is_file():
-            raise UserError(f"{self.name} has neither weights nor a recipe to train them: give `weights` or `recipe`")
+            raise ModelError(f"{self.name} has neither weights nor a recipe to train them: give `weights` or `recipe`")
 
 
 def trained_file(source: ClassifierSource, recipe: RecipeNode, models_dir: str) -> Path:

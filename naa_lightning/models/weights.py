@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from naa_lightning.exceptions import UserError, reason_of
+from naa_lightning.exceptions import ModelError, reason_of
 
 # torchvision's published DenseNet files write `denselayer1.norm.1` for what the network calls `denselayer1.norm1`
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
-# what a checkpoint of `train.py` puts before the names of the network's weights
+# what a checkpoint of a training puts before the names of the network's weights
 _CHECKPOINT = "classifier.network."
 # torchvision's published Inception-v3 and GoogLeNet files hold heads that only serve training
 _AUXILIARY = re.compile(r"(AuxLogits|aux1|aux2)\.")
@@ -29,7 +29,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
         path: As of `read_weights`. Auxiliary heads in it that the network was made without are passed over.
 
     Raises:
-        UserError: The file is missing, of another kind, unreadable, or does not fit.
+        ModelError: The file is missing, of another kind, unreadable, or does not fit.
     """
     _fill(network, read_weights(path), f"the weights in {path}")
 
@@ -49,7 +49,7 @@ def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
         The names of what was left as it was.
 
     Raises:
-        UserError: The weights do not fit in anything else.
+        ModelError: The weights do not fit in anything else.
     """
     expected = network.state_dict()
     left = _of_other_classes(network, state)
@@ -66,7 +66,7 @@ def read_weights(path: Path, key: str = "weights") -> dict[str, Tensor]:
         key: What names the file in the configuration.
 
     Raises:
-        UserError: The file is missing, of another kind or unreadable.
+        ModelError: The file is missing, of another kind or unreadable.
     """
     check_weights_file(path, key)
     return _read(path)
@@ -88,7 +88,7 @@ def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
         ),
     ]
     if any(differences):
-        raise UserError(
+        raise ModelError(
             f"{origin} do not fit: {'; '.join(filter(None, differences))}; name weights of this very architecture"
         )
     network.load_state_dict(expected | state)
@@ -140,15 +140,15 @@ def check_weights_file(path: Path, key: str = "weights") -> None:
         key: What names it in the configuration.
 
     Raises:
-        UserError: It does not, or is not.
+        ModelError: It does not, or is not.
     """
     if path.suffix != ".safetensors" and path.suffix not in TORCH_SUFFIXES:
-        raise UserError(
+        raise ModelError(
             f"the weights file {path} is refused: expected .safetensors or {', '.join(TORCH_SUFFIXES)}, which are "
             "read without running code from the file"
         )
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}; correct `{key}` or leave it out")
+        raise ModelError(f"there is no weights file {path}; correct `{key}` or leave it out")
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -157,15 +157,15 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way
-        raise UserError(
+        raise ModelError(
             f"the weights file {path} cannot be read as tensors only: {reason_of(error)}; copy it anew, or, if "
-            "train.py made it, remove it and train again"
+            "it was trained here, remove it and train again"
         ) from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
     ):
-        raise UserError(f"the weights file {path} holds no state dict: save the network's `state_dict()`")
+        raise ModelError(f"the weights file {path} holds no state dict: save the network's `state_dict()`")
     return {_OLD_DENSENET.sub(r"\1\2", key.removeprefix(_CHECKPOINT)): value for key, value in state.items()}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from naa_lightning.atomic import write_atomically
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import FolderInUseError
 
 FILE_NAME = "crafting.json"
 
@@ -20,7 +20,7 @@ def write_or_check_identity(folder: Path, identity: Mapping[str, Any], *, empty:
         empty: Whether the folder holds no image yet, so that what stands there binds nobody.
 
     Raises:
-        UserError: The folder's images were crafted with other values; the message lists the differences.
+        FolderInUseError: The folder's images were crafted with other values; the message lists the differences.
     """
     path = folder / FILE_NAME
     if empty or not path.is_file():
@@ -33,9 +33,9 @@ def write_or_check_identity(folder: Path, identity: Mapping[str, Any], *, empty:
         if before.get(key) != now.get(key)
     ]
     if differences:
-        raise UserError(
+        raise FolderInUseError(
             f"the images in {folder} were crafted with another configuration ({'; '.join(differences[:5])}): "
-            "choose another hydra.run.dir"
+            "choose another folder"
         )
 
 

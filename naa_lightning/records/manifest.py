@@ -10,7 +10,7 @@ from pathlib import Path
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.data import ImageRecord
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import FolderInUseError
 
 FILE_NAME = "manifest.csv"
 
@@ -81,7 +81,7 @@ class Manifest:
             The rows kept, by image id.
 
         Raises:
-            UserError: A saved image belongs to another image of the data set.
+            FolderInUseError: A saved image belongs to another image of the data set.
         """
         for leftover in self.folder.rglob(".*.png.*"):
             leftover.unlink()
@@ -93,9 +93,9 @@ class Manifest:
             saved = (row.file, row.label, row.target_class)
             expected = (adversarial_name(record), record.label, target_class(record))
             if saved != expected:
-                raise UserError(
+                raise FolderInUseError(
                     f"{self.path} lists {_described(*saved)} as image {record.id}, where the data set has "
-                    f"{_described(record.file, *expected[1:])}: choose another hydra.run.dir"
+                    f"{_described(record.file, *expected[1:])}: choose another folder"
                 )
         self.rewrite(kept.values())
         return kept

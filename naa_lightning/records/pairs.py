@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from naa_lightning.data import LabelledImages, read_image
 from naa_lightning.data.workers import ignore_sigterm
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError
 from naa_lightning.records.manifest import SavedImage
 
 
@@ -31,7 +31,7 @@ class SavedPairs(Dataset[PairBatch]):
         folder: Holds the adversarial files.
 
     Raises:
-        UserError: On reading, a file cannot be read or is of another size than its clean image.
+        DataError: On reading, a file cannot be read or is of another size than its clean image.
     """
 
     def __init__(self, images: LabelledImages, saved: Mapping[int, SavedImage], folder: Path) -> None:
@@ -60,7 +60,7 @@ class SavedPairs(Dataset[PairBatch]):
             Whether there was room for all.
 
         Raises:
-            UserError: A file cannot be read or is of another size than its clean image.
+            DataError: A file cannot be read or is of another size than its clean image.
         """
         pixels = DataLoader(
             Subset(_Pixels(self), indices),
@@ -82,7 +82,7 @@ class SavedPairs(Dataset[PairBatch]):
         clean, path = self.images.read(record), self.folder / self.saved[record.id].file
         adversarial = read_image(path)
         if adversarial.shape != clean.shape:
-            raise UserError(
+            raise DataError(
                 f"{path} is {_size(adversarial)}, its clean image {record.file} is {_size(clean)}: bring them to one "
                 "size"
             )
@@ -92,14 +92,14 @@ class SavedPairs(Dataset[PairBatch]):
         """Stack pairs into a batch.
 
         Raises:
-            UserError: The images differ in size.
+            DataError: The images differ in size.
         """
         shapes = {pair["clean"].shape: int(pair["id"]) for pair in pairs}
         if len(shapes) > 1:
             files = [f"{self.saved[image].file} is {shape[2]}x{shape[1]}" for shape, image in shapes.items()]
-            raise UserError(
-                f"images differ in size: {', '.join(files[:2])}; bring them to one size with data.image_size=N or use "
-                "data.batch_size=1"
+            raise DataError(
+                f"images differ in size: {', '.join(files[:2])}; bring them to one size with `image_size=N` or use "
+                "`batch_size=1`"
             )
         return {
             "clean": torch.stack([pair["clean"] for pair in pairs]),

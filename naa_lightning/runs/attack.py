@@ -10,12 +10,14 @@ from pytorch_lightning.loggers import CSVLogger
 
 from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.config.compose import AttackExperiment
+from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.config.studies import AttributionStudy, LayerStudy
 from naa_lightning.config.training_plan import plan_of
 from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_labels, check_target_classes
 from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.distributed.ranks import Ranks
+from naa_lightning.exceptions import DataError
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.report import optimised
 from naa_lightning.report.log import logging_to
@@ -59,7 +61,7 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True, began: float
 
 def run_attack_on_rank(experiment: AttackExperiment, process: ProcessInfo, *, began: float) -> float | None:
     """Do one rank's part of `run_attack`, which says what is returned and raised."""
-    with join_ranks(experiment.run, process, _resume_hint(experiment.run)) as ranks:
+    with in_options("data", DataError), join_ranks(experiment.run, process, _resume_hint(experiment.run)) as ranks:
         experiment = _in_one_folder(experiment, ranks)
         mean = _attack(experiment, ranks, began)
         if ranks.first:
@@ -77,7 +79,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, began: float) -> float |
         ranks.first_before_others(lambda: _prepare(data, experiment))
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
-            plan = plan_of(source)
+            plan = plan_of(source, key_of(source, run))
             curves = CSVLogger(plan.checkpoints, name="csv")
             with stopwatch.phase("training"):
                 ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves]))

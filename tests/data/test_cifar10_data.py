@@ -128,12 +128,12 @@ def empty(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (shutil.rmtree, r"data\.root=.*tree is not a folder; .*paths\.cifar10_dir=PATH"),
+        (shutil.rmtree, r"`root=.*tree` is not a folder; .*`root=PATH`"),
         (lambda tree: shutil.rmtree(tree / "train"), r"tree/train is missing: .*paths\.cifar10_dir=PATH or data\.root"),
         (lambda tree: shutil.rmtree(tree / "test"), r"tree/test is missing"),
         (
             lambda tree: move(tree, "train/cat", "train/lion"),
-            r"tree/train is not of CIFAR-10's classes: it lacks cat and has lion; .*data=folder",
+            r"tree/train is not of CIFAR-10's classes: it lacks cat and has lion; .*use FolderData",
         ),
         (lambda tree: (tree / "test" / "eel").mkdir(), r"tree/test is not of CIFAR-10's classes: it has eel;"),
         (
@@ -170,14 +170,14 @@ def test_images_of_another_size_are_refused(tree: Path) -> None:
     Image.new("RGB", (64, 32)).save(tree / "test" / "airplane" / "0000.png")
     Image.new("RGB", (32, 31)).save(tree / "train" / "airplane" / "0001.png")
     data = from_tree(tree)
-    with pytest.raises(UserError, match=r"test/airplane/0000\.png is 64x32, .* 32x32; .*data\.image_size=32"):
+    with pytest.raises(UserError, match=r"test/airplane/0000\.png is 64x32, .* 32x32; .*FolderData with image_size=32"):
         next(iter(data.predict_dataloader()))
     with pytest.raises(UserError, match=r"train/airplane/0001\.png is 32x31"):
         data.training_images()[0]
 
 
 def test_validation_every_out_of_range(tree: Path) -> None:
-    with pytest.raises(ValueError, match=r"data\.validation_every must be an integer of at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"validation_every must be an integer of at least 2, got 1"):
         from_tree(tree, validation_every=1)
 
 
@@ -241,7 +241,7 @@ def test_published_training_images_are_held_out_by_class(published: Path) -> Non
 def test_a_changed_file_is_refused(published: Path) -> None:
     path = published / CIFAR10.base_folder / "test_batch"
     path.write_bytes(path.read_bytes()[:-1])
-    message = r"published holds no whole copy of CIFAR-10; .*paths\.cifar10_dir=PATH.*data\.root=null data\.download"
+    message = r"published holds no whole copy of CIFAR-10; .*`root=PATH`.*`root=null` `download=true`"
     with pytest.raises(UserError, match=message):
         from_cache(published)
 
@@ -288,7 +288,7 @@ def test_no_server_is_told_at_once(published: Path, tmp_path: Path, monkeypatch:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:{closed.getsockname()[1]}/{packed.name}")
-        with pytest.raises(UserError, match=r"is out of reach; connect .*paths\.cifar10_dir=PATH or data\.root=PATH"):
+        with pytest.raises(UserError, match=r"is out of reach; connect .*`root=PATH`"):
             from_cache(tmp_path / "cache", download=True)
         # An archive that somebody has put there needs no server.
         (tmp_path / "cache").mkdir()

@@ -85,11 +85,11 @@ def test_a_users_mistake_is_legible_through_worker_processes() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"batch_size": 0}, "data.batch_size must be an integer of at least 1, got 0"),
-        ({"num_workers": -1}, "data.num_workers must be an integer of at least 0, got -1"),
-        ({"limit": 0}, "data.limit must be an integer of at least 1, got 0"),
-        ({"limit": "ten"}, "data.limit must be an integer of at least 1, got 'ten'"),
-        ({"batch_size": 1.5}, "data.batch_size must be an integer of at least 1, got 1.5"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
+        ({"num_workers": -1}, "num_workers must be an integer of at least 0, got -1"),
+        ({"limit": 0}, "limit must be an integer of at least 1, got 0"),
+        ({"limit": "ten"}, "limit must be an integer of at least 1, got 'ten'"),
+        ({"batch_size": 1.5}, "batch_size must be an integer of at least 1, got 1.5"),
     ],
 )
 def test_settings_out_of_range(setting: dict[str, Any], message: str) -> None:

@@ -47,7 +47,7 @@ def test_validation_has_all_held_out_rows() -> None:
 
 def test_there_is_a_training_image_of_every_class() -> None:
     check_trainable(DigitsData(), 10, "plain")
-    with pytest.raises(UserError, match=r"class counts differ: digits has 10 classes .* plain tells 12 .*=10$"):
+    with pytest.raises(UserError, match=r"class counts differ: digits has 10 classes .* plain tells 12 .*=10`$"):
         check_trainable(DigitsData(), 12, "plain")
 
 

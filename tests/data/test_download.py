@@ -62,7 +62,7 @@ def test_no_server_is_told_at_once(tmp_path: Path, published: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        with pytest.raises(UserError, match=r"is out of reach.*data\.root=PATH.*experiment=digits"):
+        with pytest.raises(UserError, match=r"is out of reach.*`root=PATH`"):
             fetch_missing(url, tmp_path, listing(published))
 
 

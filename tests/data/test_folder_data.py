@@ -54,7 +54,7 @@ def test_csv_mistakes_are_named(tmp_path: Path, lines: list[str], message: str) 
 
 
 def test_missing_folder_missing_csv_and_binary_csv(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"data\.root=.*absent is not a folder"):
+    with pytest.raises(UserError, match=r"`root=.*absent` is not a folder"):
         records(tmp_path / "absent")
     with pytest.raises(UserError, match=r"absent\.csv cannot be read as CSV"):
         records(tmp_path, "absent.csv")
@@ -112,7 +112,7 @@ def test_a_csv_names_no_classes(tmp_path: Path) -> None:
         (["n00000000/a.png"], "class folder n00000000 is no ImageNet-1k class"),
         (["n01484850/a.png", "shark/b.png"], r"different kinds: n01484850 \(WordNet id\), shark \(name\)"),
         (["1/a.png", "n01484850/b.png"], r"different kinds: 1 \(class index\), n01484850 \(WordNet id\)"),
-        (["cat/a.png", "b.png"], r"b\.png lies in no class folder; .*data\.csv"),
+        (["cat/a.png", "b.png"], r"b\.png lies in no class folder; .*`csv=FILE`"),
         (["cat/a.png", "cat/a.jpg"], r"cat/a\.jpg and cat/a\.png would both be saved as cat/a\.png"),
         ([], "no images found in"),
     ],
@@ -154,7 +154,7 @@ def test_two_sizes_in_a_batch_and_image_size(tmp_path: Path) -> None:
 
 
 def test_image_size_out_of_range(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"data\.image_size must be an integer of at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"image_size must be an integer of at least 1, got 0"):
         FolderData(root=tmp_path, image_size=0)
 
 
@@ -204,7 +204,7 @@ def test_without_a_validation_folder_all_of_root_validates(tmp_path: Path) -> No
 
 def test_without_a_training_folder_there_is_nothing_to_train_on(tmp_path: Path) -> None:
     data = FolderData(root=paint(tmp_path, "0/a.png"))
-    with pytest.raises(UserError, match=r"^data=folder has no training images: give data\.train=FOLDER$"):
+    with pytest.raises(UserError, match=r"^folder has no training images: give `train=FOLDER`$"):
         data.train_dataloader()
 
 
@@ -225,7 +225,7 @@ def test_paths_are_relative_to_the_working_directory(tmp_path: Path, monkeypatch
             ["cat/c.png"],
             r"data\.train lacks eel; data\.validation lacks dog; data\.root lacks dog, eel; give all folders the same",
         ),
-        (["0/a.png"], [], ["0/b.png", "1/b.png"], r"class folders differ: data\.train lacks 1;"),
+        (["0/a.png"], [], ["0/b.png", "1/b.png"], r"class folders differ: `train` lacks 1;"),
         (["n01484850/a.png"], ["n11939491/b.png"], ["n01484850/c.png"], r"differ: data\.train lacks n11939491;"),
         (["cat/a.png"], [], ["0/b.png"], r"different kinds: .*cat \(name\)"),
         (["cat/a.png", "b.png"], [], ["cat/c.png"], r"train/b\.png lies in no class folder; move images"),
@@ -279,9 +279,9 @@ def test_an_empty_training_class_is_named(tmp_path: Path) -> None:
 
 def test_missing_and_empty_folders(tmp_path: Path) -> None:
     root, absent, empty = paint(tmp_path / "root", "0/a.png"), tmp_path / "absent", tmp_path / "empty"
-    with pytest.raises(UserError, match=r"data\.train=.*absent is not a folder"):
+    with pytest.raises(UserError, match=r"`train=.*absent` is not a folder"):
         FolderData(root=root, train=absent).load()
-    with pytest.raises(UserError, match=r"data\.validation=.*absent is not a folder"):
+    with pytest.raises(UserError, match=r"`validation=.*absent` is not a folder"):
         FolderData(root=root, validation=absent).load()
     (empty / "0").mkdir(parents=True)
     with pytest.raises(UserError, match=r"no images found in .*empty; it needs files of"):

@@ -133,7 +133,7 @@ def test_mistakes_in_label_files_are_named(tmp_path: Path) -> None:
 def test_no_copy_and_no_download(tmp_path: Path) -> None:
     data = Nips2017Data(cache=tmp_path / "absent", download=False)
     data.prepare_data()
-    with pytest.raises(UserError, match=r"absent holds no copy .*data\.root=PATH.*data\.download=true"):
+    with pytest.raises(UserError, match=r"absent holds no copy .*`root=PATH`.*`download=true`"):
         data.setup("predict")
 
 
@@ -191,7 +191,7 @@ def test_a_site_with_another_list_is_refused(published: Path, serve: Callable[[P
 
 
 def test_an_unreachable_site_names_the_remedies(tmp_path: Path) -> None:
-    message = r"root/dev_dataset\.csv is missing and .* is out of reach.*data\.root=PATH.*experiment=digits"
+    message = r"root/dev_dataset\.csv is missing and .* is out of reach.*`root=PATH`"
     with pytest.raises(UserError, match=message):
         prepared(tmp_path / "root", "http://127.0.0.1:1")
 

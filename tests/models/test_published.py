@@ -127,7 +127,7 @@ def test_timms_networks_without_weights_can_be_trained() -> None:
     assert list(published.input_size) == [224, 224]
     model = source.wrap(source.network(pretrained=False)).eval()
     assert model(torch.rand(1, 3, 40, 40)).shape == (1, 12)
-    message = f"timm publishes no weights of {NOT_PUBLISHED}: give weights, or train it with train.py"
+    message = f"timm publishes no weights of {NOT_PUBLISHED}: give `weights`, or train it"
     for check in (source.check, source.check_published_weights, replace(source, num_classes=1000).check):
         with pytest.raises(UserError, match=message):
             check()

@@ -39,4 +39,4 @@ def test_another_identity_is_refused_and_the_difference_named(
     with pytest.raises(UserError) as error:
         write_or_check_identity(tmp_path, IDENTITY | change, empty=False)
     assert message in str(error.value)
-    assert "choose another hydra.run.dir" in str(error.value)
+    assert "choose another folder" in str(error.value)

@@ -121,8 +121,9 @@ def test_a_folder_takes_no_other_configuration(finished: tuple[Path, float], mod
         ("engine.group_images=1", "engine.group_images was None, is 1"),
         ("surrogate.layer=top", "surrogate.layer was 'middle', is 'top'"),
     ):
-        with pytest.raises(UserError, match=re.escape(difference)):
+        with pytest.raises(UserError, match=re.escape(difference)) as error:
             attack(folder, models_dir, override)
+        assert str(error.value).endswith(": choose another folder with hydra.run.dir=PATH")
 
 
 def test_missing_images_are_crafted_again_to_the_same_bytes(

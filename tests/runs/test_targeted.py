@@ -118,8 +118,8 @@ def test_an_objective_that_cannot_be_targeted_is_refused_first(tmp_path: Path) -
     [
         (
             ["filename,label", "a.png,1"],
-            "attack.targeted=true needs a target class for every image, and folder names none for a.png: "
-            "give data.csv a column `target`, or choose data=nips2017",
+            "a targeted attack needs a target class for every image, and folder names none for a.png: "
+            "give data.csv a column 'target', or choose data=nips2017",
         ),
         (["filename,label,target", "b.png,0,2", "a.png,1,"], "and folder names none for a.png"),
         (["filename,label,target", "a.png,1,1"], "a.png has its own label 1 as target class; name another"),

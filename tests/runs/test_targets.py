@@ -136,7 +136,10 @@ def test_one_model_may_be_tried_plain_and_defended() -> None:
             ["+surrogate@targets.mine=digits_plain", "targets.mine.name=mine", "targets.mine.weights=x.pth"],
             "there is no w",
         ),
-        ([*MINE, "targets.mine.function=nowhere.py:predict"], "mine: there is no file nowhere.py; correct `function`"),
+        (
+            [*MINE, "targets.mine.function=nowhere.py:predict"],
+            "mine: there is no file nowhere.py; correct targets.mine.function",
+        ),
     ],
 )
 def test_mistakes(overrides: list[str], message: str) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
 
@@ -30,13 +30,13 @@ class BlackBox(nn.Module):
         """Return logits (B, num_classes), without gradients, of images (B, 3, H, W) in [0, 1].
 
         Raises:
-            UserError: The network fails, or gives something else.
+            ModelError: The network fails, or gives something else.
         """
         inputs = self.image_format.prepare(images)
         try:
             answer = self.network(inputs)
         except (Exception, SystemExit) as error:
-            raise UserError(f"{self.output_format.name} fails when asked about images: {reason(error)}") from error
+            raise ModelError(f"{self.output_format.name} fails when asked about images: {reason(error)}") from error
         return self.output_format.logits(answer, images)
 
 

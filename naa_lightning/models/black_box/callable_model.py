@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
@@ -58,19 +58,19 @@ class CallableModel(ModelSource):
         """Check at once that the file or module is there; a module's packages are imported, itself it is not.
 
         Raises:
-            UserError: It is not.
+            ModelError: It is not.
         """
         module = self.function.rpartition(":")[0]
         if _is_file(module):
             if not Path(module).is_file():
-                raise UserError(f"{self.name}: there is no file {module}; correct `function`")
+                raise ModelError(f"{self.name}: there is no file {module}; correct `function`")
             return
         try:
             found = find_spec(module)
         except (Exception, SystemExit) as error:
-            raise UserError(f"{self.name}: the module {module} cannot be found: {reason(error)}") from error
+            raise ModelError(f"{self.name}: the module {module} cannot be found: {reason(error)}") from error
         if found is None:
-            raise UserError(
+            raise ModelError(
                 f"{self.name}: there is no module {module}; correct `function`, install it, or name a file "
                 "(path/to/file.py:name)"
             )
@@ -79,28 +79,28 @@ class CallableModel(ModelSource):
         """Import the code.
 
         Raises:
-            UserError: It cannot be imported, or it is nothing that can be called.
+            ModelError: It cannot be imported, or it is nothing that can be called.
         """
         self.check()
         module, _, name = self.function.rpartition(":")
         try:
             code = _load_file(Path(module)) if _is_file(module) else import_module(module)
         except (Exception, SystemExit) as error:
-            raise UserError(f"{self.name}: {module} cannot be imported: {reason(error)}") from error
+            raise ModelError(f"{self.name}: {module} cannot be imported: {reason(error)}") from error
         found = getattr(code, name, None)
         if found is None:
-            raise UserError(f"{self.name}: there is no {name} in {module}; correct `function`")
+            raise ModelError(f"{self.name}: there is no {name} in {module}; correct `function`")
         if not isclass(found):
             return self._asking(found, self.arguments)
         try:
             instance = found(**self.arguments)
         except (Exception, SystemExit) as error:
-            raise UserError(f"{self.name}: {name} of {module} cannot be created: {reason(error)}") from error
+            raise ModelError(f"{self.name}: {name} of {module} cannot be created: {reason(error)}") from error
         return self._asking(instance, {})
 
     def _asking(self, function: Any, arguments: Mapping[str, Any]) -> BlackBox:
         if not callable(function):
-            raise UserError(f"{self.name}: {self.function} is {type(function).__name__}, which cannot be called")
+            raise ModelError(f"{self.name}: {self.function} is {type(function).__name__}, which cannot be called")
         network = CallableNetwork(function, arguments)
         return BlackBox(network, image_format=ImageFormat(), output_format=self.output_format()).eval()
 

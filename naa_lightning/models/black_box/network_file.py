@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
@@ -79,18 +79,18 @@ class NetworkFile(ModelSource):
         """Check at once that the file is there and of the right kind.
 
         Raises:
-            UserError: It is not.
+            ModelError: It is not.
         """
         path = Path(self.path)
         if path.suffix.lower() not in self.suffixes:
-            raise UserError(f"{self.name}: the file {path} is refused: expected {' or '.join(self.suffixes)}")
+            raise ModelError(f"{self.name}: the file {path} is refused: expected {' or '.join(self.suffixes)}")
         if not path.is_file():
-            raise UserError(f"{self.name}: there is no file {path}; correct `path`")
+            raise ModelError(f"{self.name}: there is no file {path}; correct `path`")
 
     @abstractmethod
     def build(self) -> BlackBox:
         """Load the network.
 
         Raises:
-            UserError: It cannot be loaded, or is of a kind that cannot be asked.
+            ModelError: It cannot be loaded, or is of a kind that cannot be asked.
         """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import ClassVar
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.network_file import NetworkFile
 from naa_lightning.models.black_box.onnx_format import completed
@@ -25,11 +25,11 @@ class OnnxModel(NetworkFile):
         """Check at once that the file and onnxruntime are there.
 
         Raises:
-            UserError: They are not.
+            ModelError: They are not.
         """
         super().check()
         if find_spec("onnxruntime") is None:
-            raise UserError(f"{self.name} needs onnxruntime: pip install 'naa_lightning[onnx]'")
+            raise ModelError(f"{self.name} needs onnxruntime: pip install 'naa_lightning[onnx]'")
 
     def build(self) -> BlackBox:
         """Load the network; see `NetworkFile.build`."""
@@ -37,7 +37,7 @@ class OnnxModel(NetworkFile):
         try:
             session = open_session(self.path)
         except Exception as error:  # a damaged file or installation can fail in any way
-            raise UserError(f"{self.name}: {self.path} cannot be read as ONNX: {reason(error)}") from error
+            raise ModelError(f"{self.name}: {self.path} cannot be read as ONNX: {reason(error)}") from error
         try:
             network = OnnxNetwork(session, output=self.output)
             metadata = session.get_modelmeta().custom_metadata_map
@@ -45,5 +45,5 @@ class OnnxModel(NetworkFile):
                 self.image_format(), shape=network.shape, element=network.element, metadata=metadata
             )
         except ValueError as error:
-            raise UserError(f"{self.name}, {self.path}: {error}") from error
+            raise ModelError(f"{self.name}, {self.path}: {error}") from error
         return BlackBox(network, image_format=image_format, output_format=self.output_format()).eval()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 
 GIVES = ("logits", "probabilities")
 _ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included
@@ -54,13 +54,13 @@ class OutputFormat:
             (B, num_classes), float32, on the images' device, without gradients.
 
         Raises:
-            UserError: The answer is something else.
+            ModelError: The answer is something else.
         """
         values = self._numbers(answer)
         if values.ndim > 2 and values.shape[2:].numel() == 1:
             values = values.flatten(1)
         if values.ndim != 2 or len(values) != len(images):
-            raise UserError(
+            raise ModelError(
                 f"{self.name} gives {tuple(values.shape)} numbers for {len(images)} images, expected "
                 f"({len(images)}, {self.first_class + self.num_classes})"
             )
@@ -69,7 +69,7 @@ class OutputFormat:
             after = f" after the first {self.first_class} of its outputs" if self.first_class else ""
             background = self.first_class == 0 and classes == self.num_classes + 1
             remedy = "set first_class=1 if the first is a background class" if background else "correct num_classes"
-            raise UserError(
+            raise ModelError(
                 f"{self.name} gives {classes} classes{after}, but num_classes is {self.num_classes}; {remedy}"
             )
         values = values[:, self.first_class :]
@@ -80,7 +80,7 @@ class OutputFormat:
             # a copy, because torch warns of arrays that cannot be written to
             tensor = answer if isinstance(answer, Tensor) else torch.from_numpy(np.array(answer, order="C"))
         except Exception as error:
-            raise UserError(
+            raise ModelError(
                 f"{self.name} gives {type(answer).__name__}, expected numbers (B, {self.num_classes}) as a tensor, "
                 "NumPy array or nested list"
             ) from error
@@ -89,5 +89,5 @@ class OutputFormat:
     def _logarithm(self, probabilities: Tensor) -> Tensor:
         outside = probabilities[(probabilities < -_ROUNDING) | (probabilities > 1 + _ROUNDING)]
         if len(outside):
-            raise UserError(f"{self.name} gives {float(outside[0]):g}, which is no probability: set gives=logits")
+            raise ModelError(f"{self.name} gives {float(outside[0]):g}, which is no probability: set gives=logits")
         return probabilities.clamp(0, 1).log()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.network_file import NetworkFile
 
@@ -41,7 +41,7 @@ class TorchScriptModel(NetworkFile):
             with _silent():
                 network = torch.jit.load(self.path, map_location="cpu")  # type: ignore[no-untyped-call]
         except Exception as error:  # a damaged file can fail in any way
-            raise UserError(f"{self.name}: {self.path} cannot be read as TorchScript: {reason(error)}") from error
+            raise ModelError(f"{self.name}: {self.path} cannot be read as TorchScript: {reason(error)}") from error
         asked = TorchScriptNetwork(network, output=self.output)
         return BlackBox(asked, image_format=self.image_format(), output_format=self.output_format()).eval()
 

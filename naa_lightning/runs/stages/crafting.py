@@ -15,7 +15,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.callbacks import AdversarialWriter, CraftingTimes
 from naa_lightning.config.compose import AttackExperiment
 from naa_lightning.data import LabelledImages
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import FolderInUseError, UserError
 from naa_lightning.identity import images_depend_on
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
@@ -53,10 +53,12 @@ def craft(bench: Bench) -> AdversarialSet:
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
 
     def take_stock() -> dict[int, SavedImage]:
-        write_or_check_identity(
-            bench.folder, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read()
-        )
-        return manifest.repair(records)
+        made_of = identity(experiment, device, pool_size=len(pool))
+        try:
+            write_or_check_identity(bench.folder, made_of, empty=not manifest.read())
+            return manifest.repair(records)
+        except FolderInUseError as error:
+            raise UserError(f"{error} with hydra.run.dir=PATH") from error
 
     with stopwatch.phase("crafting/stock"):
         saved = ranks.from_first(take_stock)

@@ -7,12 +7,15 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from naa_lightning.config.options import in_options
 from naa_lightning.data.workers import ignore_sigterm
 from naa_lightning.distributed.ranks import Ranks
+from naa_lightning.exceptions import DataError
 
 _NONE = object()
 
 
+@in_options("data", DataError)
 def ask(
     module: LightningModule,
     images: Dataset[Any],

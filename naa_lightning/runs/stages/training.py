@@ -17,11 +17,12 @@ from torch import nn
 
 from naa_lightning.callbacks.checkpoint import BestEpoch, LastEpoch, WholeCheckpoints, check_resumable, read_checkpoint
 from naa_lightning.callbacks.running_mean import RunningMean
+from naa_lightning.config.options import in_options
 from naa_lightning.data import TrainableData, check_classes, check_trainable
 from naa_lightning.distributed.lock import exclusive
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.engine.out_of_memory import is_out_of_memory
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import DataError, ModelError, UserError
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.saved import read_facts, save_model
 from naa_lightning.models.weights import read_weights, start_from
@@ -65,6 +66,7 @@ def train(
     """
     ranks = ranks or Ranks()
     with ExitStack() as stack:
+        stack.enter_context(in_options(plan.data_key, DataError))
         if ranks.first:
             stack.enter_context(exclusive(plan.checkpoints / "lock", f"training {plan.source.name}"))
         data = _data(plan, ranks)
@@ -167,7 +169,8 @@ def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
     def prepare() -> None:
         data.prepare_data()
         data.setup("fit")
-        check_trainable(data, plan.source.num_classes, plan.source.name)
+        with in_options("surrogate", ModelError):
+            check_trainable(data, plan.source.num_classes, plan.source.name)
         for source in _held_out(plan):
             if source.num_classes != plan.source.num_classes:
                 raise UserError(
