@@ -102,15 +102,15 @@ class AttackModule(LightningModule):
             of_part = images[part], classes[part], ids[part], size
             if self._sharing and fitting > size:
                 try:
-                    return self._craft(*of_part, pass_images=fitting)
+                    return self._craft(*of_part, images_per_pass=fitting)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
                 garbage_collection_cuda()
-                crafted = self._craft(*of_part, pass_images=size)
+                crafted = self._craft(*of_part, images_per_pass=size)
                 self._share_no_longer(fitting)
                 return crafted
-            return self._craft(*of_part, pass_images=size)
+            return self._craft(*of_part, images_per_pass=size)
 
         with self.engine.products():
             start = time.perf_counter()
@@ -140,7 +140,7 @@ class AttackModule(LightningModule):
                 self._fitting[image.shape] = 1
                 try:
                     with self._fast:
-                        self._fitting[image.shape] = self.engine.pass_images(self.surrogate, image)
+                        self._fitting[image.shape] = self.engine.images_per_pass(self.surrogate, image)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
@@ -155,7 +155,7 @@ class AttackModule(LightningModule):
             fitting,
         )
 
-    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, pass_images: int) -> CraftedBatch:
+    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, images_per_pass: int) -> CraftedBatch:
         start = time.perf_counter()
         count = len(images)
         images, classes, ids = (_pad(values, size) for values in (images, classes, ids))
@@ -167,7 +167,7 @@ class AttackModule(LightningModule):
                 images,
                 classes,
                 draws,
-                pass_images=pass_images,
+                images_per_pass=images_per_pass,
                 preparation=self.engine.preparation_dtype,
             )
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()

@@ -10,7 +10,7 @@ import naa_lightning.config.resolvers  # noqa: F401 - for every process that run
 
 # Results do not depend on these: a sweep may be repeated with others, and finds its jobs.
 IDLE = (
-    "attribution.path_batch_size",
+    "attribution.images_per_pass",
     "callbacks",
     "data.batch_size",
     "data.cache",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from naa_lightning.models.defences.defence import Ask, Defence
-from naa_lightning.rng import Draws, Scoped
+from naa_lightning.rng import Draws, ScopedDraws
 
 
 def behind(defences: Sequence[Defence], network: Ask, draws: Draws) -> Ask:
@@ -29,7 +29,7 @@ def behind(defences: Sequence[Defence], network: Ask, draws: Draws) -> Ask:
     """
     ask = network
     for place, defence in reversed(list(enumerate(defences))):
-        ask = _before(defence, ask, Scoped(draws, f"chain/{place}"))
+        ask = _before(defence, ask, ScopedDraws(draws, f"chain/{place}"))
     return ask
 
 
