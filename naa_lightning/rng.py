@@ -24,7 +24,7 @@ class Draws(Protocol):
         """Return numbers uniform in [0, 1), with shape (B, ...), dtype and device of `like`."""
         ...
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         """Return a clean image for each one, perhaps itself, with shape (B, 3, H, W), dtype and device of `like`."""
         ...
 
@@ -60,7 +60,7 @@ class SeededDraws:
         """Return numbers uniform in [0, 1) shaped like (B, ...) `like`."""
         return self._each(torch.rand, purpose, index, like)
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         """Return images of the pool, brought to the size of (B, 3, H, W) `like`.
 
         Raises:
@@ -89,7 +89,7 @@ class SeededDraws:
 
 
 @dataclass(frozen=True)
-class Scoped:
+class ScopedDraws:
     """The draws of one of several parts, so that parts of one kind get different numbers.
 
     Args:
@@ -108,9 +108,9 @@ class Scoped:
         """Return the part's own numbers."""
         return self.draws.uniform(f"{self.scope}/{purpose}", index, like)
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         """Return the part's own images."""
-        return self.draws.donors(f"{self.scope}/{purpose}", index, like)
+        return self.draws.other_images(f"{self.scope}/{purpose}", index, like)
 
 
 def _fitted(image: Tensor, size: torch.Size) -> Tensor:

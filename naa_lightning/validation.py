@@ -3,14 +3,14 @@
 import math
 
 
-def number(key: str, value: float | str, least: float | None = None) -> float:
+def parse_number(key: str, value: float | str, least: float | None = None) -> float:
     """Return a number that may be written as a fraction.
 
     Raises:
         ValueError: It is none, or is less than `least` or not finite; the message quotes it as it was written.
 
     Example:
-        >>> number("eps", "51/255")
+        >>> parse_number("eps", "51/255")
         0.2
     """
     numerator, slash, denominator = str(value).partition("/")

@@ -87,25 +87,25 @@ def test_uniform_numbers_are_of_the_image_and_in_the_unit_interval() -> None:
     assert not torch.equal(SeededDraws(0, (4, 5)).normal("mask", 0, LIKE[:2]), both)
 
 
-def test_donors_come_from_the_pool_for_each_image() -> None:
+def test_other_images_come_from_the_pool_for_each_image() -> None:
     pool = [torch.full((3, 8, 8), float(value)) for value in range(5)]
     draws = SeededDraws(0, range(200), pool)
-    donors = draws.donors("admix", 0, torch.empty(200, 3, 8, 8))
-    values = donors[:, 0, 0, 0]
-    assert torch.equal(donors, values.view(-1, 1, 1, 1).expand_as(donors))
+    other_images = draws.other_images("admix", 0, torch.empty(200, 3, 8, 8))
+    values = other_images[:, 0, 0, 0]
+    assert torch.equal(other_images, values.view(-1, 1, 1, 1).expand_as(other_images))
     assert all(20 <= int((values == value).sum()) <= 60 for value in range(5))
-    assert torch.equal(SeededDraws(0, [7], pool).donors("admix", 0, torch.empty(1, 3, 8, 8))[0], donors[7])
-    assert not torch.equal(draws.donors("admix", 1, torch.empty(200, 3, 8, 8)), donors)
+    assert torch.equal(SeededDraws(0, [7], pool).other_images("admix", 0, torch.empty(1, 3, 8, 8))[0], other_images[7])
+    assert not torch.equal(draws.other_images("admix", 1, torch.empty(200, 3, 8, 8)), other_images)
 
 
-def test_donors_of_another_size_are_fitted() -> None:
+def test_other_images_of_another_size_are_fitted() -> None:
     ramp = torch.linspace(0, 1, 8).expand(3, 8, 8)
-    donors = SeededDraws(0, [0], [ramp]).donors("admix", 0, torch.empty(1, 3, 4, 16, dtype=torch.float64))
-    assert donors.shape == (1, 3, 4, 16)
-    assert donors.dtype == torch.float64
-    assert (donors[0, 0, 0].diff() >= 0).all()
+    other_images = SeededDraws(0, [0], [ramp]).other_images("admix", 0, torch.empty(1, 3, 4, 16, dtype=torch.float64))
+    assert other_images.shape == (1, 3, 4, 16)
+    assert other_images.dtype == torch.float64
+    assert (other_images[0, 0, 0].diff() >= 0).all()
 
 
-def test_donors_need_a_pool() -> None:
+def test_other_images_need_a_pool() -> None:
     with pytest.raises(ValueError, match="the attack mixes images: give SeededDraws a pool of clean images"):
-        SeededDraws(0, (4, 5, 6)).donors("admix", 0, LIKE)
+        SeededDraws(0, (4, 5, 6)).other_images("admix", 0, LIKE)

@@ -3,19 +3,19 @@
 from naa_lightning.attacks.attack import Ascent, Attack, Crafted
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.objectives import (
+    AttackContext,
     BlackBoxFeature,
     CrossEntropy,
     DoubleAdversarialAttribution,
     FeatureDisruption,
     FeatureImportance,
-    Goal,
     NeuronAttribution,
     Objective,
     PerturbationDecay,
     PredictionDivergence,
+    PreparedObjective,
     RandomPatch,
     RepresentationDistortion,
-    Task,
 )
 from naa_lightning.attacks.smoothing import Smoothing, TranslationInvariant
 from naa_lightning.attacks.transforms import (
@@ -34,6 +34,7 @@ __all__ = [
     "Admix",
     "Ascent",
     "Attack",
+    "AttackContext",
     "BlackBoxFeature",
     "BlockShuffle",
     "Budget",
@@ -44,7 +45,6 @@ __all__ = [
     "Draws",
     "FeatureDisruption",
     "FeatureImportance",
-    "Goal",
     "Momentum",
     "Nesterov",
     "NeuronAttribution",
@@ -52,6 +52,7 @@ __all__ = [
     "PatchWise",
     "PerturbationDecay",
     "PredictionDivergence",
+    "PreparedObjective",
     "RandomPatch",
     "RepresentationDistortion",
     "ScaleInvariant",
@@ -60,7 +61,6 @@ __all__ = [
     "Smoothing",
     "Spectrum",
     "StructureInvariant",
-    "Task",
     "Transform",
     "TranslationInvariant",
     "Update",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.objectives import Objective, Task
+from naa_lightning.attacks.objectives import AttackContext, Objective
 from naa_lightning.attacks.smoothing import Smoothing
 from naa_lightning.attacks.transforms import Transform, copies_of, transformed
 from naa_lightning.attacks.updates import Update
@@ -23,15 +23,15 @@ from naa_lightning.rng import Draws
 
 @dataclass(frozen=True)
 class Crafted:
-    """What an attack made of a batch.
+    """Adversarial images of one batch and what they cost.
 
     Args:
-        images: Adversarial images (B, 3, H, W) in [0, 1], within the budget.
-        gradient_evaluations: Gradients taken per image, for the objective's preparation and the steps; one through the
-            mean logits of several surrogates counts as one through each.
-        path_gradients: Of every attacked layer, with a classifier that has that layer alone; see `Goal`. Empty for an
-            attack that attributes nothing.
-        preparation_seconds: Until the objective was prepared, before the first step.
+        images: Adversarial images of shape (B, 3, H, W) in [0, 1], within the budget.
+        gradient_evaluations: The number of gradients taken per image, for the objective's preparation and the steps;
+            one through the mean logits of several surrogates counts as one through each.
+        path_gradients: Pairs of a classifier with one attacked layer and the gradient averaged over the path there, one
+            for every attacked layer, see `PreparedObjective`; empty for an attack that attributes nothing.
+        preparation_seconds: The time until the objective was prepared, before the first step.
     """
 
     images: Tensor
@@ -46,15 +46,15 @@ class Attack:
     The parts propose; this loop alone keeps the images within the budget and [0, 1].
 
     Args:
-        objective: What is increased.
-        update: How gradients become a step.
-        budget: How far and in how many steps.
-        transforms: What the surrogate sees instead of the images, applied in order.
-        smoothing: A filter on the gradient.
+        objective: The function of images that is increased.
+        update: The rule by which gradients become steps.
+        budget: The largest perturbation, and the number and size of the steps.
+        transforms: The transforms of what the surrogate sees, in the order in which they are applied.
+        smoothing: A filter on the gradient; None for none.
         targeted: Whether images are moved towards the given classes, by decreasing the objective, instead of away.
 
     Raises:
-        ValueError: Parts do not go together.
+        ValueError: A part is of the wrong kind, or parts do not go together.
 
     Example:
         >>> from torch import nn
@@ -83,6 +83,12 @@ class Attack:
         smoothing: Smoothing | None = None,
         targeted: bool = False,
     ) -> None:
+        kinds: list[tuple[type, object]] = [(Objective, objective), (Update, update), (Budget, budget)]
+        kinds += [(Transform, transform) for transform in transforms]
+        kinds += [] if smoothing is None else [(Smoothing, smoothing)]
+        for kind, part in kinds:
+            if not isinstance(part, kind):
+                raise ValueError(f"expected a part of the class {kind.__name__}, got {type(part).__name__}")
         if budget.norm not in update.norms:
             raise ValueError(
                 f"{type(update).__name__} works with budgets of the norm {' or '.join(update.norms)}, got {budget.norm}"
@@ -105,20 +111,22 @@ class Attack:
         labels: Tensor,
         draws: Draws,
         *,
-        pass_images: int | None = None,
+        images_per_pass: int | None = None,
         preparation: torch.dtype | None = None,
     ) -> Crafted:
         """Craft adversarial images.
 
         Args:
-            surrogate: On the images' device. Its parameters and mode are left as they were.
-            images: Clean images (B, 3, H, W) in [0, 1].
-            labels: Classes (B,) to move away from, usually the true ones; of a targeted attack, to move towards.
-            draws: Where the attack's random numbers come from.
-            pass_images: How many images may go through the surrogate at once where an objective's weights are averaged
-                over many; all B at one point of a path do in any case. None: no more than these.
-            preparation: What autocast computes in while an objective is made ready, such as bfloat16; None: as in
-                steps.
+            surrogate: The attacked classifier or classifiers, on the images' device; parameters and mode are left as
+                they were.
+            images: Clean images of shape (B, 3, H, W) in [0, 1].
+            labels: Classes of shape (B,) to move away from, usually the true ones; the target classes of a targeted
+                attack.
+            draws: The source of the attack's random numbers.
+            images_per_pass: The largest number of images that go through the surrogate at once where an objective's
+                weights are averaged over many points; all B at one point do in any case. None for B.
+            preparation: The type, such as bfloat16, that autocast computes in while the objective is prepared; None for
+                that of the steps.
 
         Raises:
             ValueError: The images or labels are not as described.
@@ -127,7 +135,7 @@ class Attack:
         begun = time.perf_counter()
         with frozen(surrogate), torch.enable_grad():
             with autocast_to(preparation, images.device):
-                ascent = Ascent(self, surrogate, images, labels, draws, pass_images=pass_images)
+                ascent = Ascent(self, surrogate, images, labels, draws, images_per_pass=images_per_pass)
             if images.is_cuda:
                 torch.cuda.synchronize(images.device)  # what is only queued there has taken no time yet
             prepared = time.perf_counter()
@@ -139,16 +147,16 @@ class Ascent:
     """One batch on its way through an attack.
 
     Args:
-        attack: Which.
+        attack: The attack.
         surrogate: As in `Attack.__call__`, frozen.
         images: As in `Attack.__call__`.
         labels: As in `Attack.__call__`.
         draws: As in `Attack.__call__`.
-        pass_images: As in `Attack.__call__`.
+        images_per_pass: As in `Attack.__call__`.
 
     Attributes:
-        gradient_evaluations: Gradients taken per image so far.
-        path_gradients: See `Crafted`.
+        gradient_evaluations: The number of gradients taken per image so far.
+        path_gradients: As in `Crafted`.
     """
 
     def __init__(
@@ -159,26 +167,25 @@ class Ascent:
         labels: Tensor,
         draws: Draws,
         *,
-        pass_images: int | None = None,
+        images_per_pass: int | None = None,
     ) -> None:
         self.attack = attack
         self.images = images
         self.draws = draws
-        self._seen = 0  # how many images the surrogate has seen instead of each image
-        parts = _parts(surrogate, feature_level=attack.objective.feature_level)
-        whole_points = None if pass_images is None else max(1, pass_images // len(images)) * len(images)
-        tasks = [Task(part, images, labels, draws, self.view, whole_points) for part in parts]
-        goals = [attack.objective.prepare(task) for task in tasks]
-        self._goals = [(_size(part), goal) for part, goal in zip(parts, goals, strict=True)]
-        self.gradient_evaluations = sum(goal.gradient_evaluations for goal in goals)
+        self._views = 0  # seen of each image in steps so far
+        if images_per_pass is not None:  # whole points of a path
+            images_per_pass = max(1, images_per_pass // len(images)) * len(images)
+        self._prepared = [
+            (part, attack.objective.prepare(AttackContext(part, images, labels, draws, self.view, images_per_pass)))
+            for part in _parts(surrogate, feature_level=attack.objective.feature_level)
+        ]
+        self.gradient_evaluations = sum(prepared.gradient_evaluations for _, prepared in self._prepared)
         self.path_gradients = [
-            (part, goal.path_gradient)
-            for part, goal in zip(parts, goals, strict=True)
-            if goal.path_gradient is not None
+            (part, prepared.path_gradient) for part, prepared in self._prepared if prepared.path_gradient is not None
         ]
 
     def view(self, images: Tensor, number: int) -> Tensor:
-        """Return what the surrogate sees of images (B, 3, H, W) in its pass of that number."""
+        """Return what the surrogate sees of images (B, 3, H, W) in the pass of a number."""
         with torch.autocast(images.device.type, enabled=False):
             return transformed(images, self.attack.transforms, number, self.draws)
 
@@ -186,24 +193,24 @@ class Ascent:
         """Yield the images (B, 3, H, W) after every step."""
         budget = self.attack.budget
         step = self.attack.update.begin(budget, self.draws)
-        start = self._goals[0][1].start
+        start = self._prepared[0][1].start
         adversarial = budget.start(self.images, self.draws) if start is None else start
         for _ in range(budget.steps):
             adversarial = budget.project(adversarial + step(adversarial, self.gradient_at), self.images)
             yield adversarial
 
     def gradient_at(self, points: Tensor) -> Tensor:
-        """Return the gradient at images (B, 3, H, W), averaged over what is seen of them and over the goals."""
+        """Return the gradient at images (B, 3, H, W), averaged over their views and the surrogate's parts."""
         copies = copies_of(self.attack.transforms)
         point = points.detach().requires_grad_()
         total = torch.zeros_like(points)
-        for members, goal in self._goals:
-            for number in range(self._seen, self._seen + copies):
+        for part, prepared in self._prepared:
+            for number in range(self._views, self._views + copies):
                 view = partial(self.view, number=number)
-                total += torch.autograd.grad(goal.score(view(point), view).sum(), point)[0]
-                self.gradient_evaluations += members
-        self._seen += copies
-        gradient = total / (copies * len(self._goals))
+                total += torch.autograd.grad(prepared.score(view(point), view).sum(), point)[0]
+                self.gradient_evaluations += _size(part)
+        self._views += copies
+        gradient = total / (copies * len(self._prepared))
         if self.attack.smoothing is not None:
             with torch.autocast(gradient.device.type, enabled=False):
                 gradient = self.attack.smoothing(gradient)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from naa_lightning.attacks.norm import NORMS
 from naa_lightning.rng import Draws
-from naa_lightning.validation import check_at_least, number
+from naa_lightning.validation import check_at_least, parse_number
 
 
 class Budget:
@@ -55,15 +55,15 @@ class Budget:
         """Return where the steps begin for images (B, 3, H, W)."""
         if not self.random_start:
             return images
-        return self.project(self.near(images, self.random_start, draws, "start", 0), images)
+        return self.project(self.sample_within(images, self.random_start, draws, "start", 0), images)
 
-    def near(self, images: Tensor, distance: float, draws: Draws, purpose: str, index: int) -> Tensor:
+    def sample_within(self, images: Tensor, distance: float, draws: Draws, purpose: str, index: int) -> Tensor:
         """Return images drawn uniformly within a distance of images (B, 3, H, W), not clipped."""
         return images + distance * NORMS[self.norm].random(draws, purpose, index, images)
 
     def step(self, gradient: Tensor) -> Tensor:
         """Return the step that a gradient (B, 3, H, W) favours most."""
-        return self.step_size * NORMS[self.norm].steepest(gradient)
+        return self.step_size * NORMS[self.norm].ascent_direction(gradient)
 
     def project(self, adversarial: Tensor, clean: Tensor) -> Tensor:
         """Bring (B, 3, H, W) images to within eps of the clean images and to [0, 1]; what is not finite stays clean."""
@@ -88,7 +88,7 @@ class Budget:
         return (original + rounded).clamp(0, 255).to(torch.uint8)
 
     def _distance(self, key: str, value: float | str) -> float:
-        distance = number(key, value)
+        distance = parse_number(key, value)
         largest, example = (1.0, "16/255") if self.norm == "linf" else (math.inf, "3.0")
         if not 0 <= distance <= largest or math.isinf(distance):
             bounds = "between 0 and 1" if self.norm == "linf" else "at least 0 and finite"

@@ -1,7 +1,7 @@
-"""How the size of a perturbation is measured, and what follows from it."""
+"""Norms of perturbations, and what a budget needs to know of them."""
 
 import math
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
@@ -10,30 +10,30 @@ from naa_lightning.attribution import unit_norm
 from naa_lightning.rng import Draws
 
 
-class Norm(Protocol):
-    """What a budget needs to know of its norm; perturbations are (B, 3, H, W)."""
+class Norm(ABC):
+    """A norm of perturbations (B, 3, H, W)."""
 
-    def steepest(self, gradient: Tensor) -> Tensor:
-        """Return the perturbation of norm 1 that a gradient favours most; zero where the gradient is."""
-        ...
+    @abstractmethod
+    def ascent_direction(self, gradient: Tensor) -> Tensor:
+        """Return the direction of steepest ascent: the perturbation of norm 1 that a gradient favours, zero at zero."""
 
+    @abstractmethod
     def project(self, perturbation: Tensor, radius: float) -> Tensor:
-        """Return the perturbation within `radius` that is nearest."""
-        ...
+        """Return the nearest perturbation of norm at most `radius`."""
 
+    @abstractmethod
     def random(self, draws: Draws, purpose: str, index: int, like: Tensor) -> Tensor:
         """Return perturbations drawn uniformly among those of norm at most 1."""
-        ...
 
+    @abstractmethod
     def round(self, levels: Tensor, radius: float) -> Tensor:
         """Round perturbations of norm at most `radius` to whole numbers, staying within it."""
-        ...
 
 
-class LInf:
+class LInf(Norm):
     """The largest change of a pixel value."""
 
-    def steepest(self, gradient: Tensor) -> Tensor:
+    def ascent_direction(self, gradient: Tensor) -> Tensor:
         """Return the sign."""
         return gradient.sign()
 
@@ -51,21 +51,21 @@ class LInf:
         return levels.round().clamp(-most, most)
 
 
-class L2:
+class L2(Norm):
     """The Euclidean length of an image's perturbation."""
 
-    def steepest(self, gradient: Tensor) -> Tensor:
+    def ascent_direction(self, gradient: Tensor) -> Tensor:
         """Return the gradient at length 1."""
         return unit_norm(gradient)
 
     def project(self, perturbation: Tensor, radius: float) -> Tensor:
         """Shorten what is too long."""
-        length = _length(perturbation).clamp_min(torch.finfo(perturbation.dtype).tiny)
-        return perturbation * (radius / length).clamp_max(1)
+        length: Tensor = torch.linalg.vector_norm(perturbation, dim=(1, 2, 3), keepdim=True)
+        return perturbation * (radius / length.clamp_min(torch.finfo(length.dtype).tiny)).clamp_max(1)
 
     def random(self, draws: Draws, purpose: str, index: int, like: Tensor) -> Tensor:
         """Draw a direction, and a length whose n-th power is uniform, n being the number of values."""
-        direction = self.steepest(draws.normal(purpose, index, like))
+        direction = self.ascent_direction(draws.normal(purpose, index, like))
         share = draws.uniform(purpose + "/length", index, like.new_empty(len(like)))
         return direction * share.pow(1 / like[0].numel()).view(-1, 1, 1, 1)
 
@@ -83,8 +83,3 @@ class L2:
 
 
 NORMS: dict[str, Norm] = {"linf": LInf(), "l2": L2()}
-
-
-def _length(perturbation: Tensor) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(perturbation, dim=(1, 2, 3), keepdim=True)
-    return length

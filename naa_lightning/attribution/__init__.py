@@ -1,8 +1,8 @@
 """Neuron attribution: which neurons of a layer speak for a class, and how strongly."""
 
-from naa_lightning.attribution.aggregate import average_gradient, equal_weights, l2_norm, layer_gradients, unit_norm
+from naa_lightning.attribution.aggregate import AverageGradient, average_gradient, equal_weights, l2_norm, unit_norm
 from naa_lightning.attribution.attribute import Attribute, Attribution, attribute, attribution_of_path_gradient
-from naa_lightning.attribution.baseline import BASELINES, Baseline, given
+from naa_lightning.attribution.baseline import BASELINES, Baseline, image_baseline
 from naa_lightning.attribution.methods import (
     AggregateGradient,
     Conductance,
@@ -35,6 +35,7 @@ __all__ = [
     "Attribute",
     "Attribution",
     "AttributionStatistics",
+    "AverageGradient",
     "Baseline",
     "Conductance",
     "FeatureDifference",
@@ -54,9 +55,8 @@ __all__ = [
     "class_margin",
     "class_probability",
     "equal_weights",
-    "given",
+    "image_baseline",
     "l2_norm",
-    "layer_gradients",
     "masked_copies",
     "on_one_grid",
     "quadrature",

@@ -1,13 +1,26 @@
 """Gradients of a surrogate's output at its attacked layer, averaged over inputs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from naa_lightning.attribution.output import Output, of_classes
-from naa_lightning.attribution.passes import Piece, in_passes
+from naa_lightning.attribution.passes import forward_passes
 from naa_lightning.models import Classifier
+
+
+class AverageGradient(NamedTuple):
+    """Gradients averaged over inputs, of the attacked layer's shape (B, ...).
+
+    Args:
+        plain: The weighted mean of the gradients.
+        balanced: The same with each gradient divided by a power of its norm; `plain` itself for the power 0.
+    """
+
+    plain: Tensor
+    balanced: Tensor
 
 
 def average_gradient(
@@ -17,59 +30,49 @@ def average_gradient(
     output: Output,
     *,
     weights: Sequence[float],
-    path_batch_size: int | None = None,
-) -> Tensor:
+    balance: float = 0.0,
+    images_per_pass: int | None = None,
+) -> AverageGradient:
     """Average the gradient of an output at the attacked layer over inputs.
 
     With the points of NAA's path and the true class's probability, this is the integral of the paper's equation 5.
+    Gradients are as precise as the inputs, also under autocast; nothing below the layer is differentiated.
 
     Args:
-        surrogate: Its attacked layer is differentiated; nothing below is.
-        inputs: Each (B, 3, H, W).
-        classes: Of the images, (B,).
-        output: What is differentiated.
-        weights: What each input counts; their sum is 1.
-        path_batch_size: Images per pass through the surrogate; None: one input per pass.
-
-    Returns:
-        As the attacked layer's output, one per image.
+        surrogate: The classifier with one attacked layer.
+        inputs: Images of shape (B, 3, H, W) in [0, 1] each.
+        classes: The images' classes of shape (B,).
+        output: The function of logits and classes that is differentiated.
+        weights: The weight of each input, with a sum of 1.
+        balance: The power of each gradient's L2 norm by which it is divided in the balanced mean.
+        images_per_pass: The number of images per pass through the surrogate; None for one input per pass.
 
     Raises:
         ValueError: There are more or fewer inputs than weights, or none.
     """
-    total: Tensor | None = None
+    average: AverageGradient | None = None
     done = 0
-    for (point, rows), gradient in layer_gradients(surrogate, inputs, classes, output, path_batch_size):
-        if total is None:
-            total = gradient.new_zeros(len(classes), *gradient.shape[1:])
-        done = point + 1
-        if done <= len(weights):
-            total[rows] += weights[point] * gradient
-    if total is None or done != len(weights):
+    for one in forward_passes(([images] for images in inputs), images_per_pass):
+        (images,) = one.columns
+        gradients = surrogate.layer_gradient(images, of_classes(output, one.of_images(classes))).to(images.dtype)
+        for (point, rows), (gradient,) in one.split(gradients):
+            if average is None:
+                plain = gradient.new_zeros(len(classes), *gradient.shape[1:])
+                average = AverageGradient(plain, plain.clone() if balance else plain)
+            done = point + 1
+            if done > len(weights):
+                continue
+            weighted = weights[point] * gradient
+            average.plain[rows] += weighted
+            if balance:
+                average.balanced[rows] += weighted / l2_norm(gradient) ** balance
+    if average is None or done != len(weights):
         raise ValueError(f"expected {len(weights)} inputs and at least one, got {done}")
-    return total
-
-
-def layer_gradients(
-    surrogate: Classifier,
-    inputs: Iterable[Tensor],
-    classes: Tensor,
-    output: Output,
-    path_batch_size: int | None = None,
-) -> Iterator[tuple[Piece, Tensor]]:
-    """Yield the gradient of an output at the attacked layer for some images at one of the inputs, and for which.
-
-    The arguments are those of `average_gradient`. Gradients are as precise as the inputs, also under autocast.
-    """
-    for part in in_passes(([images] for images in inputs), path_batch_size):
-        (images,) = part.columns
-        gradients = surrogate.layer_gradient(images, of_classes(output, part.of_images(classes)))
-        for piece, (gradient,) in part.split(gradients.to(images.dtype)):
-            yield piece, gradient
+    return average
 
 
 def equal_weights(count: int) -> Sequence[float]:
-    """Return the weights of a mean."""
+    """Return the weights of a mean over a number of inputs."""
     return [1 / count] * count
 
 

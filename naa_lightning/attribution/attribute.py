@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attribution.baseline import Baseline, black
-from naa_lightning.attribution.methods import Method, Question
+from naa_lightning.attribution.methods import AttributionContext, Method
 from naa_lightning.attribution.output import Output, class_probability
 from naa_lightning.models import Classifier, frozen
 from naa_lightning.models.inputs import check_batch
@@ -47,7 +47,7 @@ def attribute(
     output: Output = class_probability,
     baseline: Baseline = black,
     baselines: int = 1,
-    path_batch_size: int | None = None,
+    images_per_pass: int | None = None,
 ) -> Attribution:
     """Attribute an output to the neurons of the attacked layer.
 
@@ -60,7 +60,7 @@ def attribute(
         output: F, of the logits: `class_probability`, `class_logit` or `class_margin`.
         baseline: x'.
         baselines: How many baselines the attribution is the mean over; of use for random ones.
-        path_batch_size: Images per pass through the surrogate, whatever the method and the number of its points: this
+        images_per_pass: Images per pass through the surrogate, whatever the method and the number of its points: this
             bounds the memory. None: all images at one point of the path.
 
     Raises:
@@ -85,9 +85,9 @@ def attribute(
     with frozen(surrogate):
         for number in range(baselines):
             start = baseline(images, draws, number)
-            question = Question(surrogate, images, start, classes, output, draws, path_batch_size)
-            values.append(method.attribute(question))
-            explained.append(question.outputs(images) - question.outputs(start))
+            context = AttributionContext(surrogate, images, start, classes, output, draws, images_per_pass)
+            values.append(method.attribute(context))
+            explained.append(context.outputs(images) - context.outputs(start))
     return Attribution(torch.stack(values).mean(0), torch.stack(explained).mean(0))
 
 

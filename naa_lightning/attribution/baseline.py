@@ -39,7 +39,7 @@ def random(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
     return draws.uniform("attribution/baseline", number, images)
 
 
-def given(image: Tensor) -> Baseline:
+def image_baseline(image: Tensor) -> Baseline:
     """Return the baseline that is one image (3, H, W) in [0, 1], brought to the images' size.
 
     Raises:

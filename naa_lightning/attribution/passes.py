@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 
-class Piece(NamedTuple):
-    """A part of a pass: some images of the batch at one point.
+class Segment(NamedTuple):
+    """Neighbouring images of the batch at one point, within a pass.
 
     Args:
-        point: Which point.
-        rows: Which images of the batch.
+        point: The number of the point.
+        rows: The images' rows in the batch.
     """
 
     point: int
@@ -21,65 +21,63 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What goes through a network at once.
+class ForwardPass:
+    """P images that go through a network at once.
 
     Args:
-        pieces: What it consists of, in order.
-        columns: What belongs to its images, each (P, ...).
+        segments: The images' points and rows, in order.
+        columns: Tensors of shape (P, ...) that belong to the images.
     """
 
-    pieces: Sequence[Piece]
+    segments: Sequence[Segment]
     columns: Sequence[Tensor]
 
     def of_images(self, values: Tensor) -> Tensor:
-        """Return what belongs to the images of this pass, (P, ...), of values for the whole batch (B, ...)."""
-        return _joined([values[piece.rows] for piece in self.pieces])
+        """Return the values (P, ...) of this pass's images, of values (B, ...) for the whole batch."""
+        return torch.cat([values[segment.rows] for segment in self.segments])
 
-    def split(self, *results: Tensor) -> Iterator[tuple[Piece, Sequence[Tensor]]]:
-        """Yield every piece with its part of results (P, ...)."""
-        sizes = [piece.rows.stop - piece.rows.start for piece in self.pieces]
-        return zip(self.pieces, zip(*(torch.split(result, sizes) for result in results), strict=True), strict=True)
+    def split(self, *results: Tensor) -> Iterator[tuple[Segment, Sequence[Tensor]]]:
+        """Yield every segment with its part of results (P, ...)."""
+        sizes = [segment.rows.stop - segment.rows.start for segment in self.segments]
+        return zip(self.segments, zip(*(torch.split(result, sizes) for result in results), strict=True), strict=True)
 
 
-def in_passes(points: Iterable[Sequence[Tensor]], size: int | None = None) -> Iterator[Pass]:
-    """Cut points into passes.
+def forward_passes(points: Iterable[Sequence[Tensor]], images_per_pass: int | None = None) -> Iterator[ForwardPass]:
+    """Cut the images of a batch at several points into passes.
 
     Args:
-        points: What belongs to the images of a batch at each point, as tensors (B, ...).
-        size: Images per pass; the last may have fewer. None: every point is a pass.
+        points: Tensors of shape (B, ...) that belong to the images at each point.
+        images_per_pass: The number of images per pass, of which the last may have fewer; None makes every point a pass.
 
     Raises:
-        ValueError: The size is less than 1.
+        ValueError: `images_per_pass` is less than 1.
 
     Example:
-        >>> [[tuple(piece) for piece in part.pieces] for part in in_passes([[torch.ones(2, 1)]] * 3, size=4)]
+        >>> passes = forward_passes([[torch.ones(2, 1)]] * 3, images_per_pass=4)
+        >>> [[tuple(segment) for segment in one.segments] for one in passes]
         [[(0, slice(0, 2, None)), (1, slice(0, 2, None))], [(2, slice(0, 2, None))]]
     """
-    if size is not None and size < 1:
-        raise ValueError(f"a pass needs at least 1 image, got {size}")
-    pieces: list[Piece] = []
+    if images_per_pass is not None and images_per_pass < 1:
+        raise ValueError(f"a pass needs at least 1 image, got {images_per_pass}")
+    segments: list[Segment] = []
     parts: list[Sequence[Tensor]] = []
-    room = size or 0
+    room = 0
     for point, columns in enumerate(points):
-        count = len(columns[0])
-        start = 0
+        start, count = 0, len(columns[0])
         while start < count:
-            stop = min(count, start + room) if size else count
-            pieces.append(Piece(point, slice(start, stop)))
+            room = room or images_per_pass or count
+            stop = min(count, start + room)
+            segments.append(Segment(point, slice(start, stop)))
             parts.append([column[start:stop] for column in columns])
             room -= stop - start
             start = stop
-            if room <= 0:
-                yield _pass(pieces, parts)
-                pieces, parts, room = [], [], size or 0
-    if pieces:
-        yield _pass(pieces, parts)
+            if not room:
+                yield _joined(segments, parts)
+                segments, parts = [], []
+    if segments:
+        yield _joined(segments, parts)
 
 
-def _pass(pieces: Sequence[Piece], parts: Sequence[Sequence[Tensor]]) -> Pass:
-    return Pass(pieces, [_joined(column) for column in zip(*parts, strict=True)])
-
-
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+def _joined(segments: Sequence[Segment], parts: Sequence[Sequence[Tensor]]) -> ForwardPass:
+    columns = list(zip(*parts, strict=True))
+    return ForwardPass(segments, [column[0] if len(column) == 1 else torch.cat(column) for column in columns])

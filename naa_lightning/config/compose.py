@@ -18,7 +18,16 @@ from omegaconf import DictConfig, OmegaConf
 
 import naa_lightning.config.resolvers  # noqa: F401 - for the configuration
 from naa_lightning.attacks import Attack, Budget, Objective, Smoothing, Transform, Update
-from naa_lightning.attribution import BASELINES, OUTPUTS, Attribute, Baseline, Conductance, Path, attribute, given
+from naa_lightning.attribution import (
+    BASELINES,
+    OUTPUTS,
+    Attribute,
+    Baseline,
+    Conductance,
+    Path,
+    attribute,
+    image_baseline,
+)
 from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.schema import (
     AttackNode,
@@ -341,7 +350,7 @@ def _attribution(node: AttributionNode) -> tuple[Conductance, Attribute]:
         "output": OUTPUTS[node.output],
         "baseline": _baseline(node.baseline),
         "baselines": node.baselines,
-        "path_batch_size": node.path_batch_size,
+        "images_per_pass": node.images_per_pass,
     }
     return exact, partial(attribute, **options)
 
@@ -353,7 +362,7 @@ def _baseline(name: str) -> Baseline:
         raise UserError(f"attribution.baseline must be {', '.join(BASELINES)} or an image file, got {name!r}")
     from naa_lightning.data import read_image  # noqa: PLC0415 - loads Lightning
 
-    return given(read_image(FilePath(name)).float() / 255)
+    return image_baseline(read_image(FilePath(name)).float() / 255)
 
 
 def _part(kind: type[T], node: Mapping[str, Any], key: str) -> T:

@@ -103,12 +103,12 @@ class AttributionNode:
     baselines: int
     rule: str
     path_points: int
-    path_batch_size: int
+    images_per_pass: int
 
     def __post_init__(self) -> None:
         check_at_least("attribution.exact_images", self.exact_images, 0)
         check_at_least("attribution.baselines", self.baselines, 1)
-        check_at_least("attribution.path_batch_size", self.path_batch_size, 1)
+        check_at_least("attribution.images_per_pass", self.images_per_pass, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

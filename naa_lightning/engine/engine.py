@@ -89,7 +89,7 @@ class Engine:
             most = max(1, CPU_GROUP_PIXELS // pixels) if images.device.type == "cpu" else batch_size
         return math.ceil(batch_size / math.ceil(batch_size / most))
 
-    def pass_images(self, surrogate: Classifier | Ensemble, image: Tensor) -> int:
+    def images_per_pass(self, surrogate: Classifier | Ensemble, image: Tensor) -> int:
         """Return how many images fit into a pass through the surrogate, or through any member of an ensemble.
 
         Args:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.saved import read_facts, saved_stems
-from naa_lightning.validation import number
+from naa_lightning.validation import parse_number
 
 _UNBOUNDED = Console(width=100_000, file=None)
 _UNKNOWN = "-"
@@ -133,7 +133,7 @@ def _robust(robust: Any, between: str) -> str:
     attack = robust.get("attack")
     accuracy = _percent(robust.get("accuracy"))
     try:
-        eps = number("eps", attack["eps"]) if isinstance(attack, Mapping) else math.nan
+        eps = parse_number("eps", attack["eps"]) if isinstance(attack, Mapping) else math.nan
     except (KeyError, ValueError):
         eps = math.nan
     if not math.isfinite(eps):

@@ -83,7 +83,7 @@ class AttributionModule(LightningModule):
                 if not is_out_of_memory(error):
                     raise
                 raise UserError(
-                    f"{self.title}: out of memory: use a smaller attribution.path_batch_size or data.image_size, "
+                    f"{self.title}: out of memory: use a smaller attribution.images_per_pass or data.image_size, "
                     "a smaller model or another device"
                 ) from error
         return Attribution(found.values.cpu(), found.explained.cpu())

@@ -12,7 +12,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibratio
 from naa_lightning.data import Batch
 from naa_lightning.exceptions import RankError, UserError
 from naa_lightning.models import Classifier
-from naa_lightning.rng import Draws, Scoped, SeededDraws
+from naa_lightning.rng import Draws, ScopedDraws, SeededDraws
 from naa_lightning.training import Recipe
 from naa_lightning.training.losses import Step
 
@@ -126,4 +126,4 @@ class ClassifierModule(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _draws(self, batch: Batch) -> Draws:
-        return Scoped(SeededDraws(self.recipe.seed, batch["id"].tolist()), f"epoch {self.current_epoch}")
+        return ScopedDraws(SeededDraws(self.recipe.seed, batch["id"].tolist()), f"epoch {self.current_epoch}")

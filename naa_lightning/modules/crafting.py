@@ -129,7 +129,7 @@ class AttackModule(LightningModule):
             if not self.attack.objective.feature_level or not self._sharing:
                 return 1
             if image.shape not in self._fitting:
-                fitting = _unless_out_of_memory(partial(self.engine.pass_images, self.surrogate, image))
+                fitting = _unless_out_of_memory(partial(self.engine.images_per_pass, self.surrogate, image))
                 self._fitting[image.shape] = fitting or 1
         return self._fitting[image.shape]
 
@@ -137,10 +137,10 @@ class AttackModule(LightningModule):
         """Craft at most `size` images, with points of a path sharing passes until memory once runs out."""
         craft = partial(self._craft, images, classes, ids, size)
         if not self._sharing or fitting <= size:
-            return craft(pass_images=size)
-        crafted = _unless_out_of_memory(partial(craft, pass_images=fitting))
+            return craft(images_per_pass=size)
+        crafted = _unless_out_of_memory(partial(craft, images_per_pass=fitting))
         if crafted is None:
-            crafted = craft(pass_images=size)
+            crafted = craft(images_per_pass=size)
             self._sharing = False
             log.warning(
                 "%s: out of memory with %d images in a pass, now points of the path go one by one, so that results may "
@@ -151,8 +151,8 @@ class AttackModule(LightningModule):
             )
         return crafted
 
-    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, pass_images: int) -> CraftedBatch:
-        """Craft images, padded to `size`, with `pass_images` images in a pass through the surrogate."""
+    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, images_per_pass: int) -> CraftedBatch:
+        """Craft images, padded to `size`, with `images_per_pass` images in a pass through the surrogate."""
         start = time.perf_counter()
         count = len(images)
         images, classes, ids = (_pad(values, size) for values in (images, classes, ids))
@@ -164,7 +164,7 @@ class AttackModule(LightningModule):
                 images,
                 classes,
                 draws,
-                pass_images=pass_images,
+                images_per_pass=images_per_pass,
                 preparation=self.engine.preparation_dtype,
             )
         quantised = self.attack.budget.quantise(crafted.images, images)[:count].cpu()

@@ -1,7 +1,7 @@
 """How far, and in which steps, images are moved while a model is hardened or its robustness measured."""
 
 from naa_lightning.attacks import Budget
-from naa_lightning.validation import number
+from naa_lightning.validation import parse_number
 
 
 def relative_budget(
@@ -22,5 +22,5 @@ def relative_budget(
         >>> relative_budget(eps="8/255", steps=7, relative_step_size="1/4").step_size == 2 / 255
         True
     """
-    step_size = number("eps", eps) * number("relative_step_size", relative_step_size, 0)
+    step_size = parse_number("eps", eps) * parse_number("relative_step_size", relative_step_size, 0)
     return Budget(eps=eps, steps=steps, step_size=step_size, random_start=eps if random_start else 0.0)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,9 +13,11 @@ from naa_lightning.attacks import (
     NeuronAttribution,
     PatchWise,
     ScaleInvariant,
+    Smoothing,
     Transform,
+    TranslationInvariant,
 )
-from naa_lightning.attacks.objectives import Goal, Task
+from naa_lightning.attacks.objectives import AttackContext, PreparedObjective
 from naa_lightning.attacks.updates import Step
 from naa_lightning.models import Classifier
 from naa_lightning.rng import Draws, SeededDraws
@@ -59,7 +63,17 @@ def test_wrong_labels_are_refused(shape: tuple[int, ...]) -> None:
         attack()(single(), random_images(2).float(), torch.zeros(shape).long(), SeededDraws(0, [0, 1]))
 
 
-class Shifted:
+class Filter(Smoothing):
+    """Any function of the gradient."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        self.function = function
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        return self.function(gradient)
+
+
+class Shifted(Transform):
     """Sees images moved by one pixel to the right, as many as there are copies."""
 
     def __init__(self, copies: int) -> None:
@@ -95,7 +109,8 @@ def test_a_targeted_attack_descends(tiny: Classifier) -> None:
 
 def test_smoothing_is_applied_to_the_gradient(tiny: Classifier) -> None:
     images = random_images()
-    crafted = attack(smoothing=lambda gradient: -gradient.flip(2), budget=Budget(steps=1))(tiny, images, LABELS, DRAWS)
+    flip = Filter(lambda gradient: -gradient.flip(2))
+    crafted = attack(smoothing=flip, budget=Budget(steps=1))(tiny, images, LABELS, DRAWS)
     expected = (images - 16 / 255 * gradient(tiny, images, 0, 1.0).flip(2).sign()).clamp(0, 1)
     torch.testing.assert_close(crafted.images, expected, rtol=0, atol=1e-12)
 
@@ -111,9 +126,7 @@ def test_a_random_start_is_within_its_distance(tiny: Classifier) -> None:
 def test_transforms_are_seen_when_weights_are_computed(tiny: Classifier) -> None:
     """Constant images carry no information, so that all path points give the same gradient as black."""
 
-    class Black:
-        copies = 1
-
+    class Black(Transform):
         def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
             return images * 0
 
@@ -135,6 +148,27 @@ def test_two_transforms_of_one_kind_are_refused() -> None:
         attack(transforms=[ScaleInvariant(copies=2), ScaleInvariant(copies=3)])
 
 
+@pytest.mark.parametrize(
+    ("key", "part", "message"),
+    [
+        ("objective", Momentum(), "expected a part of the class Objective, got Momentum"),
+        ("objective", CrossEntropy, "expected a part of the class Objective, got ABCMeta"),
+        ("update", CrossEntropy(), "expected a part of the class Update, got CrossEntropy"),
+        ("budget", "16/255", "expected a part of the class Budget, got str"),
+        (
+            "transforms",
+            [ScaleInvariant(), TranslationInvariant()],
+            "expected a part of the class Transform, got Trans",
+        ),
+        ("smoothing", ScaleInvariant(), "expected a part of the class Smoothing, got ScaleInvariant"),
+        ("smoothing", lambda gradient: gradient, "expected a part of the class Smoothing, got function"),
+    ],
+)
+def test_parts_of_the_wrong_kind_are_refused(key: str, part: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        attack(**{key: part})
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_a_gradient_that_is_not_finite_keeps_the_budget(norm: str, value: float, tiny: Classifier) -> None:
@@ -146,7 +180,7 @@ def test_a_gradient_that_is_not_finite_keeps_the_budget(norm: str, value: float,
         return gradient
 
     images, budget = random_images(), Budget(eps=0.1, steps=3, norm=norm)
-    spoilt = attack(smoothing=spoil, budget=budget)(tiny, images, LABELS, DRAWS).images
+    spoilt = attack(smoothing=Filter(spoil), budget=budget)(tiny, images, LABELS, DRAWS).images
     change = (spoilt - images).flatten(1)
     assert (change.norm(dim=1) if norm == "l2" else change.abs().amax(1)).max() <= 0.1 + 1e-12
     assert torch.equal(spoilt[1], attack(budget=budget)(tiny, images, LABELS, DRAWS).images[1])
@@ -155,9 +189,7 @@ def test_a_gradient_that_is_not_finite_keeps_the_budget(norm: str, value: float,
 def test_smoothing_and_transforms_are_not_autocast(tiny: Classifier) -> None:
     seen = []
 
-    class Product:
-        copies = 1
-
+    class Product(Transform):
         def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
             seen.append((images @ images.mT).dtype)
             return images
@@ -167,7 +199,7 @@ def test_smoothing_and_transforms_are_not_autocast(tiny: Classifier) -> None:
         return gradient
 
     with torch.autocast("cpu", torch.bfloat16):
-        attack(transforms=[Product()], smoothing=smoothing)(single(), random_images().float(), LABELS, DRAWS)
+        attack(transforms=[Product()], smoothing=Filter(smoothing))(single(), random_images().float(), LABELS, DRAWS)
     assert set(seen) == {torch.float32}
 
 
@@ -185,9 +217,9 @@ def test_preparing_the_objective_is_timed_apart_from_the_steps(monkeypatch: pyte
     clock = _Clock()
 
     class Slow(CrossEntropy):
-        def prepare(self, task: Task) -> Goal:
+        def prepare(self, context: AttackContext) -> PreparedObjective:
             clock.seconds += 3
-            return super().prepare(task)
+            return super().prepare(context)
 
     class SlowStep(Momentum):
         def begin(self, budget: Budget, draws: Draws) -> Step:

@@ -1,4 +1,9 @@
-"""Agreement with values recorded from the authors' release (GOLDEN_NPZ names another recording)."""
+"""Agreement with values recorded from the authors' release.
+
+The recording is checked whole where it is there (GOLDEN_NPZ names another one), and in any clone as golden_small.npz,
+which is cut to one image and three steps. To be small it says how far images have moved instead of where they are, rounded
+to 2^-36, and its noise is rounded to 2^-27.
+"""
 
 import os
 from pathlib import Path
@@ -11,6 +16,7 @@ from torch import Tensor
 from naa_lightning.attacks import (
     Ascent,
     Attack,
+    AttackContext,
     Budget,
     CrossEntropy,
     FeatureDisruption,
@@ -20,7 +26,6 @@ from naa_lightning.attacks import (
     Objective,
     PatchWise,
     RepresentationDistortion,
-    Task,
     Update,
 )
 from naa_lightning.attribution import unit_norm
@@ -57,14 +62,23 @@ class RecordedDraws:
         assert self.uniforms[purpose][index].shape == like.shape
         return self.uniforms[purpose][index]
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         raise AssertionError("no recorded attack mixes images")
 
 
-@pytest.fixture(scope="module")
-def golden() -> dict[str, Tensor]:
-    path = os.environ.get("GOLDEN_NPZ")
-    with np.load(Path(path) if path else shared("golden") / "tiny.npz") as file:
+@pytest.fixture(scope="module", params=["small", "full"])
+def golden(request: pytest.FixtureRequest) -> dict[str, Tensor]:
+    if request.param == "full":
+        path = os.environ.get("GOLDEN_NPZ")
+        return arrays(Path(path) if path else shared("golden") / "tiny.npz")
+    small = arrays(Path(__file__).with_name("golden_small.npz"))
+    for name in ATTACKS:
+        small[f"{name}/adv"] = small["nrdm/start" if name == "nrdm" else "x"] + small.pop(f"{name}/change")
+    return small
+
+
+def arrays(path: Path) -> dict[str, Tensor]:
+    with np.load(path) as file:
         return {key: torch.from_numpy(file[key]) for key in file.files}
 
 
@@ -79,16 +93,16 @@ def surrogate(golden: dict[str, Tensor]) -> Classifier:
 @pytest.mark.parametrize("name", ["naa", "fia"])
 def test_golden_weights(name: str, golden: dict[str, Tensor], surrogate: Classifier) -> None:
     """The score -sum(y w) has the gradient -w at the attacked layer."""
-    task = Task(surrogate, golden["x"], golden["y"], RecordedDraws(golden), lambda images, number: images)
-    goal = ATTACKS[name][0].prepare(task)
+    context = AttackContext(surrogate, golden["x"], golden["y"], RecordedDraws(golden), lambda images, number: images)
+    prepared = ATTACKS[name][0].prepare(context)
     features = surrogate.features(golden["x"]).detach().requires_grad_()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Classifier, "features", lambda self, images: features)
-        (gradient,) = torch.autograd.grad(goal.score(golden["x"], showing(golden["x"])).sum(), features)
+        (gradient,) = torch.autograd.grad(prepared.score(golden["x"], showing(golden["x"])).sum(), features)
     torch.testing.assert_close(-gradient, golden[f"{name}/weights"], rtol=0, atol=TOLERANCE)
-    assert goal.gradient_evaluations == 30
-    if goal.path_gradient is not None:
-        torch.testing.assert_close(unit_norm(goal.path_gradient), golden[f"{name}/weights"], rtol=0, atol=TOLERANCE)
+    assert prepared.gradient_evaluations == 30
+    if prepared.path_gradient is not None:
+        torch.testing.assert_close(unit_norm(prepared.path_gradient), golden[f"{name}/weights"], rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -97,6 +111,8 @@ def test_golden_images_after_every_step(name: str, golden: dict[str, Tensor], su
     budget = Budget(eps="16/255", steps=10, step_size="1.6/255")
     attack = Attack(objective=objective, update=update, budget=budget)
     steps = list(Ascent(attack, surrogate, golden["x"], golden["y"], RecordedDraws(golden)).steps())
-    assert len(steps) == len(golden[f"{name}/adv"]) == 10
-    for ours, theirs in zip(steps, golden[f"{name}/adv"], strict=True):
+    recorded = golden[f"{name}/adv"]
+    assert len(steps) == 10
+    assert len(recorded) >= 3
+    for ours, theirs in zip(steps, recorded, strict=False):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=TOLERANCE)

@@ -74,18 +74,18 @@ def test_images_of_a_batch_are_projected_each_by_itself(name: str) -> None:
 @settings(deadline=None)
 def test_no_perturbation_of_norm_1_gains_more_than_the_steepest(name: str, seed: int, scale: float) -> None:
     gradient = scale * normal(seed).float()
-    steepest = NORMS[name].steepest(gradient)
-    torch.testing.assert_close(size(name, steepest), torch.ones(2))
+    ascent_direction = NORMS[name].ascent_direction(gradient)
+    torch.testing.assert_close(size(name, ascent_direction), torch.ones(2))
     others = normal(seed + 1, 100, 2, 3, 3, 2).float()
     gains = [(gradient * other / size(name, other).view(2, 1, 1, 1)).sum((1, 2, 3)) for other in others]
-    assert (torch.stack(gains) <= (gradient * steepest).sum((1, 2, 3)) * (1 + 1e-5)).all()
+    assert (torch.stack(gains) <= (gradient * ascent_direction).sum((1, 2, 3)) * (1 + 1e-5)).all()
     dual = gradient.flatten(1).abs().sum(1) if name == "linf" else size(name, gradient)
-    torch.testing.assert_close((gradient * steepest).sum((1, 2, 3)), dual)
+    torch.testing.assert_close((gradient * ascent_direction).sum((1, 2, 3)), dual)
 
 
 @norms
 def test_without_gradient_nothing_is_steepest(name: str) -> None:
-    assert not NORMS[name].steepest(torch.zeros(1, 3, 2, 2)).any()
+    assert not NORMS[name].ascent_direction(torch.zeros(1, 3, 2, 2)).any()
 
 
 def test_linf_draws_are_uniform() -> None:

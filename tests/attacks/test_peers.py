@@ -53,7 +53,7 @@ class SharedDraws:
     def uniform(self, purpose: str, index: int, like: Tensor) -> Tensor:
         return self.uniform_like(like)
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         raise AssertionError("no such attack here")
 
 
@@ -274,7 +274,7 @@ class Mixtures(SharedDraws):
 
     others: tuple[Tensor, ...] = ()
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         return self.others[index]
 
 

@@ -65,4 +65,4 @@ class CountingDraws:
         self.asked.append((purpose, index))
         return torch.full_like(like, index + 1)
 
-    uniform = donors = normal
+    uniform = other_images = normal

@@ -11,7 +11,7 @@ from tests.attribution.cases import CLASSES, DRAWS
 
 
 def probability_gradient(surrogate: Classifier, inputs: Iterable[Tensor], weights: list[float]) -> Tensor:
-    return average_gradient(surrogate, inputs, CLASSES, class_probability, weights=weights)
+    return average_gradient(surrogate, inputs, CLASSES, class_probability, weights=weights).plain
 
 
 def captums_gradient(surrogate: Classifier, images: Tensor) -> Tensor:
@@ -33,19 +33,37 @@ def test_gradient_of_a_logit_is_captums(tiny: Classifier, images: Tensor) -> Non
     layer = tiny.network.get_submodule("middle")
     captum = LayerGradientXActivation(tiny, layer, multiply_by_inputs=False)
     average = average_gradient(tiny, [images], CLASSES, class_logit, weights=[1.0])
-    torch.testing.assert_close(average, captum.attribute(images, target=CLASSES).detach())
+    torch.testing.assert_close(average.plain, captum.attribute(images, target=CLASSES).detach())
 
 
 @pytest.mark.parametrize("size", [None, 1, 3])
 def test_inputs_count_as_their_weights_say(size: int | None, tiny: Classifier, images: Tensor) -> None:
     weights = [0.6, 0.3, 0.1]
     inputs = [images, images / 2, 1 - images]
-    average = average_gradient(tiny, iter(inputs), CLASSES, class_probability, weights=weights, path_batch_size=size)
+    average = average_gradient(tiny, iter(inputs), CLASSES, class_probability, weights=weights, images_per_pass=size)
     expected = sum(
         (weight * captums_gradient(tiny, seen) for weight, seen in zip(weights, inputs, strict=True)),
-        start=torch.zeros_like(average),
+        start=torch.zeros_like(average.plain),
     )
-    torch.testing.assert_close(average, expected)
+    torch.testing.assert_close(average.plain, expected)
+    assert average.balanced is average.plain
+
+
+@pytest.mark.parametrize("size", [None, 1, 3])
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+def test_balanced_gradients_are_divided_by_a_power_of_their_norm(
+    balance: float, size: int | None, tiny: Classifier, images: Tensor
+) -> None:
+    weights, inputs = [0.7, 0.3], [images, images / 3]
+    average = average_gradient(
+        tiny, inputs, CLASSES, class_probability, weights=weights, balance=balance, images_per_pass=size
+    )
+    expected = torch.zeros_like(average.plain)
+    for weight, seen in zip(weights, inputs, strict=True):
+        for row, gradient in enumerate(captums_gradient(tiny, seen)):
+            expected[row] += weight * gradient / gradient.norm() ** balance
+    torch.testing.assert_close(average.balanced, expected)
+    torch.testing.assert_close(average.plain, probability_gradient(tiny, inputs, weights))
 
 
 @pytest.mark.parametrize("size", [None, 1, 3, 100])
@@ -55,7 +73,7 @@ def test_as_many_inputs_as_weights_are_needed(
 ) -> None:
     with pytest.raises(ValueError, match=f"expected {weights} inputs and at least one, got"):
         average_gradient(
-            tiny, [images] * inputs, CLASSES, class_probability, weights=[0.5] * weights, path_batch_size=size
+            tiny, [images] * inputs, CLASSES, class_probability, weights=[0.5] * weights, images_per_pass=size
         )
 
 

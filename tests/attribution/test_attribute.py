@@ -96,13 +96,13 @@ def state(surrogate: Classifier) -> dict[str, Any]:
 def test_nothing_is_left_changed(method: Method, size: int | None, stateful: Classifier, images: Tensor) -> None:
     before = state(stateful)
     assert len(set(before["training"])) == len(set(before["trainable"])) == 2
-    found = asked(method, stateful, images, path_batch_size=size)
+    found = asked(method, stateful, images, images_per_pass=size)
     assert state(stateful) == before
     for tensor in vars(found).values():
         assert not tensor.requires_grad
         assert torch.autograd.forward_ad.unpack_dual(tensor).tangent is None  # type: ignore[no-untyped-call]
     evaluated = copy.deepcopy(stateful).eval().requires_grad_(False)
-    assert torch.equal(asked(method, evaluated, images, path_batch_size=size).values, found.values)
+    assert torch.equal(asked(method, evaluated, images, images_per_pass=size).values, found.values)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -115,13 +115,13 @@ def test_nothing_is_left_changed_when_the_network_fails(
     network = stateful.network
     assert isinstance(network, Stateful)
     with torch.set_grad_enabled(enabled):
-        before, found = state(stateful), asked(method, stateful, images, path_batch_size=size)
+        before, found = state(stateful), asked(method, stateful, images, images_per_pass=size)
         network.fails_in = fails_in
         with pytest.raises(RuntimeError, match="above the layer"):
-            asked(method, stateful, images, path_batch_size=size)
+            asked(method, stateful, images, images_per_pass=size)
         assert state(stateful) == before
         network.fails_in = None
-        assert torch.equal(asked(method, stateful, images, path_batch_size=size).values, found.values)
+        assert torch.equal(asked(method, stateful, images, images_per_pass=size).values, found.values)
 
 
 @PASSES
@@ -129,11 +129,11 @@ def test_nothing_is_left_changed_when_the_network_fails(
 def test_the_callers_gradient_mode_does_not_matter(
     method: Method, size: int | None, smooth: Classifier, images: Tensor
 ) -> None:
-    found = asked(method, smooth, images, path_batch_size=size)
+    found = asked(method, smooth, images, images_per_pass=size)
     with torch.no_grad():
-        without = asked(method, smooth, images, path_batch_size=size)
+        without = asked(method, smooth, images, images_per_pass=size)
         assert not torch.is_grad_enabled()
-    with_graph = asked(method, smooth, images.clone().requires_grad_(), path_batch_size=size)
+    with_graph = asked(method, smooth, images.clone().requires_grad_(), images_per_pass=size)
     for other in (without, with_graph):
         assert torch.equal(other.values, found.values)
         assert torch.equal(other.explained, found.explained)

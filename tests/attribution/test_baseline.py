@@ -4,7 +4,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attribution import BASELINES, Conductance, given
+from naa_lightning.attribution import BASELINES, Conductance, image_baseline
 from naa_lightning.models import Classifier
 from naa_lightning.rng import SeededDraws
 from tests.attribution.cases import DRAWS, CountingDraws, asked, clean_path
@@ -50,14 +50,14 @@ def test_random_baselines_are_the_images_own() -> None:
 
 def test_a_given_image_is_the_baseline_of_all(images: Tensor) -> None:
     image = torch.rand(3, 6, 6, generator=torch.Generator().manual_seed(1))
-    found = given(image)(images, DRAWS, 0)
+    found = image_baseline(image)(images, DRAWS, 0)
     assert torch.equal(found, image.double().expand(2, 3, 6, 6))
 
 
 @pytest.mark.parametrize("size", [(3, 9), (6, 12), (1, 1)])
 def test_a_given_image_is_brought_to_the_images_size(size: tuple[int, int], images: Tensor) -> None:
     image = torch.rand(3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    found = given(image)(images, DRAWS, 0)
+    found = image_baseline(image)(images, DRAWS, 0)
     expected = F.interpolate(image[None], size=(6, 6), mode="bilinear", align_corners=False)
     torch.testing.assert_close(found, expected.expand(2, 3, 6, 6))
 
@@ -76,7 +76,7 @@ def test_a_given_image_is_brought_to_the_images_size(size: tuple[int, int], imag
 )
 def test_what_is_no_image_is_refused_as_a_baseline(image: Tensor) -> None:
     with pytest.raises(ValueError, match=r"expected a baseline \(3, H, W\) in \[0, 1\], got"):
-        given(image)
+        image_baseline(image)
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -19,14 +19,14 @@ from naa_lightning.attribution import (
     SteppedConductance,
     class_logit,
     class_margin,
-    given,
+    image_baseline,
 )
 from naa_lightning.models import Classifier
 from tests.attribution.cases import CLASSES, DRAWS, asked, clean_path, gap
 
 STARTS: dict[str, Baseline] = {
     **BASELINES,
-    "given": given(torch.rand(3, 4, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(5))),
+    "image": image_baseline(torch.rand(3, 4, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(5))),
 }
 
 
@@ -93,7 +93,7 @@ def relative_gaps(rule: str, intervals: list[int], surrogate: Classifier, images
     gaps = []
     for count in intervals:
         path = clean_path(rule, count + (rule == "trapezoid"))
-        found = asked(Conductance(path=path), surrogate, images, path_batch_size=64)
+        found = asked(Conductance(path=path), surrogate, images, images_per_pass=64)
         gaps.append(float((gap(found) / found.explained)[0].abs()))
     return gaps
 
@@ -131,7 +131,7 @@ def test_exact_attribution_of_a_margin_is_complete_in_the_limit(smooth: Classifi
                 smooth,
                 images,
                 output=class_margin,
-                path_batch_size=64,
+                images_per_pass=64,
             )
         ).abs()
         for points in (4, 256)

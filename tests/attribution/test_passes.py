@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from naa_lightning.attribution import BASELINES, Conductance, FeatureDifference, Method, SteppedConductance
-from naa_lightning.attribution.passes import in_passes
+from naa_lightning.attribution.passes import forward_passes
 from naa_lightning.models import Classifier
 from tests.attribution.cases import METHODS, POINTS, asked, clean_path
 from tests.attribution.conftest import classifier
@@ -28,7 +28,7 @@ def numbered(points: int, batch: int) -> list[tuple[Tensor, Tensor]]:
 @pytest.mark.parametrize("points", [1, 4])
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 12, 100])
 def test_every_pass_but_the_last_is_full(size: int, points: int, batch: int) -> None:
-    passes = list(in_passes(numbered(points, batch), size))
+    passes = list(forward_passes(numbered(points, batch), size))
     counts = [len(part.columns[0]) for part in passes]
     full, rest = divmod(points * batch, size)
     assert counts == [size] * full + [rest] * (rest > 0)
@@ -40,21 +40,21 @@ def test_every_pass_but_the_last_is_full(size: int, points: int, batch: int) -> 
 @pytest.mark.parametrize("size", [None, 1, 2, 3, 5, 7, 12])
 def test_pieces_say_where_a_passs_images_are_from(size: int | None, batch: int) -> None:
     classes = 10 * torch.arange(batch)
-    for part in in_passes(numbered(4, batch), size):
+    for part in forward_passes(numbered(4, batch), size):
         firsts, seconds = part.columns
         assert torch.equal(part.of_images(classes), 10 * seconds[:, 0])
         assert torch.equal(firsts % 100, seconds[:, 0].float())
         lengths = 0
-        for piece, (first, second) in part.split(firsts, seconds):
-            assert torch.equal(first, 100.0 * piece.point + torch.arange(batch)[piece.rows])
-            assert torch.equal(second[:, 0], torch.arange(batch)[piece.rows])
+        for segment, (first, second) in part.split(firsts, seconds):
+            assert torch.equal(first, 100.0 * segment.point + torch.arange(batch)[segment.rows])
+            assert torch.equal(second[:, 0], torch.arange(batch)[segment.rows])
             lengths += len(first)
         assert lengths == len(firsts)
 
 
 def test_without_a_size_every_point_is_a_pass() -> None:
-    passes = list(in_passes(numbered(4, 3)))
-    assert [[tuple(piece) for piece in part.pieces] for part in passes] == [[(i, slice(0, 3))] for i in range(4)]
+    passes = list(forward_passes(numbered(4, 3)))
+    assert [[tuple(segment) for segment in part.segments] for part in passes] == [[(i, slice(0, 3))] for i in range(4)]
 
 
 def test_points_are_made_when_they_are_needed() -> None:
@@ -65,22 +65,22 @@ def test_points_are_made_when_they_are_needed() -> None:
             made.append(point)
             yield [torch.zeros(2)]
 
-    passes = in_passes(points(), 4)
+    passes = forward_passes(points(), 4)
     next(passes)
     assert made == [0, 1]
 
 
 def test_no_points_are_no_passes() -> None:
-    assert list(in_passes([], 3)) == []
+    assert list(forward_passes([], 3)) == []
 
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_passes_of_no_images_are_refused(size: int, smooth: Classifier, images: Tensor) -> None:
     with pytest.raises(ValueError, match=f"a pass needs at least 1 image, got {size}"):
-        list(in_passes([[images]], size))
+        list(forward_passes([[images]], size))
     for method in METHODS.values():
         with pytest.raises(ValueError, match=f"a pass needs at least 1 image, got {size}"):
-            asked(method, smooth, images, path_batch_size=size)
+            asked(method, smooth, images, images_per_pass=size)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 2 * POINTS, 100])
@@ -89,7 +89,7 @@ def test_results_do_not_depend_on_the_size_of_passes(name: str, size: int, smoot
     """The classes differ between the images, and the noise between the points."""
     options: dict[str, Any] = {"baseline": BASELINES["random"], "baselines": 2}
     whole = asked(METHODS[name], smooth, images, **options)
-    in_parts = asked(METHODS[name], smooth, images, path_batch_size=size, **options)
+    in_parts = asked(METHODS[name], smooth, images, images_per_pass=size, **options)
     torch.testing.assert_close(in_parts.values, whole.values, rtol=0, atol=1e-12)
     torch.testing.assert_close(in_parts.explained, whole.explained, rtol=0, atol=1e-12)
 
@@ -99,7 +99,7 @@ def test_results_do_not_depend_on_the_size_of_passes(name: str, size: int, smoot
 def test_no_pass_sees_more_images_than_it_may(name: str, size: int, smooth: Classifier, images: Tensor) -> None:
     seen: list[int] = []
     smooth.network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    asked(METHODS[name], smooth, images, path_batch_size=size)
+    asked(METHODS[name], smooth, images, images_per_pass=size)
     assert max(seen) == min(size, METHODS[name].gradient_evaluations * len(images))
 
 
@@ -128,7 +128,7 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def peak_memory(method: Method, surrogate: Classifier, images: Tensor, size: int) -> int:
     memory = LiveMemory()
     with memory:
-        asked(method, surrogate, images, path_batch_size=size)
+        asked(method, surrogate, images, images_per_pass=size)
     return memory.peak
 
 

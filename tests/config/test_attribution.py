@@ -20,7 +20,7 @@ from tests.experiments import composed
 def test_exact_attribution_is_the_users(tmp_path: Path) -> None:
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     Image.fromarray(pixels).save(tmp_path / "start.png")
-    overrides = ["rule=midpoint", "path_points=3", "output=margin", "baselines=2", "path_batch_size=5"]
+    overrides = ["rule=midpoint", "path_points=3", "output=margin", "baselines=2", "images_per_pass=5"]
     experiment = compose_attack_run(
         composed(
             "experiment=digits",
@@ -34,7 +34,7 @@ def test_exact_attribution_is_the_users(tmp_path: Path) -> None:
     options = dict(experiment.attribute.keywords)
     baseline = options.pop("baseline")(torch.zeros(1, 3, 4, 4), SeededDraws(0, [0]), 0)
     torch.testing.assert_close(baseline[0], torch.from_numpy(pixels).permute(2, 0, 1) / 255)
-    assert options == {"output": class_margin, "baselines": 2, "path_batch_size": 5}
+    assert options == {"output": class_margin, "baselines": 2, "images_per_pass": 5}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_exact_attribution_is_the_users(tmp_path: Path) -> None:
             "attribution.baseline must be black, grey, blurred, random or an image file, got 'white'",
         ),
         ("attribution.baselines=0", "attribution.baselines must be at least 1, got 0"),
-        ("attribution.path_batch_size=0", "attribution.path_batch_size must be at least 1, got 0"),
+        ("attribution.images_per_pass=0", "attribution.images_per_pass must be at least 1, got 0"),
         ("attribution.exact_images=-1", "attribution.exact_images must be at least 0, got -1"),
         ("+attribution.point=1", "there is no option attribution.point"),
     ],

@@ -102,9 +102,9 @@ def test_on_a_cpu_large_images_are_crafted_in_smaller_groups() -> None:
 def test_passes_fit_into_the_memory() -> None:
     small, large = classifier(), classifier()
     of_one = saved_tensor_bytes(large, IMAGES.double())
-    fitting = Engine(pass_mib=1).pass_images(Ensemble([small, large]), IMAGES[:1].double())
+    fitting = Engine(pass_mib=1).images_per_pass(Ensemble([small, large]), IMAGES[:1].double())
     assert fitting * of_one <= 2**20 < (fitting + 1) * of_one
-    assert Engine(pass_mib=1).pass_images(large, torch.rand(1, 3, 512, 512, dtype=torch.float64)) == 1
+    assert Engine(pass_mib=1).images_per_pass(large, torch.rand(1, 3, 512, 512, dtype=torch.float64)) == 1
 
 
 def test_path_points_share_passes_as_far_as_they_fit() -> None:
@@ -114,9 +114,9 @@ def test_path_points_share_passes_as_far_as_they_fit() -> None:
         lambda _module, args, _output: sizes.append(len(args[0]))
     )
     attack = Attack(objective=NeuronAttribution(path_points=5), update=Momentum(), budget=Budget(steps=1))
-    for pass_images, expected in ((None, [2] * 5), (1, [2] * 5), (4, [4, 4, 2]), (7, [6, 4]), (100, [10])):
+    for images_per_pass, expected in ((None, [2] * 5), (1, [2] * 5), (4, [4, 4, 2]), (7, [6, 4]), (100, [10])):
         sizes.clear()
-        attack(surrogate, IMAGES[:2].double(), LABELS[:2], SeededDraws(0, [0, 5]), pass_images=pass_images)
+        attack(surrogate, IMAGES[:2].double(), LABELS[:2], SeededDraws(0, [0, 5]), images_per_pass=images_per_pass)
         assert sizes == expected
 
 

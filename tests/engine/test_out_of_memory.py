@@ -254,9 +254,9 @@ def attributing(memory: Memory, found: Attribute = attribute) -> AttributionModu
 
 
 def test_attribution_names_the_option_that_bounds_its_memory() -> None:
-    with pytest.raises(UserError, match=r"attributing a: out of memory: use a smaller attribution\.path_batch_size"):
+    with pytest.raises(UserError, match=r"attributing a: out of memory: use a smaller attribution\.images_per_pass"):
         attributing(Memory(COUNT - 1)).predict_step(pairs(), 0)
-    bounded = partial(attribute, path_batch_size=COUNT - 1)
+    bounded = partial(attribute, images_per_pass=COUNT - 1)
     assert len(attributing(Memory(COUNT - 1), bounded).predict_step(pairs(), 0)) == COUNT
 
 

@@ -115,7 +115,7 @@ def test_several_surrogates(tmp_path: Path, models_dir: str) -> None:
         (["attribution.output=softmax"], "attribution.output must be 'probability', 'logit' or 'margin'"),
         (["attribution.baseline=white"], "attribution.baseline must be black, grey, blurred, random or an image file"),
         (["attribution.rule=simpson"], "attribution: rule must be one of"),
-        (["attribution.path_batch_size=0"], "attribution.path_batch_size must be at least 1, got 0"),
+        (["attribution.images_per_pass=0"], "attribution.images_per_pass must be at least 1, got 0"),
         (["surrogate.layer=null"], "names no layer: give study.layers"),
     ],
 )

@@ -6,24 +6,24 @@ from naa_lightning.attacks.objectives.double_adversarial_attribution import Doub
 from naa_lightning.attacks.objectives.feature_disruption import FeatureDisruption
 from naa_lightning.attacks.objectives.feature_importance import FeatureImportance
 from naa_lightning.attacks.objectives.neuron_attribution import NeuronAttribution
-from naa_lightning.attacks.objectives.objective import Goal, Objective, Task
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective
 from naa_lightning.attacks.objectives.perturbation_decay import PerturbationDecay
 from naa_lightning.attacks.objectives.prediction_divergence import PredictionDivergence
 from naa_lightning.attacks.objectives.random_patch import RandomPatch
 from naa_lightning.attacks.objectives.representation_distortion import RepresentationDistortion
 
 __all__ = [
+    "AttackContext",
     "BlackBoxFeature",
     "CrossEntropy",
     "DoubleAdversarialAttribution",
     "FeatureDisruption",
     "FeatureImportance",
-    "Goal",
     "NeuronAttribution",
     "Objective",
     "PerturbationDecay",
     "PredictionDivergence",
+    "PreparedObjective",
     "RandomPatch",
     "RepresentationDistortion",
-    "Task",
 ]

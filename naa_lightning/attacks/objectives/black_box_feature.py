@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
-from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective
+from naa_lightning.attacks.objectives.weighted_features import aggregate_gradient_objective
 from naa_lightning.attribution import unit_norm
 from naa_lightning.validation import check_at_least
 
 
-class BlackBoxFeature:
+class BlackBoxFeature(Objective):
     """FIA with fitted images: copies of the clean image that are moved against the true class instead of masked.
 
     x_l+1 = x + reach g / ||g||_2, g being the gradient of the cross-entropy at x_l and x_0 the clean image x. The
@@ -29,7 +29,6 @@ class BlackBoxFeature:
         ValueError: A value is out of range.
     """
 
-    feature_level = True
     untargetable = "its fitted images leave the true class, and the paper has none that approach another"
 
     def __init__(self, *, fits: int = 30, reach: float = 28.0) -> None:
@@ -38,16 +37,16 @@ class BlackBoxFeature:
         self.fits = fits
         self.reach = reach
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Compute the weights, once, from the clean images."""
-        goal = fall_of_important_features(task, self._fitted(task), self.fits)
-        return replace(goal, gradient_evaluations=self.fits + goal.gradient_evaluations)
+        prepared = aggregate_gradient_objective(context, self._fitted(context), self.fits)
+        return replace(prepared, gradient_evaluations=self.fits + prepared.gradient_evaluations)
 
-    def _fitted(self, task: Task) -> Iterator[Tensor]:
-        fitted = task.images
+    def _fitted(self, context: AttackContext) -> Iterator[Tensor]:
+        fitted = context.images
         for index in range(self.fits):
             point = fitted.detach().requires_grad_()
-            loss = F.cross_entropy(task.surrogate(task.view(point, -1 - index)), task.labels, reduction="sum")
+            loss = F.cross_entropy(context.surrogate(context.view(point, -1 - index)), context.labels, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, point)
-            fitted = task.images + self.reach * unit_norm(gradient)
-            yield task.view(fitted, -1 - self.fits - index)
+            fitted = context.images + self.reach * unit_norm(gradient)
+            yield context.view(fitted, -1 - self.fits - index)

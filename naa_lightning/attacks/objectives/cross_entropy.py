@@ -3,19 +3,18 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks.objectives.objective import Goal, Task, View
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective, View
 
 
-class CrossEntropy:
+class CrossEntropy(Objective):
     """Increase the cross-entropy of the true class (Goodfellow et al., 2015)."""
 
     feature_level = False
-    untargetable = None
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Nothing depends on the clean images."""
 
         def score(seen: Tensor, view: View) -> Tensor:
-            return F.cross_entropy(task.surrogate(seen), task.labels, reduction="none")
+            return F.cross_entropy(context.surrogate(seen), context.labels, reduction="none")
 
-        return Goal(score)
+        return PreparedObjective(score)

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
-from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective
+from naa_lightning.attacks.objectives.weighted_features import weighted_feature_score
 from naa_lightning.attribution import class_probability, unit_norm
-from naa_lightning.validation import check_at_least, number
+from naa_lightning.validation import check_at_least, parse_number
 
 
-class DoubleAdversarialAttribution:
+class DoubleAdversarialAttribution(Objective):
     """NAA along a non-linear path: that of an adversarial image in the making instead of a fade to black.
 
     x_0 is the clean image and x_l+1 = x_l - path_step sign(dp/dx), p being the true class's probability at x_l plus
@@ -27,26 +27,25 @@ class DoubleAdversarialAttribution:
         ValueError: A value is out of range.
     """
 
-    feature_level = True
     untargetable = "its path leads away from the true class, and the paper has none that leads towards another"
 
     def __init__(self, *, path_points: int = 30, path_step: float | str = 0.00125, noise: float = 0.125) -> None:
         check_at_least("path_points", path_points, 1)
         check_at_least("noise", noise, 0)
         self.path_points = path_points
-        self.path_step = number("path_step", path_step, 0)
+        self.path_step = parse_number("path_step", path_step, 0)
         self.noise = noise
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Walk the path from the clean images."""
-        images = task.images
+        images = context.images
         total: Tensor | float = 0.0
         for index in range(self.path_points):
-            noise = task.draws.normal("danaa/noise", index, images)
+            noise = context.draws.normal("danaa/noise", index, images)
             point = (images + self.noise * noise).detach().requires_grad_()
-            features, logits = task.surrogate.features_and_logits(task.view(point, -1 - index))
-            towards, gradient = torch.autograd.grad(class_probability(logits, task.labels).sum(), [point, features])
+            features, logits = context.surrogate.features_and_logits(context.view(point, -1 - index))
+            towards, gradient = torch.autograd.grad(class_probability(logits, context.labels).sum(), [point, features])
             images = images - self.path_step * towards.sign()
             total = total + gradient
         assert isinstance(total, Tensor)
-        return Goal(fall_of_weighted_features(task.surrogate, unit_norm(total)), self.path_points)
+        return PreparedObjective(weighted_feature_score(context.surrogate, unit_norm(total)), self.path_points)

@@ -1,12 +1,12 @@
 """The objective of FIA (Wang et al., ICCV 2021, arXiv:2107.14185)."""
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
-from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective
+from naa_lightning.attacks.objectives.weighted_features import aggregate_gradient_objective
 from naa_lightning.attribution import masked_copies
 from naa_lightning.validation import check_at_least
 
 
-class FeatureImportance:
+class FeatureImportance(Objective):
     """Suppress the features that matter for the true class: increase -sum(y_adv w).
 
     The weights w are the unit-norm gradient of the true class's logit, averaged over copies of the clean image in
@@ -20,9 +20,6 @@ class FeatureImportance:
         ValueError: A value is out of range.
     """
 
-    feature_level = True
-    untargetable = None
-
     def __init__(self, *, masks: int = 30, keep: float = 0.7) -> None:
         check_at_least("masks", masks, 1)
         if not 0 < keep <= 1:
@@ -30,8 +27,8 @@ class FeatureImportance:
         self.masks = masks
         self.keep = keep
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Compute the weights, once, on the clean images."""
-        copies = masked_copies(task.images, self.masks, self.keep, task.draws)
-        seen = (task.view(copy, -1 - index) for index, copy in enumerate(copies))
-        return fall_of_important_features(task, seen, self.masks)
+        copies = masked_copies(context.images, self.masks, self.keep, context.draws)
+        seen = (context.view(copy, -1 - index) for index, copy in enumerate(copies))
+        return aggregate_gradient_objective(context, seen, self.masks)

@@ -1,13 +1,13 @@
 """The objective of NAA (Zhang et al., CVPR 2022, arXiv:2204.00008)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Goal, Score, Task, View
-from naa_lightning.attacks.objectives.weighted_features import fall_of_weighted_features
-from naa_lightning.attribution import Path, class_probability, l2_norm, layer_gradients, unit_norm
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective, Score, View
+from naa_lightning.attacks.objectives.weighted_features import weighted_feature_score
+from naa_lightning.attribution import Path, average_gradient, class_probability, unit_norm
 from naa_lightning.validation import check_at_least
 
 TRANSFORMATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -19,7 +19,7 @@ TRANSFORMATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class NeuronAttribution:
+class NeuronAttribution(Objective):
     """Suppress neurons of the attacked layer that speak for the true class, promote those against it.
 
     With the weights w, the unit-norm gradient of the true class's probability averaged over the path from the image
@@ -51,9 +51,6 @@ class NeuronAttribution:
         ValueError: A value is out of range.
     """
 
-    feature_level = True
-    untargetable = None
-
     def __init__(
         self,
         *,
@@ -78,36 +75,33 @@ class NeuronAttribution:
         self.positive = positive
         self.negative = negative
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Compute the weights, once, on the clean images."""
-        points = self.path.walk(task.images, torch.zeros_like(task.images), task.draws)
-        seen = (task.view(point.images, -1 - index) for index, point in enumerate(points))
-        gradient, balanced = self._average(task, seen)
-        weights = unit_norm(balanced)
+        points = self.path.walk(context.images, torch.zeros_like(context.images), context.draws)
+        average = average_gradient(
+            context.surrogate,
+            (context.view(point.images, -1 - index) for index, point in enumerate(points)),
+            context.labels,
+            class_probability,
+            weights=self.path.quadrature.weights,
+            balance=self.balance,
+            images_per_pass=context.images_per_pass,
+        )
+        weights = unit_norm(average.balanced)
         if self.gamma == 1 and self.positive == self.negative == "identity":
             # A+ - A- = A, linear in y_adv: y_black drops out of the gradient
-            score = fall_of_weighted_features(task.surrogate, weights)
+            score = weighted_feature_score(context.surrogate, weights)
         else:
-            score = self._split_score(task, weights)
-        return Goal(score, self.path.points, path_gradient=gradient)
+            score = self._split_score(context, weights)
+        return PreparedObjective(score, self.path.points, path_gradient=average.plain)
 
-    def _average(self, task: Task, seen: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the gradient averaged over the path, as it is and balanced."""
-        average = balanced = task.images.new_zeros(())
-        gradients = layer_gradients(task.surrogate, seen, task.labels, class_probability, task.pass_images)
-        for (point, _), gradient in gradients:
-            weighted = self.path.quadrature.weights[point] * gradient
-            average = average + weighted
-            balanced = balanced + (weighted / l2_norm(gradient) ** self.balance if self.balance else weighted)
-        return average, balanced
-
-    def _split_score(self, task: Task, weights: Tensor) -> Score:
+    def _split_score(self, context: AttackContext, weights: Tensor) -> Score:
         with torch.no_grad():
-            y_black = task.surrogate.features(torch.zeros_like(task.images[:1]))
+            y_black = context.surrogate.features(torch.zeros_like(context.images[:1]))
         f_p, f_n = TRANSFORMATIONS[self.positive], TRANSFORMATIONS[self.negative]
 
         def score(seen: Tensor, view: View) -> Tensor:
-            attribution = ((task.surrogate.features(seen) - y_black) * weights).flatten(1)
+            attribution = ((context.surrogate.features(seen) - y_black) * weights).flatten(1)
             positive, negative = f_p(attribution.clamp_min(0)), f_n((-attribution).clamp_min(0))
             return -(positive.sum(1) - self.gamma * negative.sum(1))
 

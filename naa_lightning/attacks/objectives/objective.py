@@ -1,8 +1,9 @@
-"""What an attack increases."""
+"""What every objective of an attack has in common."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -13,22 +14,22 @@ View: TypeAlias = Callable[[Tensor], Tensor]
 """Maps images (B, 3, H, W) to what the surrogate sees of them."""
 
 Score: TypeAlias = Callable[[Tensor, View], Tensor]
-"""See `Goal`."""
+"""Maps what the surrogate sees of adversarial images (B, 3, H, W), and its view of other images, to numbers (B,)."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """What an objective is made ready for.
+class AttackContext:
+    """The surrogate, the batch and the random numbers that an objective is prepared for.
 
     Args:
-        surrogate: With one attacked layer, where the objective is of features; an `Ensemble` only where it is not.
-        images: Clean images (B, 3, H, W) in [0, 1].
-        labels: Classes (B,) that are attacked: the true ones, or those that a targeted attack aims at.
-        draws: Where random numbers come from.
-        view: Maps images (B, 3, H, W) and the number of a pass to what the surrogate sees of them in it. Numbers below
-            0 are for passes of the preparation, which go through the transforms' copies in turn.
-        pass_images: How many images go through the surrogate at once while weights are averaged, a multiple of B; None:
-            B.
+        surrogate: The classifier with one attacked layer; an `Ensemble` only for an objective of logits.
+        images: Clean images of shape (B, 3, H, W) in [0, 1].
+        labels: Attacked classes of shape (B,): the true ones, or the target classes of a targeted attack.
+        draws: The source of random numbers.
+        view: The function from images (B, 3, H, W) and the number of a pass to what the surrogate sees of them in it.
+            Numbers below 0 are for passes of the preparation, which go through the transforms' copies in turn.
+        images_per_pass: The number of images that go through the surrogate at once while weights are averaged, a
+            multiple of B; None for B.
     """
 
     surrogate: Classifier
@@ -36,20 +37,19 @@ class Task:
     labels: Tensor
     draws: Draws
     view: Callable[[Tensor, int], Tensor]
-    pass_images: int | None = None
+    images_per_pass: int | None = None
 
 
 @dataclass(frozen=True)
-class Goal:
-    """An objective made ready for one batch.
+class PreparedObjective:
+    """An objective with its weights, ready for the steps on one batch.
 
     Args:
-        score: Maps what the surrogate sees of the adversarial images (B, 3, H, W), and a function that shows it other
-            images in the same way, to what the attack increases, one number per image (B,).
-        gradient_evaluations: How many gradients per image it took to make ready.
-        start: Where the attack begins instead of at the clean images.
-        path_gradient: The surrogate's gradient averaged over the attribution path, as the attacked layer's output;
-            None for an objective that attributes nothing.
+        score: The function that the attack increases, one number per image.
+        gradient_evaluations: The number of gradients per image that the preparation took.
+        start: Images of shape (B, 3, H, W) at which the attack begins; None for the clean images.
+        path_gradient: The surrogate's gradient averaged over the attribution path, of the attacked layer's shape
+            (B, ...); None for an objective that attributes nothing.
     """
 
     score: Score
@@ -58,20 +58,17 @@ class Goal:
     path_gradient: Tensor | None = None
 
 
-@runtime_checkable
-class Objective(Protocol):
-    """Anything that can be made ready for a batch of clean images."""
+class Objective(ABC):
+    """A function of images that an attack increases.
 
-    @property
-    def feature_level(self) -> bool:
-        """Whether it is of the attacked layer's output rather than of the logits."""
-        ...
+    Attributes:
+        feature_level: Whether it is a function of the attacked layer's output rather than of the logits.
+        untargetable: The reason why it cannot be turned towards a class; None where it can, by decreasing it.
+    """
 
-    @property
-    def untargetable(self) -> str | None:
-        """Why it cannot be turned towards a class; None where it can, by decreasing what it would increase."""
-        ...
+    feature_level: bool = True
+    untargetable: str | None = None
 
-    def prepare(self, task: Task) -> Goal:
-        """Make the objective ready."""
-        ...
+    @abstractmethod
+    def prepare(self, context: AttackContext) -> PreparedObjective:
+        """Return the objective for one batch of clean images, with weights computed."""

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks.objectives.objective import Goal, Task, View
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective, View
 from naa_lightning.validation import check_at_least
 
 
-class PerturbationDecay:
+class PerturbationDecay(Objective):
     """Increase the cross-entropy of a network in which the perturbation of the attacked layer is made smaller.
 
     The layer's output goes on as y_clean + share (y_adv - y_clean), y_clean being that of the clean image with fresh
@@ -24,9 +24,6 @@ class PerturbationDecay:
         ValueError: A value is out of range.
     """
 
-    feature_level = True
-    untargetable = None
-
     def __init__(self, *, share: float = 0.1, noise: float = 0.05) -> None:
         if not 0 < share <= 1:
             raise ValueError(f"share must be in (0, 1], got {share}")
@@ -34,19 +31,19 @@ class PerturbationDecay:
         self.share = share
         self.noise = noise
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Only the order of the noise is kept."""
         evaluations = itertools.count()
 
         def score(seen: Tensor, view: View) -> Tensor:
-            clean = view(task.images)
-            noise = task.draws.normal("ilpd/noise", next(evaluations), clean)
+            clean = view(context.images)
+            noise = context.draws.normal("ilpd/noise", next(evaluations), clean)
             with torch.no_grad():
-                reference = task.surrogate.features(clean + self.noise * noise)
+                reference = context.surrogate.features(clean + self.noise * noise)
 
             def decay(features: Tensor) -> Tensor:
                 return reference + self.share * (features - reference)
 
-            return F.cross_entropy(task.surrogate.logits_with(seen, decay), task.labels, reduction="none")
+            return F.cross_entropy(context.surrogate.logits_with(seen, decay), context.labels, reduction="none")
 
-        return Goal(score)
+        return PreparedObjective(score)

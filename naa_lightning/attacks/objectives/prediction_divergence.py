@@ -5,11 +5,11 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks.objectives.objective import Goal, Task, View
-from naa_lightning.validation import number
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective, View
+from naa_lightning.validation import parse_number
 
 
-class PredictionDivergence:
+class PredictionDivergence(Objective):
     """Increase the Kullback-Leibler divergence KL(p(x) || p(x_adv)) of the predicted probabilities.
 
     It needs no labels. At the clean image it has no gradient; the attack begins beside it.
@@ -26,21 +26,21 @@ class PredictionDivergence:
     untargetable = "it moves predictions away from the clean image's, towards no class"
 
     def __init__(self, *, start_noise: float | str = 0.001) -> None:
-        self.start_noise = number("start_noise", start_noise)
+        self.start_noise = parse_number("start_noise", start_noise)
         if not 0 < self.start_noise < math.inf:
             raise ValueError(f"start_noise must be positive, got {start_noise}")
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Ask for the clean prediction, which transforms change from pass to pass, and draw the start."""
-        untransformed = task.surrogate(task.images).detach()
+        untransformed = context.surrogate(context.images).detach()
 
         def score(seen: Tensor, view: View) -> Tensor:
-            clean = view(task.images)
-            logits = untransformed if clean is task.images else task.surrogate(clean).detach()
-            return divergence(logits, task.surrogate(seen))
+            clean = view(context.images)
+            logits = untransformed if clean is context.images else context.surrogate(clean).detach()
+            return divergence(logits, context.surrogate(seen))
 
-        noise = task.draws.normal("trades/start", 0, task.images)
-        return Goal(score, start=task.images + self.start_noise * noise)
+        noise = context.draws.normal("trades/start", 0, context.images)
+        return PreparedObjective(score, start=context.images + self.start_noise * noise)
 
 
 def divergence(logits: Tensor, others: Tensor) -> Tensor:

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.attacks.objectives.objective import Goal, Task
-from naa_lightning.attacks.objectives.weighted_features import fall_of_important_features
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective
+from naa_lightning.attacks.objectives.weighted_features import aggregate_gradient_objective
 from naa_lightning.validation import check_at_least
 
 
-class RandomPatch:
+class RandomPatch(Objective):
     """FIA with other copies: patches of the clean image are multiplied by random numbers instead of dropped.
 
     Copy l works on patches of the l-th side, in turn; every patch of every channel is kept with probability `keep`,
@@ -28,9 +28,6 @@ class RandomPatch:
         ValueError: A value is out of range.
     """
 
-    feature_level = True
-    untargetable = None
-
     def __init__(self, *, masks: int = 60, keep: float = 0.7, patches: Sequence[int] = (1, 3, 5, 7)) -> None:
         check_at_least("masks", masks, 1)
         if not 0 < keep <= 1:
@@ -41,19 +38,19 @@ class RandomPatch:
         self.keep = keep
         self.patches = tuple(patches)
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Compute the weights, once, on the clean images."""
-        return fall_of_important_features(task, self._patched(task), self.masks)
+        return aggregate_gradient_objective(context, self._patched(context), self.masks)
 
-    def _patched(self, task: Task) -> Iterator[Tensor]:
-        images = task.images
+    def _patched(self, context: AttackContext) -> Iterator[Tensor]:
+        images = context.images
         height, width = images.shape[-2:]
         for index in range(self.masks):
             side = self.patches[index % len(self.patches)]
             # what is left at the lower and right edge, smaller than a patch, is kept
             grid = images.new_empty(*images.shape[:2], height // side, width // side)
-            chosen = (task.draws.uniform("rpa/patches", index, grid) >= self.keep).to(images)
+            chosen = (context.draws.uniform("rpa/patches", index, grid) >= self.keep).to(images)
             inside = chosen.repeat_interleave(side, 2).repeat_interleave(side, 3)
             changed = F.pad(inside, (0, width - inside.shape[3], 0, height - inside.shape[2])).bool()
-            factors = task.draws.uniform("rpa/factors", index, images)
-            yield task.view(torch.where(changed, images * factors, images), -1 - index)
+            factors = context.draws.uniform("rpa/factors", index, images)
+            yield context.view(torch.where(changed, images * factors, images), -1 - index)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Task, View
+from naa_lightning.attacks.objectives.objective import AttackContext, View
 
 
-def clean_features(task: Task) -> Callable[[View], Tensor]:
+def clean_features(context: AttackContext) -> Callable[[View], Tensor]:
     """Return a function from a view to the attacked layer's output for the clean images so seen, as a constant.
 
     Where the surrogate sees the images themselves, the output is computed once.
@@ -18,11 +18,11 @@ def clean_features(task: Task) -> Callable[[View], Tensor]:
     @torch.no_grad()
     def reference(view: View) -> Tensor:
         nonlocal known
-        clean = view(task.images)
-        if clean is not task.images:
-            return task.surrogate.features(clean)
+        clean = view(context.images)
+        if clean is not context.images:
+            return context.surrogate.features(clean)
         if known is None:
-            known = task.surrogate.features(clean)
+            known = context.surrogate.features(clean)
         return known
 
     return reference

@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Goal, Task, View
+from naa_lightning.attacks.objectives.objective import AttackContext, Objective, PreparedObjective, View
 from naa_lightning.attacks.objectives.reference import clean_features
-from naa_lightning.validation import number
+from naa_lightning.validation import parse_number
 
 
-class RepresentationDistortion:
+class RepresentationDistortion(Objective):
     """Increase the distance ||y_adv - y_clean||_2 of the attacked layer's outputs.
 
     At the clean image that distance has no gradient; the attack begins beside it.
@@ -23,22 +23,21 @@ class RepresentationDistortion:
         ValueError: It is not positive.
     """
 
-    feature_level = True
     untargetable = "it moves features away from the clean image's, towards no class"
 
     def __init__(self, *, start_noise: float | str = "0.1/255") -> None:
-        self.start_noise = number("start_noise", start_noise)
+        self.start_noise = parse_number("start_noise", start_noise)
         if not 0 < self.start_noise < math.inf:
             raise ValueError(f"start_noise must be positive, got {start_noise}")
 
-    def prepare(self, task: Task) -> Goal:
+    def prepare(self, context: AttackContext) -> PreparedObjective:
         """Draw the start."""
-        reference = clean_features(task)
+        reference = clean_features(context)
 
         def score(seen: Tensor, view: View) -> Tensor:
-            distance = (task.surrogate.features(seen) - reference(view)).flatten(1)
+            distance = (context.surrogate.features(seen) - reference(view)).flatten(1)
             length: Tensor = torch.linalg.vector_norm(distance, dim=1)
             return length
 
-        noise = task.draws.normal("nrdm/start", 0, task.images)
-        return Goal(score, start=task.images + self.start_noise * noise)
+        noise = context.draws.normal("nrdm/start", 0, context.images)
+        return PreparedObjective(score, start=context.images + self.start_noise * noise)

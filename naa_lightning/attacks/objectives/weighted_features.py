@@ -1,39 +1,39 @@
-"""What FIA, NAA and their relatives share: a weighted sum of features that is to fall."""
+"""The weighted sum of features that FIA, NAA and their relatives decrease."""
 
 from collections.abc import Iterable
 
 from torch import Tensor
 
-from naa_lightning.attacks.objectives.objective import Goal, Score, Task, View
+from naa_lightning.attacks.objectives.objective import AttackContext, PreparedObjective, Score, View
 from naa_lightning.attribution import average_gradient, class_logit, equal_weights, unit_norm
 from naa_lightning.models import Classifier
 
 
-def fall_of_important_features(task: Task, inputs: Iterable[Tensor], count: int) -> Goal:
-    """Return FIA's goal: weights are the unit-norm gradient of the class's logit, averaged over inputs.
+def aggregate_gradient_objective(context: AttackContext, inputs: Iterable[Tensor], count: int) -> PreparedObjective:
+    """Return FIA's objective: weights are the unit-norm gradient of the class's logit, averaged over inputs.
 
     Args:
-        task: What the goal is for.
-        inputs: Each (B, 3, H, W).
-        count: How many.
+        context: The surrogate and batch of the attack.
+        inputs: Images of shape (B, 3, H, W) each, as the surrogate sees them.
+        count: The number of inputs.
     """
-    gradient = average_gradient(
-        task.surrogate,
+    average = average_gradient(
+        context.surrogate,
         inputs,
-        task.labels,
+        context.labels,
         class_logit,
         weights=equal_weights(count),
-        path_batch_size=task.pass_images,
+        images_per_pass=context.images_per_pass,
     )
-    return Goal(fall_of_weighted_features(task.surrogate, unit_norm(gradient)), count)
+    return PreparedObjective(weighted_feature_score(context.surrogate, unit_norm(average.plain)), count)
 
 
-def fall_of_weighted_features(surrogate: Classifier, weights: Tensor) -> Score:
-    """Return the score -sum(y w).
+def weighted_feature_score(surrogate: Classifier, weights: Tensor) -> Score:
+    """Return the score -sum(y w), y being the attacked layer's output.
 
     Args:
-        surrogate: y is its attacked layer's output.
-        weights: w, as that output, one per image.
+        surrogate: The classifier with the attacked layer.
+        weights: The weights w of the attacked layer's shape (B, ...).
     """
 
     def score(seen: Tensor, view: View) -> Tensor:

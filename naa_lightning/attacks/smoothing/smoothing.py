@@ -1,14 +1,13 @@
-"""Filters on the gradient."""
+"""What every filter on the gradient has in common."""
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
 
 from torch import Tensor
 
 
-@runtime_checkable
-class Smoothing(Protocol):
-    """Anything that filters a gradient (B, 3, H, W)."""
+class Smoothing(ABC):
+    """A filter on the gradient."""
 
+    @abstractmethod
     def __call__(self, gradient: Tensor) -> Tensor:
-        """Return the filtered gradient, of the same shape."""
-        ...
+        """Return the filtered gradient of a gradient (B, 3, H, W), of the same shape."""

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from naa_lightning.attacks.smoothing.smoothing import Smoothing
 
-class TranslationInvariant:
+
+class TranslationInvariant(Smoothing):
     """Convolve the gradient with a Gaussian: the gradient of an image seen at many places, in one pass.
 
     The kernel is the release's: the standard normal density at equally spaced places from -3 to 3, in both directions,

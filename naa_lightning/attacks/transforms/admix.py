@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.transforms.transform import MID_GREY, Transform
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
-class Admix:
+class Admix(Transform):
     """Add a small share of other images; followed by `ScaleInvariant` it is the published attack.
 
     The release mixes the images of a batch with each other, so that results depend on the batch. Here the others come
@@ -32,4 +32,4 @@ class Admix:
 
     def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
         """Return images (B, 3, H, W) with another one admixed to each."""
-        return images + self.share * (draws.donors("admix", index, images) - MID_GREY)
+        return images + self.share * (draws.other_images("admix", index, images) - MID_GREY)

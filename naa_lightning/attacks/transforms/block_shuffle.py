@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_of_random_lengths
-from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.transforms.transform import MID_GREY, Transform
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
-class BlockShuffle:
+class BlockShuffle(Transform):
     """Cut the image into blocks, shuffle their rows and columns, and rotate each a little.
 
     As in the release: lengths of blocks are in proportion to uniform numbers, angles are normal and redrawn beyond two

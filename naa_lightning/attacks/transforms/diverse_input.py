@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.transforms.transform import MID_GREY, Transform
 from naa_lightning.rng import Draws
-from naa_lightning.validation import number
+from naa_lightning.validation import parse_number
 
 
-class DiverseInput:
+class DiverseInput(Transform):
     """Enlarge the image a little, place it at random on a larger grey one, and shrink that to the image's size.
 
     Both resizings take the nearest pixel. The enlarged sides are uniform between the image's and the larger one's.
@@ -21,13 +21,11 @@ class DiverseInput:
         ValueError: A value is out of range.
     """
 
-    copies = 1
-
     def __init__(self, *, probability: float = 0.7, enlargement: float | str = "331/299") -> None:
         if not 0 <= probability <= 1:
             raise ValueError(f"probability must be between 0 and 1, got {probability}")
         self.probability = probability
-        self.enlargement = number("enlargement", enlargement, 1)
+        self.enlargement = parse_number("enlargement", enlargement, 1)
 
     def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
         """Return images (B, 3, H, W), each changed or not by its own draw."""

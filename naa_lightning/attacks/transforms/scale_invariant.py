@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from naa_lightning.attacks.transforms.transform import MID_GREY
+from naa_lightning.attacks.transforms.transform import MID_GREY, Transform
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
-class ScaleInvariant:
+class ScaleInvariant(Transform):
     """Scale the image to 1, 1/2, 1/4, ... of its contrast; as in the release, towards mid-grey.
 
     Args:

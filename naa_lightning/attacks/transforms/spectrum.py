@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
-from naa_lightning.cosine import cosine_basis
+from naa_lightning.attacks.transforms.transform import Transform
+from naa_lightning.dct import dct_basis
 from naa_lightning.rng import Draws
-from naa_lightning.validation import check_at_least, number
+from naa_lightning.validation import check_at_least, parse_number
 
 
-class Spectrum:
+class Spectrum(Transform):
     """Add noise and multiply every frequency by a random number: other networks see other spectra.
 
     As in the release, the gradient is that at the changed image, not carried back through the change.
@@ -27,13 +28,13 @@ class Spectrum:
         check_at_least("spread", spread, 0)
         self.copies = copies
         self.spread = spread
-        self.noise = number("noise", noise, 0)
+        self.noise = parse_number("noise", noise, 0)
 
     @torch.no_grad()
     def _changed(self, images: Tensor, index: int, draws: Draws) -> Tensor:
         noisy = images + self.noise * draws.normal("ssa/noise", index, images)
         factors = 1 - self.spread + 2 * self.spread * draws.uniform("ssa/factors", index, images)
-        rows, columns = (cosine_basis(side, images) for side in images.shape[2:])
+        rows, columns = (dct_basis(side, images) for side in images.shape[2:])
         spectrum = rows @ noisy @ columns.T
         return rows.T @ (spectrum * factors) @ columns
 

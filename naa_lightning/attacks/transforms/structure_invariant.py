@@ -8,12 +8,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_at_random_places
-from naa_lightning.cosine import cosine_basis
+from naa_lightning.attacks.transforms.transform import Transform
+from naa_lightning.dct import dct_basis
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
-class StructureInvariant:
+class StructureInvariant(Transform):
     """Change every block of the image in a way of its own: move, mirror, rotate, scale, blur, disturb or drop it.
 
     The ten changes and their strengths are the release's, except that a block is shrunk to 0.8 of each side, where the
@@ -100,7 +101,7 @@ def _without_high_frequencies(block: Tensor, numbers: list[float], noise: Tensor
     """Keep what is below 60 % of the highest frequency."""
     low = []
     for side in block.shape[1:]:
-        basis = cosine_basis(side, block)[: side - int(0.4 * side)]
+        basis = dct_basis(side, block)[: side - int(0.4 * side)]
         low.append(basis.T @ basis)
     return low[0] @ block @ low[1]
 

@@ -1,8 +1,8 @@
-"""What the surrogate sees instead of the images."""
+"""What every transform of the surrogate's inputs has in common."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -12,39 +12,47 @@ from naa_lightning.rng import Draws
 MID_GREY = 0.5
 
 
-@runtime_checkable
-class Transform(Protocol):
-    """Anything that makes other images of images, to average the gradient over.
+class Transform(ABC):
+    """A way to make other images of images, to average the gradient over.
 
-    One that draws donors says so with an attribute `mixes_images = True`.
+    Attributes:
+        copies: The number of images made of one image for one gradient.
+        mixes_images: Whether other images of the data set are drawn.
     """
 
-    @property
-    def copies(self) -> int:
-        """How many it makes of an image for one gradient."""
-        ...
+    copies: int = 1
+    mixes_images: bool = False
 
+    @abstractmethod
     def __call__(self, images: Tensor, index: int, draws: Draws) -> Tensor:
-        """Return one copy of images (B, 3, H, W), of the same shape.
+        """Return one copy of each image.
 
         Args:
-            images: Not necessarily in [0, 1].
-            index: Of the copy, counted over the whole attack; index % copies counts within one gradient.
-            draws: Where random numbers come from.
+            images: Images of shape (B, 3, H, W), not necessarily in [0, 1].
+            index: The number of the copy, counted over the whole attack; index % copies counts within one gradient.
+            draws: The source of random numbers.
+
+        Returns:
+            Images of shape (B, 3, H, W).
         """
-        ...
 
 
 def copies_of(transforms: Sequence[Transform]) -> int:
-    """Return how many images transforms in a row make of one."""
+    """Return how many images transforms in a row make of one image."""
     return math.prod(transform.copies for transform in transforms)
 
 
 def transformed(images: Tensor, transforms: Sequence[Transform], number: int, draws: Draws) -> Tensor:
-    """Return one of the images that transforms in a row make of images (B, 3, H, W).
+    """Return one of the images that transforms in a row make of each image.
 
     Numbers count through the copies of the last transform first, so that a copy of an earlier one is the same below
     all copies of the later ones.
+
+    Args:
+        images: Images of shape (B, 3, H, W).
+        transforms: The transforms, in the order in which they are applied.
+        number: The number of the copy, counted over the whole attack.
+        draws: The source of random numbers.
     """
     below = copies_of(transforms)
     for transform in transforms:

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.updates.update import GradientAt, Step, Update
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
-class Momentum:
+class Momentum(Update):
     """Step along the sign of the accumulated, per-image normalised gradient.
 
     g <- decay g + grad / mean|grad|, step = step_size sign(g); under an L2 budget, along g.
@@ -22,8 +22,6 @@ class Momentum:
     Raises:
         ValueError: It is negative.
     """
-
-    norms = ("linf", "l2")
 
     def __init__(self, *, decay: float = 1.0) -> None:
         check_at_least("decay", decay, 0)

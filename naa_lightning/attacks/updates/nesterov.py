@@ -4,12 +4,12 @@ from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.updates.momentum import accumulation
-from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.updates.update import GradientAt, Step, Update
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
-class Nesterov:
+class Nesterov(Update):
     """Momentum whose gradient is taken where the accumulated one would lead: at x + step_size decay g (equation 6).
 
     The lead is a change of pixel values, so that only an L-infinity budget gives it its size.

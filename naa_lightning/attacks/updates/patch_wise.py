@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.updates.momentum import accumulation
-from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.updates.update import GradientAt, Step, Update
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
@@ -15,7 +15,7 @@ from naa_lightning.validation import check_at_least
 TIE = 1e-6
 
 
-class PatchWise:
+class PatchWise(Update):
     """Enlarge the steps, and hand what they would exceed the budget by to the neighbouring pixels.
 
     With b = amplification step_size and a the sum of all steps so far, a step is b sign(g) plus

@@ -3,14 +3,12 @@
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
-from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.updates.update import GradientAt, Step, Update
 from naa_lightning.rng import Draws
 
 
-class Sign:
+class Sign(Update):
     """Step along the gradient's sign: step = step_size sign(grad); under an L2 budget, along the gradient."""
-
-    norms = ("linf", "l2")
 
     def begin(self, budget: Budget, draws: Draws) -> Step:
         """Return the step function of a new attack."""

@@ -1,7 +1,8 @@
-"""How gradients become steps."""
+"""What every rule from gradients to steps has in common."""
 
-from collections.abc import Callable
-from typing import Protocol, TypeAlias, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -9,21 +10,21 @@ from naa_lightning.attacks.budget import Budget
 from naa_lightning.rng import Draws
 
 GradientAt: TypeAlias = Callable[[Tensor], Tensor]
-"""Gives the gradient of what the attack increases at images (B, 3, H, W)."""
+"""Maps images (B, 3, H, W) to the gradient of what the attack increases, of the same shape."""
 
 Step: TypeAlias = Callable[[Tensor, GradientAt], Tensor]
-"""Gives the change of adversarial images (B, 3, H, W)."""
+"""Maps adversarial images (B, 3, H, W) and the gradient's function to their change, of the same shape."""
 
 
-@runtime_checkable
-class Update(Protocol):
-    """Anything that can begin a new sequence of steps."""
+class Update(ABC):
+    """A rule by which gradients become steps.
 
-    @property
-    def norms(self) -> tuple[str, ...]:
-        """Of the budgets that it works with."""
-        ...
+    Attributes:
+        norms: The norms of the budgets that the rule works with.
+    """
 
+    norms: Sequence[str] = ("linf", "l2")
+
+    @abstractmethod
     def begin(self, budget: Budget, draws: Draws) -> Step:
-        """Return a step function with a memory of its own."""
-        ...
+        """Return the step function of a new attack, with a memory of its own."""

@@ -5,12 +5,12 @@ from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.updates.momentum import accumulation
-from naa_lightning.attacks.updates.update import GradientAt, Step
+from naa_lightning.attacks.updates.update import GradientAt, Step, Update
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
-class VarianceTuned:
+class VarianceTuned(Update):
     """Momentum on the gradient plus its variance in the neighbourhood of the step before.
 
     g <- decay g + (grad + v) / mean|grad + v|, then v <- mean of the gradients at neighbours - grad (algorithm 1).
@@ -23,8 +23,6 @@ class VarianceTuned:
     Raises:
         ValueError: A value is out of range.
     """
-
-    norms = ("linf", "l2")
 
     def __init__(self, *, decay: float = 1.0, neighbours: int = 20, radius: float = 1.5) -> None:
         check_at_least("decay", decay, 0)
@@ -46,8 +44,8 @@ class VarianceTuned:
             accumulated = accumulate(gradient + variance)
             around = torch.zeros_like(gradient)
             for index in range(drawn, drawn + self.neighbours):
-                near = budget.near(adversarial, self.radius * budget.eps, draws, "vmi/neighbour", index)
-                around += gradient_at(near)
+                neighbour = budget.sample_within(adversarial, self.radius * budget.eps, draws, "vmi/neighbour", index)
+                around += gradient_at(neighbour)
             drawn += self.neighbours
             variance = around / self.neighbours - gradient
             return budget.step(accumulated)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from naa_lightning.attribution.aggregate import equal_weights
-from naa_lightning.attribution.methods.method import Question
+from naa_lightning.attribution.methods.method import AttributionContext, Method
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True)
-class AggregateGradient:
+class AggregateGradient(Method):
     """A = y(x) times the gradient averaged over copies of x with pixels dropped (Wang et al., ICCV 2021, equation 4).
 
     It knows no baseline: the sum of A is meant to explain no difference.
@@ -38,10 +38,10 @@ class AggregateGradient:
         """One per copy."""
         return self.masks
 
-    def attribute(self, question: Question) -> Tensor:
-        """Return A, (B, ...) as the attacked layer's output."""
-        copies = masked_copies(question.images, self.masks, self.keep, question.draws)
-        return question.features(question.images) * question.gradient(copies, equal_weights(self.masks))
+    def attribute(self, context: AttributionContext) -> Tensor:
+        """Return A, (B, ...) of the attacked layer's shape."""
+        copies = masked_copies(context.images, self.masks, self.keep, context.draws)
+        return context.features(context.images) * context.gradient(copies, equal_weights(self.masks))
 
 
 def masked_copies(images: Tensor, masks: int, keep: float, draws: Draws) -> Iterator[Tensor]:

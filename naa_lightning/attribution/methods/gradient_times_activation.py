@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from naa_lightning.attribution.methods.method import Question
+from naa_lightning.attribution.methods.method import AttributionContext, Method
 
 
 @dataclass(frozen=True)
-class GradientTimesActivation:
+class GradientTimesActivation(Method):
     """A = y(x) dF/dy(x): one gradient, at the image; it knows no baseline."""
 
     @property
@@ -16,6 +16,6 @@ class GradientTimesActivation:
         """1."""
         return 1
 
-    def attribute(self, question: Question) -> Tensor:
-        """Return A, (B, ...) as the attacked layer's output."""
-        return question.features(question.images) * question.gradient([question.images], [1.0])
+    def attribute(self, context: AttributionContext) -> Tensor:
+        """Return A, (B, ...) of the attacked layer's shape."""
+        return context.features(context.images) * context.gradient([context.images], [1.0])

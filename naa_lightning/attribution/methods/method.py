@@ -1,31 +1,31 @@
-"""What all attribution methods answer, and how they are asked."""
+"""What all attribution methods have in common."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from naa_lightning.attribution.aggregate import average_gradient
 from naa_lightning.attribution.output import Output
-from naa_lightning.attribution.passes import in_passes
+from naa_lightning.attribution.passes import forward_passes
 from naa_lightning.models import Classifier
 from naa_lightning.rng import Draws
 
 
 @dataclass(frozen=True)
-class Question:
-    """How much does each neuron of the attacked layer contribute to F(x) - F(x')?
+class AttributionContext:
+    """The output F, images x and baselines x' whose difference F(x) - F(x') is attributed to neurons.
 
     Args:
-        surrogate: With one attacked layer.
-        images: x, (B, 3, H, W) in [0, 1].
-        baseline: x', as the images.
-        classes: Whose output F is, (B,).
-        output: F.
-        draws: Where random numbers come from.
-        path_batch_size: Images per pass through the surrogate; None: all images at one point of the path.
+        surrogate: The classifier with one attacked layer.
+        images: Images x of shape (B, 3, H, W) in [0, 1].
+        baseline: Baselines x' of the same shape.
+        classes: The classes of shape (B,) whose output F is.
+        output: The function F of logits and classes.
+        draws: The source of random numbers.
+        images_per_pass: The number of images per pass through the surrogate; None for all images at one point.
     """
 
     surrogate: Classifier
@@ -34,41 +34,35 @@ class Question:
     classes: Tensor
     output: Output
     draws: Draws
-    path_batch_size: int | None = None
+    images_per_pass: int | None = None
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
-        """Return the attacked layer's output for images (B, 3, H, W), in passes."""
-        parts = in_passes([[images]], self.path_batch_size)
-        return torch.cat([self.surrogate.features(part.columns[0]) for part in parts])
+        """Return the attacked layer's output for images (B, 3, H, W)."""
+        passes = forward_passes([[images]], self.images_per_pass)
+        return torch.cat([self.surrogate.features(one.columns[0]) for one in passes])
 
     @torch.no_grad()
     def outputs(self, images: Tensor) -> Tensor:
-        """Return F (B,) of images (B, 3, H, W), in passes."""
-        parts = in_passes([[images]], self.path_batch_size)
-        return torch.cat([self.output(self.surrogate(part.columns[0]), part.of_images(self.classes)) for part in parts])
+        """Return F (B,) of images (B, 3, H, W)."""
+        passes = forward_passes([[images]], self.images_per_pass)
+        return torch.cat([self.output(self.surrogate(one.columns[0]), one.of_images(self.classes)) for one in passes])
 
     def gradient(self, inputs: Iterable[Tensor], weights: Sequence[float]) -> Tensor:
         """Return F's gradient at the attacked layer averaged over inputs, each (B, 3, H, W); see `average_gradient`."""
         return average_gradient(
-            self.surrogate,
-            inputs,
-            self.classes,
-            self.output,
-            weights=weights,
-            path_batch_size=self.path_batch_size,
-        )
+            self.surrogate, inputs, self.classes, self.output, weights=weights, images_per_pass=self.images_per_pass
+        ).plain
 
 
-@runtime_checkable
-class Method(Protocol):
+class Method(ABC):
     """A way to attribute an output to the neurons of the attacked layer."""
 
     @property
+    @abstractmethod
     def gradient_evaluations(self) -> int:
-        """Gradients taken per image and baseline."""
-        ...
+        """The number of gradients taken per image and baseline."""
 
-    def attribute(self, question: Question) -> Tensor:
-        """Return one attribution per neuron and image, as the attacked layer's output."""
-        ...
+    @abstractmethod
+    def attribute(self, context: AttributionContext) -> Tensor:
+        """Return one attribution per neuron and image, of the attacked layer's shape (B, ...)."""

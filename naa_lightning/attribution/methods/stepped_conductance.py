@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from naa_lightning.attribution.methods.method import Question
+from naa_lightning.attribution.methods.method import AttributionContext, Method
 from naa_lightning.attribution.output import of_classes
-from naa_lightning.attribution.passes import in_passes
+from naa_lightning.attribution.passes import forward_passes
 from naa_lightning.attribution.path import Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class SteppedConductance:
+class SteppedConductance(Method):
     """Conductance with the layer's change from one point to the next instead of its Jacobian, as Captum computes it.
 
     A_j = sum over l of dF/dy_j(x_l) (y_j(x_l+1) - y_j(x_l)). The rule says where the points are, not what they count.
@@ -39,18 +39,18 @@ class SteppedConductance:
         """One per point."""
         return self.path.points
 
-    def attribute(self, question: Question) -> Tensor:
-        """Return A, (B, ...) as the attacked layer's output."""
-        surrogate = question.surrogate
-        total = question.images.new_zeros(question.features(question.images).shape)
+    def attribute(self, context: AttributionContext) -> Tensor:
+        """Return A, (B, ...) of the attacked layer's shape."""
+        surrogate = context.surrogate
+        total = context.images.new_zeros(context.features(context.images).shape)
         gradient_before, features_before = torch.zeros_like(total), torch.zeros_like(total)
-        points = self.path.walk(question.images, question.baseline, question.draws)
-        for part in in_passes(([point.images] for point in points), question.path_batch_size):
-            (images,) = part.columns
-            gradients = surrogate.layer_gradient(images, of_classes(question.output, part.of_images(question.classes)))
+        points = self.path.walk(context.images, context.baseline, context.draws)
+        for one in forward_passes(([point.images] for point in points), context.images_per_pass):
+            (images,) = one.columns
+            gradients = surrogate.layer_gradient(images, of_classes(context.output, one.of_images(context.classes)))
             with torch.no_grad():
                 features = surrogate.features(images)
-            for (_, rows), (gradient, here) in part.split(gradients, features):
+            for (_, rows), (gradient, here) in one.split(gradients, features):
                 # at the first point nothing came before, and the gradient there is zero
                 total[rows] += gradient_before[rows] * (here - features_before[rows])
                 gradient_before[rows], features_before[rows] = gradient, here

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from naa_lightning.models.defences.defence import Defence, Predict
-from naa_lightning.rng import Draws, Scoped
+from naa_lightning.rng import Draws, ScopedDraws
 
 
 def defended(defences: Sequence[Defence], model: Predict, draws: Draws) -> Predict:
@@ -29,7 +29,7 @@ def defended(defences: Sequence[Defence], model: Predict, draws: Draws) -> Predi
     """
     predict = model
     for place, defence in reversed(list(enumerate(defences))):
-        predict = _before(defence, predict, Scoped(draws, f"chain/{place}"))
+        predict = _before(defence, predict, ScopedDraws(draws, f"chain/{place}"))
     return predict
 
 

@@ -5,7 +5,7 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.cosine import cosine_basis
+from naa_lightning.dct import dct_basis
 from naa_lightning.models.defences.defence import InputDefence
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
@@ -46,7 +46,7 @@ class FeatureDistillation(InputDefence):
         height, width = images.shape[-2:]
         whole = F.pad(images * 255, (0, -width % SIDE, 0, -height % SIDE), mode="replicate").double()
         blocks = whole.unfold(2, SIDE, SIDE).unfold(3, SIDE, SIDE)
-        cosines = cosine_basis(SIDE, blocks)
+        cosines = dct_basis(SIDE, blocks)
         steps = blocks.new_full((SIDE, SIDE), self.high_step)
         steps[: self.low_side, : self.low_side] = self.low_step
         spectra = cosines @ blocks @ cosines.T

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from naa_lightning.models.defences.defence import InputDefence
 from naa_lightning.rng import Draws
-from naa_lightning.validation import check_at_least, number
+from naa_lightning.validation import check_at_least, parse_number
 
 MID_GREY = 0.5
 
@@ -29,7 +29,7 @@ class RandomResizePad(InputDefence):
     """
 
     def __init__(self, *, enlargement: float | str = "331/299", repeats: int = 5) -> None:
-        self.enlargement = number("enlargement", enlargement, 1)
+        self.enlargement = parse_number("enlargement", enlargement, 1)
         check_at_least("repeats", repeats, 1)
         self.repeats = repeats
 

@@ -116,7 +116,7 @@ def _craft(ids: Sequence[int], bench: Bench, trainer: Trainer, pool: Sequence[Te
 
 def _pool(attack: Attack, images: LabelledImages) -> list[Tensor]:
     """Return the images that an attack may mix with others: the first of the data set."""
-    if not any(getattr(transform, "mixes_images", False) for transform in attack.transforms):
+    if not any(transform.mixes_images for transform in attack.transforms):
         return []
     return [images[index]["image"] for index in range(min(POOL_SIZE, len(images)))]
 

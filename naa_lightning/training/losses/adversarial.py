@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.training.budget import relative_budget
-from naa_lightning.training.losses.loss import Step, check_smoothing
+from naa_lightning.training.losses.loss import Step, TrainingLoss, check_smoothing
 from naa_lightning.training.pgd import pgd
 
 
-class AdversarialTraining:
+class AdversarialTraining(TrainingLoss):
     """Cross-entropy of images crafted on the model as it is, its batch normalisation in evaluation mode meanwhile.
 
     Args:
@@ -24,8 +24,6 @@ class AdversarialTraining:
     Raises:
         ValueError: A value is out of range.
     """
-
-    hardens = True
 
     def __init__(
         self,

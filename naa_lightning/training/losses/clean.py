@@ -3,10 +3,10 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.training.losses.loss import Step, check_smoothing
+from naa_lightning.training.losses.loss import Step, TrainingLoss, check_smoothing
 
 
-class CleanTraining:
+class CleanTraining(TrainingLoss):
     """Cross-entropy of clean images.
 
     Args:

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from naa_lightning.models import Classifier
 from naa_lightning.models.saved import saved_model
 from naa_lightning.training.budget import relative_budget
-from naa_lightning.training.losses.loss import Step, check_smoothing
+from naa_lightning.training.losses.loss import Step, TrainingLoss, check_smoothing
 from naa_lightning.training.pgd import pgd
 
 
-class EnsembleAdversarialTraining:
+class EnsembleAdversarialTraining(TrainingLoss):
     """Mean of the cross-entropies of clean images and of images crafted on held-out, fixed models.
 
     From step to step the images are crafted on the next of: the model itself as it is, then each of the fixed ones.
@@ -32,8 +32,6 @@ class EnsembleAdversarialTraining:
         ValueError: A value is out of range, or there is no model.
         UserError: A model is not there.
     """
-
-    hardens = True
 
     def __init__(
         self,

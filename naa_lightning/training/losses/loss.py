@@ -1,7 +1,7 @@
 """What every way of training has in common."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -14,11 +14,11 @@ class Step:
     """One batch on its way through a training step.
 
     Args:
-        model: In training mode.
-        images: (B, 3, H, W) in [0, 1], augmented.
-        labels: True classes (B,).
-        draws: Where random numbers come from.
-        number: Of the step, from 0.
+        model: The trained classifier, in training mode.
+        images: Augmented images of shape (B, 3, H, W) in [0, 1].
+        labels: True classes of shape (B,).
+        draws: The source of random numbers.
+        number: The number of the step, from 0.
     """
 
     model: Classifier
@@ -28,18 +28,19 @@ class Step:
     number: int
 
 
-@runtime_checkable
-class TrainingLoss(Protocol):
-    """Anything that says what a training step minimises."""
+class TrainingLoss(ABC):
+    """What a training step minimises.
 
-    @property
-    def hardens(self) -> bool:
-        """Whether the model is meant to withstand adversarial images, so that the best epoch is the most robust one."""
-        ...
+    Attributes:
+        hardens: Whether the model is meant to withstand adversarial images, so that the best epoch is the most robust
+            one.
+    """
 
+    hardens: bool = True
+
+    @abstractmethod
     def __call__(self, step: Step) -> Tensor:
         """Return the mean over the batch, a scalar."""
-        ...
 
 
 def check_smoothing(label_smoothing: float) -> float:

@@ -6,11 +6,11 @@ from torch.nn import functional as F
 from naa_lightning.attacks import Attack, PredictionDivergence, Sign
 from naa_lightning.attacks.objectives.prediction_divergence import divergence
 from naa_lightning.training.budget import relative_budget
-from naa_lightning.training.losses.loss import Step, check_smoothing
+from naa_lightning.training.losses.loss import Step, TrainingLoss, check_smoothing
 from naa_lightning.validation import check_at_least
 
 
-class Trades:
+class Trades(TrainingLoss):
     """Cross-entropy of clean images + beta KL(p(x) || p(x_adv)), where x_adv is crafted to make that divergence large.
 
     Args:
@@ -23,8 +23,6 @@ class Trades:
     Raises:
         ValueError: A value is out of range.
     """
-
-    hardens = True
 
     def __init__(
         self,

@@ -44,9 +44,9 @@ def test_naa_transforms_positive_and_negative_attributions(
 ) -> None:
     """Neuron by neuron; where the score is a sum of attributions alone, that of black is left out of it."""
     objective = NeuronAttribution(path_points=3, gamma=gamma, positive=positive, negative=negative)
-    goal = prepare(objective, tiny, images)
-    assert goal.path_gradient is not None
-    weights = scaled(goal.path_gradient)
+    prepared = prepare(objective, tiny, images)
+    assert prepared.path_gradient is not None
+    weights = scaled(prepared.path_gradient)
     black = below(tiny, torch.zeros_like(images))
     attributions = ((below(tiny, adversarial) - black) * weights).flatten(1).tolist()
     expected = torch.tensor(
@@ -61,7 +61,7 @@ def test_naa_transforms_positive_and_negative_attributions(
     )
     linear = gamma == 1 and positive == negative == "identity"
     constant = (black * weights).sum((1, 2, 3)) if linear else 0
-    torch.testing.assert_close(goal.score(adversarial, showing(images)), expected - constant)
+    torch.testing.assert_close(prepared.score(adversarial, showing(images)), expected - constant)
 
 
 def test_naas_linear_score_has_the_gradient_of_the_full_one(tiny: Classifier, images: Tensor) -> None:

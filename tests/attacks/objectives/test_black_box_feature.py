@@ -12,7 +12,7 @@ from tests.attacks.objectives.written_out import LABELS, above, assert_weighs, b
 
 @pytest.mark.parametrize("reach", [0.5, 28.0])
 def test_bfa_fits_images_against_the_true_class(reach: float, tiny: Classifier, images: Tensor) -> None:
-    goal = prepare(BlackBoxFeature(fits=4, reach=reach), tiny, images)
+    prepared = prepare(BlackBoxFeature(fits=4, reach=reach), tiny, images)
     weights = []
     for image, label in zip(images, LABELS, strict=True):
         fitted, total = image[None], torch.zeros(1, 16, 4, 4, dtype=torch.float64)
@@ -23,5 +23,5 @@ def test_bfa_fits_images_against_the_true_class(reach: float, tiny: Classifier, 
             features = below(tiny, fitted).detach().requires_grad_()
             total += gradient_of(above(tiny, features)[0, label], features)
         weights.append(scaled(total))
-    assert_weighs(goal, torch.cat(weights), tiny, images)
-    assert goal.gradient_evaluations == 8
+    assert_weighs(prepared, torch.cat(weights), tiny, images)
+    assert prepared.gradient_evaluations == 8

@@ -23,7 +23,7 @@ from tests.attacks.objectives.written_out import (
 def test_danaa_walks_the_path_of_an_adversarial_image(path_step: float, tiny: Classifier, images: Tensor) -> None:
     views = Views()
     objective = DoubleAdversarialAttribution(path_points=5, path_step=path_step, noise=0.125)
-    goal = prepare(objective, tiny, images, views)
+    prepared = prepare(objective, tiny, images, views)
     weights = []
     for i, label in enumerate(LABELS):
         x, total = images[i : i + 1], torch.zeros(1, 16, 4, 4, dtype=torch.float64)
@@ -35,8 +35,8 @@ def test_danaa_walks_the_path_of_an_adversarial_image(path_step: float, tiny: Cl
             total += torch.autograd.grad(probability, features, retain_graph=True)[0]
             x = x - path_step * gradient_of(probability, point).sign()
         weights.append(scaled(total))
-    assert_weighs(goal, torch.cat(weights), tiny, images)
-    assert goal.gradient_evaluations == 5
+    assert_weighs(prepared, torch.cat(weights), tiny, images)
+    assert prepared.gradient_evaluations == 5
 
 
 def test_danaas_path_lowers_the_probability(tiny: Classifier, images: Tensor) -> None:

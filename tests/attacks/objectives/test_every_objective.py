@@ -8,6 +8,7 @@ from torch import Tensor
 
 from naa_lightning.attacks import (
     Attack,
+    AttackContext,
     BlackBoxFeature,
     Budget,
     CrossEntropy,
@@ -22,7 +23,6 @@ from naa_lightning.attacks import (
     RepresentationDistortion,
     ScaleInvariant,
     SeededDraws,
-    Task,
 )
 from naa_lightning.models import Classifier
 from tests.attacks.objectives.written_out import (
@@ -52,8 +52,8 @@ UNTARGETABLE: list[Objective] = [
 def test_weights_come_from_passes_of_their_own(name: str, tiny: Classifier, images: Tensor) -> None:
     """Their numbers are below 0, so that transforms draw otherwise than in the steps; no number comes twice."""
     views = Views()
-    goal = prepare(ATTRIBUTING[name], tiny, images, views)
-    assert sorted(views.seen) == list(range(-goal.gradient_evaluations, 0))
+    prepared = prepare(ATTRIBUTING[name], tiny, images, views)
+    assert sorted(views.seen) == list(range(-prepared.gradient_evaluations, 0))
 
 
 @pytest.mark.parametrize("name", ATTRIBUTING)
@@ -61,11 +61,11 @@ def test_weights_are_found_on_what_the_surrogate_sees(name: str, tiny: Classifie
     def grey(seen: Tensor, number: int) -> Tensor:
         return 0.2 * seen + 0.4
 
-    goal, plain = (
-        ATTRIBUTING[name].prepare(Task(tiny, images, LABELS, DRAWS, grey)),
+    prepared, plain = (
+        ATTRIBUTING[name].prepare(AttackContext(tiny, images, LABELS, DRAWS, grey)),
         prepare(ATTRIBUTING[name], tiny, images),
     )
-    assert not torch.isclose(goal.score(images, showing(images)), plain.score(images, showing(images))).any()
+    assert not torch.isclose(prepared.score(images, showing(images)), plain.score(images, showing(images))).any()
 
 
 @pytest.mark.parametrize("name", ATTRIBUTING)
@@ -73,8 +73,8 @@ def test_weights_belong_to_the_image(name: str, tiny: Classifier, images: Tensor
     together = prepare(ATTRIBUTING[name], tiny, images).score(images, showing(images))
     for i in range(3):
         alone = images[i : i + 1]
-        task = Task(tiny, alone, LABELS[i : i + 1], SeededDraws(0, [i]), Views())
-        torch.testing.assert_close(ATTRIBUTING[name].prepare(task).score(alone, showing(alone)), together[i : i + 1])
+        context = AttackContext(tiny, alone, LABELS[i : i + 1], SeededDraws(0, [i]), Views())
+        torch.testing.assert_close(ATTRIBUTING[name].prepare(context).score(alone, showing(alone)), together[i : i + 1])
 
 
 @pytest.mark.parametrize("objective", UNTARGETABLE, ids=lambda objective: type(objective).__name__)
@@ -111,10 +111,10 @@ def test_targeted_cross_entropy_decreases_the_targets_loss(scales: int, tiny: Cl
 def test_targeted_feature_objectives_raise_the_weighted_features(
     objective: Objective, tiny: Classifier, images: Tensor
 ) -> None:
-    goal = prepare(objective, tiny, images)
+    prepared = prepare(objective, tiny, images)
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(eps=0.05, steps=5), targeted=True)
     crafted = attack(tiny, images, LABELS, DRAWS).images
-    assert (goal.score(crafted, showing(images)) < goal.score(images, showing(images))).all()
+    assert (prepared.score(crafted, showing(images)) < prepared.score(images, showing(images))).all()
 
 
 @pytest.mark.parametrize(

@@ -37,19 +37,19 @@ def fda(before: Tensor, after: Tensor, channels: int) -> list[float]:
 
 
 def test_fda_compares_maps_along_their_channels(tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
-    goal = prepare(FeatureDisruption(), tiny, images)
+    prepared = prepare(FeatureDisruption(), tiny, images)
     for clean in (images, random_images(3)):
         expected = fda(below(tiny, clean), below(tiny, adversarial), channels=0)
-        assert goal.score(adversarial, showing(clean)).tolist() == pytest.approx(expected)
+        assert prepared.score(adversarial, showing(clean)).tolist() == pytest.approx(expected)
 
 
 def test_fda_compares_tokens_along_their_features(images: Tensor, adversarial: Tensor) -> None:
     torch.manual_seed(0)
     network = TokenNetwork().double()
     surrogate = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="tokens").double()
-    goal = prepare(FeatureDisruption(), surrogate, images)
+    prepared = prepare(FeatureDisruption(), surrogate, images)
     tokens = [network.conv(2 * seen - 1).flatten(2).transpose(1, 2) for seen in (images, adversarial)]
-    assert goal.score(adversarial, showing(images)).tolist() == pytest.approx(fda(tokens[0], tokens[1], channels=1))
+    assert prepared.score(adversarial, showing(images)).tolist() == pytest.approx(fda(tokens[0], tokens[1], channels=1))
 
 
 def test_fda_takes_features_at_the_mean_for_strong(images: Tensor, adversarial: Tensor) -> None:

@@ -20,16 +20,16 @@ from tests.attacks.objectives.written_out import (
 
 
 def test_fia_that_keeps_all_weighs_by_the_logits_gradient(tiny: Classifier, images: Tensor) -> None:
-    goal = prepare(FeatureImportance(masks=3, keep=1), tiny, images)
-    assert_weighs(goal, scaled(logit_gradient(tiny, images)), tiny, images)
+    prepared = prepare(FeatureImportance(masks=3, keep=1), tiny, images)
+    assert_weighs(prepared, scaled(logit_gradient(tiny, images)), tiny, images)
 
 
 def test_fia_weighs_by_the_average_over_its_copies(tiny: Classifier, images: Tensor) -> None:
     views = Views()
-    goal = prepare(FeatureImportance(masks=5, keep=0.7), tiny, images, views)
-    assert len(views.copies) == goal.gradient_evaluations == 5
+    prepared = prepare(FeatureImportance(masks=5, keep=0.7), tiny, images, views)
+    assert len(views.copies) == prepared.gradient_evaluations == 5
     weights = scaled(torch.stack([logit_gradient(tiny, copy) for copy in views.copies]).mean(0))
-    assert_weighs(goal, weights, tiny, images)
+    assert_weighs(prepared, weights, tiny, images)
 
 
 @pytest.mark.parametrize("keep", [0.7, 0.9])

@@ -1,11 +1,12 @@
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.attacks import Attack, Budget, Goal, Momentum, NeuronAttribution, Task
+from naa_lightning.attacks import Attack, AttackContext, Budget, Momentum, NeuronAttribution, PreparedObjective
 from naa_lightning.attribution import RULES, quadrature
 from naa_lightning.models import Classifier
 from naa_lightning.rng import SeededDraws
@@ -71,8 +72,8 @@ def reference_score(network: GoldenNetwork, images: Tensor, adversarial: Tensor,
     return torch.stack(scores)
 
 
-def prepare(surrogate: Classifier, images: Tensor, gamma: float = 1.0) -> Goal:
-    return NeuronAttribution(path_points=POINTS, noise=NOISE, gamma=gamma).prepare(task(surrogate, images))
+def prepare(surrogate: Classifier, images: Tensor, gamma: float = 1.0) -> PreparedObjective:
+    return NeuronAttribution(path_points=POINTS, noise=NOISE, gamma=gamma).prepare(context(surrogate, images))
 
 
 def image_gradient(scores: Tensor, images: Tensor) -> Tensor:
@@ -80,43 +81,58 @@ def image_gradient(scores: Tensor, images: Tensor) -> Tensor:
 
 
 def test_path_gradient_is_that_of_the_plain_network(tiny: Classifier, images: Tensor) -> None:
-    goal = prepare(tiny, images)
-    assert goal.path_gradient is not None
-    torch.testing.assert_close(goal.path_gradient, reference_gradient(network_of(tiny), images))
+    prepared = prepare(tiny, images)
+    assert prepared.path_gradient is not None
+    torch.testing.assert_close(prepared.path_gradient, reference_gradient(network_of(tiny), images))
 
 
-def task(surrogate: Classifier, images: Tensor) -> Task:
-    return Task(surrogate, images, LABELS, DRAWS, view=lambda seen, number: seen)
+def context(surrogate: Classifier, images: Tensor) -> AttackContext:
+    return AttackContext(surrogate, images, LABELS, DRAWS, view=lambda seen, number: seen)
 
 
 def test_antithetic_path_gradient_is_that_of_the_plain_network(tiny: Classifier, images: Tensor) -> None:
     """With an odd number of points the last has no partner."""
     assert POINTS % 2 == 1
-    goal = NeuronAttribution(path_points=POINTS, noise=NOISE, antithetic=True).prepare(task(tiny, images))
-    assert goal.path_gradient is not None
+    prepared = NeuronAttribution(path_points=POINTS, noise=NOISE, antithetic=True).prepare(context(tiny, images))
+    assert prepared.path_gradient is not None
     expected = reference_gradient(network_of(tiny), images, antithetic=True)
-    torch.testing.assert_close(goal.path_gradient, expected)
+    torch.testing.assert_close(prepared.path_gradient, expected)
     assert not torch.isclose(expected, reference_gradient(network_of(tiny), images)).all()
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_path_gradient_is_the_sum_of_the_rule(rule: str, tiny: Classifier, images: Tensor) -> None:
-    goal = NeuronAttribution(path_points=POINTS, rule=rule, noise=0).prepare(task(tiny, images))
-    assert goal.path_gradient is not None
-    assert goal.gradient_evaluations == POINTS
-    found, expected = quadrature(rule, POINTS), torch.zeros_like(goal.path_gradient)
+    prepared = NeuronAttribution(path_points=POINTS, rule=rule, noise=0).prepare(context(tiny, images))
+    assert prepared.path_gradient is not None
+    assert prepared.gradient_evaluations == POINTS
+    found, expected = quadrature(rule, POINTS), torch.zeros_like(prepared.path_gradient)
     for position, weight in zip(found.positions, found.weights, strict=True):
         features = below(network_of(tiny), position * images).detach().requires_grad_()
         probabilities = torch.softmax(above(network_of(tiny), features), dim=1)[range(3), LABELS]
         expected += weight * torch.autograd.grad(probabilities.sum(), features)[0]
-    torch.testing.assert_close(goal.path_gradient, expected)
+    torch.testing.assert_close(prepared.path_gradient, expected)
+
+
+@pytest.mark.parametrize("images_per_pass", [1, 2, 4, 100])
+@pytest.mark.parametrize("balance", [0.0, 1.0])
+def test_gradients_belong_to_their_images_whatever_goes_through_in_one_pass(
+    balance: float, images_per_pass: int, tiny: Classifier, images: Tensor, adversarial: Tensor
+) -> None:
+    objective = NeuronAttribution(path_points=POINTS, noise=NOISE, balance=balance)
+    whole = objective.prepare(context(tiny, images))
+    parts = objective.prepare(replace(context(tiny, images), images_per_pass=images_per_pass))
+    assert whole.path_gradient is not None
+    assert parts.path_gradient is not None
+    torch.testing.assert_close(parts.path_gradient, whole.path_gradient, rtol=0, atol=1e-12)
+    scores = [prepared.score(adversarial, showing(images)) for prepared in (parts, whole)]
+    torch.testing.assert_close(*scores, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 def test_score_is_equation_9(gamma: float, tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
-    goal = prepare(tiny, images, gamma)
+    prepared = prepare(tiny, images, gamma)
     torch.testing.assert_close(
-        goal.score(adversarial, showing(images)), reference_score(network_of(tiny), images, adversarial, gamma)
+        prepared.score(adversarial, showing(images)), reference_score(network_of(tiny), images, adversarial, gamma)
     )
 
 
@@ -124,11 +140,12 @@ def test_score_is_equation_9(gamma: float, tiny: Classifier, images: Tensor, adv
 def test_image_gradient_is_that_of_equation_9(
     gamma: float, tiny: Classifier, images: Tensor, adversarial: Tensor
 ) -> None:
-    goal = prepare(tiny, images, gamma)
+    prepared = prepare(tiny, images, gamma)
     adversarial.requires_grad_()
     reference = reference_score(network_of(tiny), images, adversarial, gamma)
     torch.testing.assert_close(
-        image_gradient(goal.score(adversarial, showing(images)), adversarial), image_gradient(reference, adversarial)
+        image_gradient(prepared.score(adversarial, showing(images)), adversarial),
+        image_gradient(reference, adversarial),
     )
 
 
@@ -142,10 +159,10 @@ def test_the_shortcut_at_gamma_1_differs_by_a_constant(tiny: Classifier, images:
 
 
 def test_weights_do_not_follow_the_adversarial_image(tiny: Classifier, images: Tensor, adversarial: Tensor) -> None:
-    goal = prepare(tiny, images)
-    before = goal.score(images, showing(images))
-    goal.score(adversarial, showing(images))
-    assert torch.equal(goal.score(images, showing(images)), before)
+    prepared = prepare(tiny, images)
+    before = prepared.score(images, showing(images))
+    prepared.score(adversarial, showing(images))
+    assert torch.equal(prepared.score(images, showing(images)), before)
 
 
 @pytest.mark.parametrize(("points", "steps"), [(1, 1), (4, 3), (30, 10)])
@@ -211,21 +228,21 @@ def test_balance_weighs_points_by_their_norm(
     tiny: Classifier, images: Tensor, adversarial: Tensor, balance: float
 ) -> None:
     objective = NeuronAttribution(path_points=POINTS, noise=NOISE, balance=balance)
-    goal = objective.prepare(Task(tiny, images, LABELS, DRAWS, lambda seen, _: seen))
+    prepared = objective.prepare(AttackContext(tiny, images, LABELS, DRAWS, lambda seen, _: seen))
     gradients = point_gradients(tiny, images)
     norms = gradients.square().sum((2, 3, 4), keepdim=True).sqrt()
     assert norms.max() / norms.min() > 1.05
     weights = (gradients / norms**balance).sum(0)
     weights = weights / weights.square().sum((1, 2, 3), keepdim=True).sqrt()
     expected = -(below(network_of(tiny), adversarial) * weights).sum((1, 2, 3))
-    torch.testing.assert_close(goal.score(adversarial, showing(adversarial)), expected)
+    torch.testing.assert_close(prepared.score(adversarial, showing(adversarial)), expected)
     # what the statistics are of stays the path's gradient
-    torch.testing.assert_close(goal.path_gradient, gradients.mean(0))
+    torch.testing.assert_close(prepared.path_gradient, gradients.mean(0))
 
 
 def test_balance_stands_points_without_gradient(tiny: Classifier, images: Tensor) -> None:
     network = network_of(tiny)
     torch.nn.init.zeros_(network.fc.weight)
     objective = NeuronAttribution(path_points=POINTS, balance=0.5)
-    goal = objective.prepare(Task(tiny, images, LABELS, DRAWS, lambda seen, _: seen))
-    assert (goal.score(images, showing(images)) == 0).all()
+    prepared = objective.prepare(AttackContext(tiny, images, LABELS, DRAWS, lambda seen, _: seen))
+    assert (prepared.score(images, showing(images)) == 0).all()

@@ -19,14 +19,14 @@ def test_ilpd_without_decay_is_cross_entropy(tiny: Classifier, images: Tensor, a
 
 @pytest.mark.parametrize(("share", "noise"), [(0.1, 0.05), (0.6, 0.0), (0.3, 0.2)])
 def test_ilpd_goes_on_from_the_damped_features(share: float, noise: float, tiny: Classifier, images: Tensor) -> None:
-    goal = prepare(PerturbationDecay(share=share, noise=noise), tiny, images)
+    prepared = prepare(PerturbationDecay(share=share, noise=noise), tiny, images)
     for index, clean in enumerate([images, images, random_images(3)]):
         point = random_images(index + 4).requires_grad_()
         noisy = clean + noise * DRAWS.normal("ilpd/noise", index, clean)
         reference = below(tiny, noisy).detach()
         logits = above(tiny, reference + share * (below(tiny, point) - reference))
         expected = torch.stack([-logits[i].log_softmax(0)[label] for i, label in enumerate(LABELS)])
-        ours = goal.score(point, showing(clean))
+        ours = prepared.score(point, showing(clean))
         torch.testing.assert_close(ours, expected)
         torch.testing.assert_close(gradient_of(ours, point), gradient_of(expected, point))
 

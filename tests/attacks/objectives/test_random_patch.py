@@ -22,16 +22,16 @@ from tests.attacks.objectives.written_out import (
 
 def test_rpa_weighs_by_the_average_over_its_copies(tiny: Classifier, images: Tensor) -> None:
     views = Views()
-    goal = prepare(RandomPatch(masks=5), tiny, images, views)
-    assert len(views.copies) == goal.gradient_evaluations == 5
+    prepared = prepare(RandomPatch(masks=5), tiny, images, views)
+    assert len(views.copies) == prepared.gradient_evaluations == 5
     weights = scaled(torch.stack([logit_gradient(tiny, copy) for copy in views.copies]).mean(0))
-    assert_weighs(goal, weights, tiny, images)
+    assert_weighs(prepared, weights, tiny, images)
 
 
 @pytest.mark.parametrize("patches", [(1,), (1, 3, 5, 7)])
 def test_rpa_that_keeps_all_is_fia_that_keeps_all(patches: tuple[int, ...], tiny: Classifier, images: Tensor) -> None:
-    goal = prepare(RandomPatch(masks=4, keep=1, patches=patches), tiny, images)
-    assert_weighs(goal, scaled(logit_gradient(tiny, images)), tiny, images)
+    prepared = prepare(RandomPatch(masks=4, keep=1, patches=patches), tiny, images)
+    assert_weighs(prepared, scaled(logit_gradient(tiny, images)), tiny, images)
 
 
 def test_rpa_changes_whole_squares_of_single_channels(tiny: Classifier) -> None:

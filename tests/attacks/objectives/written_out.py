@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks import (
-    Goal,
+    AttackContext,
     Objective,
+    PreparedObjective,
     SeededDraws,
-    Task,
 )
 from naa_lightning.models import Classifier
 from tests.conftest import GoldenNetwork, showing
@@ -39,8 +39,10 @@ def random_images(seed: int, *size: int) -> Tensor:
     return 0.05 + 0.9 * torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def prepare(objective: Objective, surrogate: Classifier, images: Tensor, views: Views | None = None) -> Goal:
-    return objective.prepare(Task(surrogate, images, LABELS, DRAWS, views or Views()))
+def prepare(
+    objective: Objective, surrogate: Classifier, images: Tensor, views: Views | None = None
+) -> PreparedObjective:
+    return objective.prepare(AttackContext(surrogate, images, LABELS, DRAWS, views or Views()))
 
 
 def network_of(surrogate: Classifier) -> GoldenNetwork:
@@ -83,10 +85,10 @@ def scaled(gradients: Tensor) -> Tensor:
     return torch.stack([gradient / gradient.square().sum().sqrt() for gradient in gradients])
 
 
-def assert_weighs(goal: Goal, weights: Tensor, surrogate: Classifier, images: Tensor) -> None:
-    """What the goal increases is -sum(y w), and so are its gradients."""
+def assert_weighs(prepared: PreparedObjective, weights: Tensor, surrogate: Classifier, images: Tensor) -> None:
+    """What the prepared increases is -sum(y w), and so are its gradients."""
     for seed in range(2, 5):
         point = random_images(seed, *images.shape[2:]).requires_grad_()
-        ours, expected = goal.score(point, showing(images)), -(below(surrogate, point) * weights).sum((1, 2, 3))
+        ours, expected = prepared.score(point, showing(images)), -(below(surrogate, point) * weights).sum((1, 2, 3))
         torch.testing.assert_close(ours, expected)
         torch.testing.assert_close(gradient_of(ours, point), gradient_of(expected, point))

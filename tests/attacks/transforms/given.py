@@ -20,7 +20,7 @@ DRAWS = SeededDraws(0, [0, 1, 2], POOL)
 
 @dataclass(frozen=True)
 class GivenDraws:
-    """Gives the same uniform numbers, by purpose, whatever the index; and no donors."""
+    """Gives the same uniform numbers, by purpose, whatever the index; and no other_images."""
 
     uniforms: Mapping[str, Tensor]
     normals: Mapping[str, Tensor] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class GivenDraws:
     def uniform(self, purpose: str, index: int, like: Tensor) -> Tensor:
         return self.uniforms[purpose].to(like).view_as(like)
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         raise AssertionError("these draws have no pool")
 
 

@@ -93,7 +93,7 @@ def test_some_settings_change_nothing(transform: Transform, images: Tensor) -> N
 
 
 @dataclass
-class Recorder:
+class Recorder(Transform):
     """Multiplies and adds, and notes which copies it was asked for."""
 
     copies: int

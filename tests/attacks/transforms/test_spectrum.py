@@ -6,14 +6,14 @@ from torch import Tensor
 from naa_lightning.attacks import (
     Spectrum,
 )
-from naa_lightning.cosine import cosine_basis
+from naa_lightning.dct import dct_basis
 from tests.attacks.transforms.given import DRAWS, GivenDraws, random_images
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (1, 5), (12, 9), (33, 20)])
 def test_the_cosine_basis_is_the_orthonormal_dct(height: int, width: int) -> None:
     image = random_images(3, height, width)
-    spectrum = cosine_basis(height, image) @ image @ cosine_basis(width, image).T
+    spectrum = dct_basis(height, image) @ image @ dct_basis(width, image).T
     expected = fft.dctn(image.numpy(), type=2, norm="ortho", axes=(1, 2))
     torch.testing.assert_close(spectrum, torch.from_numpy(expected))
 

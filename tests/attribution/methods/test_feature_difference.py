@@ -59,7 +59,7 @@ def test_it_is_not_exact_elsewhere(points: int, smooth: Classifier, images: Tens
     """However many the points; its sum is not complete either."""
     path = clean_path("gauss_legendre", points)
     approximate, exact = (
-        asked(method(path=path), smooth, images, path_batch_size=32) for method in (FeatureDifference, Conductance)
+        asked(method(path=path), smooth, images, images_per_pass=32) for method in (FeatureDifference, Conductance)
     )
     assert (approximate.values - exact.values).norm() > 0.05 * exact.values.norm()
     assert (gap(approximate).abs() > 0.01 * approximate.explained.abs()).all()
@@ -76,7 +76,7 @@ def test_it_is_exact_but_for_noise(straight: Classifier, images: Tensor) -> None
 def test_attribution_of_the_gradient_that_an_attack_takes(noise: float, tiny: Classifier, images: Tensor) -> None:
     path = Path(points=4, noise=noise)
     points = (point.images for point in path.walk(images, torch.zeros_like(images), DRAWS))
-    gradient = average_gradient(tiny, points, CLASSES, class_probability, weights=path.quadrature.weights)
+    gradient = average_gradient(tiny, points, CLASSES, class_probability, weights=path.quadrature.weights).plain
     found = attribution_of_path_gradient(tiny, images, CLASSES, gradient)
     expected = asked(FeatureDifference(path=path), tiny, images)
     torch.testing.assert_close(found.values, expected.values)

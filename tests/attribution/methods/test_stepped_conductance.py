@@ -70,7 +70,7 @@ def test_it_becomes_conductance_as_points_grow(smooth: Classifier, images: Tenso
     errors = []
     for steps in (32, 64, 128, 256):
         method = SteppedConductance(path=clean_path("trapezoid", steps + 1))
-        found = asked(method, smooth, images, path_batch_size=64).values
+        found = asked(method, smooth, images, images_per_pass=64).values
         errors.append(float((found - exact).norm() / exact.norm()))
     assert errors[-1] < 0.01
     for coarse, fine in pairwise(errors):

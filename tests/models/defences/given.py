@@ -24,7 +24,7 @@ class GivenDraws:
     def uniform(self, purpose: str, index: int, like: Tensor) -> Tensor:
         return torch.tensor(self.uniforms[purpose]).to(like).view_as(like)
 
-    def donors(self, purpose: str, index: int, like: Tensor) -> Tensor:
+    def other_images(self, purpose: str, index: int, like: Tensor) -> Tensor:
         raise AssertionError("these draws have no pool")
 
 

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 
-def cosine_basis(side: int, like: Tensor) -> Tensor:
+def dct_basis(side: int, like: Tensor) -> Tensor:
     """Return the orthonormal DCT-II as a matrix C: C x is the spectrum of a signal x, and its transpose the inverse.
 
     Args:
-        side: Length of the signal.
-        like: Has the dtype and device of the result.
+        side: The length of the signal.
+        like: A tensor of the wanted dtype and device.
 
     Example:
-        >>> basis = cosine_basis(4, torch.zeros(1))
+        >>> basis = dct_basis(4, torch.zeros(1))
         >>> torch.allclose(basis @ basis.T, torch.eye(4), atol=1e-6)
         True
         >>> (basis @ torch.ones(4)).round(decimals=4).abs().tolist()
