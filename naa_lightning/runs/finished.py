@@ -10,7 +10,7 @@ from naa_lightning import __version__
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.identity import results_depend_on
 from naa_lightning.report.results import read_results
-from naa_lightning.report.runs import is_finished
+from naa_lightning.report.run_folders import is_finished
 
 
 def finished_results(run: AttackRun) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from naa_lightning.metrics import Rate
 from naa_lightning.records import (
     AttributionRow,
     PerturbationRow,
@@ -39,6 +40,14 @@ WANDB = {
     "group": "my runs",
     "mode": None,
 }
+
+
+def rate(count: int, total: int, spread: float | None = None) -> dict[str, Any]:
+    """A rate as `results.json` holds it."""
+    measured = Rate(count, total)
+    low, high = measured.interval
+    known = {"value": measured.value, "low": low, "high": high} if total else dict.fromkeys(("value", "low", "high"))
+    return known | {"count": count, "total": total, "spread": spread}
 
 
 def prediction(target: str, *, clean: int = 3, adversarial: int = 1, **others: object) -> Prediction:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from naa_lightning.report.grid import fitted
-from naa_lightning.report.panel import draw_panel, panel_figure
+from naa_lightning.report.grid import fitted, save_figure
+from naa_lightning.report.panel import panel_figure
 from tests.report.cases import LONG_NAMES, NAMES, picture, prediction
 from tests.report.drawn import check_legible, pixels, titles, written
 
@@ -70,7 +70,7 @@ def test_a_line_that_fits_stays_whole_and_another_keeps_its_tail() -> None:
 
 def test_the_file_is_the_figure(tmp_path: Path) -> None:
     path = tmp_path / "figures" / "panel.png"
-    draw_panel(path, CLEAN, ADVERSARIAL, ROWS, ["source"], names=NAMES)
+    save_figure(panel_figure(CLEAN, ADVERSARIAL, ROWS, ["source"], names=NAMES), path)
     with Image.open(path) as image:
         assert image.width > 1000
         assert np.array_equal(

@@ -1,4 +1,4 @@
-"""The crafting stage: from clean images to saved adversarial images."""
+"""Crafting: from clean images to saved adversarial images."""
 
 import hashlib
 import logging
@@ -21,7 +21,7 @@ from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.crafting import AttackModule
 from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
-from naa_lightning.runs.context import Bench
+from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.trainer import make_trainer
 
@@ -31,14 +31,17 @@ log = logging.getLogger(__name__)
 POOL_SIZE = 32
 
 
-def craft(bench: Bench) -> AdversarialSet:
-    """Craft the images of the data set that the run's folder lacks.
+def craft(context: RunContext) -> AdversarialSet:
+    """Craft the adversarial images that the run's folder lacks.
+
+    Args:
+        context: The run.
 
     Raises:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
-    experiment, data, ranks, stopwatch = bench.experiment, bench.data, bench.ranks, bench.stopwatch
-    manifest = Manifest(bench.folder / "adversarial", ranks.process.rank)
+    experiment, data, ranks, stopwatch = context.experiment, context.data, context.ranks, context.stopwatch
+    manifest = Manifest(context.folder / "adversarial", ranks.process.rank)
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target_class=None) for record in records]
@@ -46,8 +49,8 @@ def craft(bench: Bench) -> AdversarialSet:
     trainer = make_trainer(
         experiment.run.trainer,
         process=ranks.process,
-        callbacks=[writer, *bench.callbacks, CraftingTimes(stopwatch)],
-        loggers=bench.loggers,
+        callbacks=[writer, *context.callbacks, CraftingTimes(stopwatch)],
+        loggers=context.loggers,
     )
     device = trainer.strategy.root_device
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
@@ -55,7 +58,7 @@ def craft(bench: Bench) -> AdversarialSet:
     def take_stock() -> dict[int, SavedImage]:
         made_of = identity(experiment, device, pool_size=len(pool))
         try:
-            write_or_check_identity(bench.folder, made_of, empty=not manifest.read())
+            write_or_check_identity(context.folder, made_of, empty=not manifest.read())
             return manifest.repair(records)
         except FolderInUseError as error:
             raise UserError(f"{error} with hydra.run.dir=PATH") from error
@@ -66,12 +69,12 @@ def craft(bench: Bench) -> AdversarialSet:
     peaks = []
     if missing:
         log.info(
-            "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), bench.folder
+            "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), context.folder
         )
 
         def craft_share() -> int:
             with writer.saving():
-                return _craft(ranks.share(missing), bench, trainer, pool)
+                return _craft(ranks.share(missing), context, trainer, pool)
 
         peaks = ranks.gathered(craft_share)
         crafted = [row for rows in ranks.gathered(lambda: writer.saved) for row in rows]
@@ -86,12 +89,12 @@ def craft(bench: Bench) -> AdversarialSet:
     )
 
 
-def _craft(ids: Sequence[int], bench: Bench, trainer: Trainer, pool: Sequence[Tensor]) -> int:
+def _craft(ids: Sequence[int], context: RunContext, trainer: Trainer, pool: Sequence[Tensor]) -> int:
     """Craft images with a trainer that saves them and return the peak memory in bytes."""
-    experiment, data, device = bench.experiment, bench.data, trainer.strategy.root_device
+    experiment, data, device = context.experiment, context.data, trainer.strategy.root_device
     assert experiment.surrogate is not None, "composition asks for it"
     if ids:
-        with bench.stopwatch.phase("crafting/build"):
+        with context.stopwatch.phase("crafting/build"):
             surrogate = experiment.surrogate.build()
         module = AttackModule(
             surrogate=surrogate,
