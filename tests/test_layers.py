@@ -1,41 +1,121 @@
-"""Who may import whom: attacks, attribution, models and metrics are a plain PyTorch library."""
+"""Who may import whom: imports go down the storeys, and the plain PyTorch parts know no framework.
+
+`python -m tests.test_layers` prints what each room imports.
+"""
 
 import ast
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "naa_lightning"
-PLAIN = ("attacks", "attribution", "models", "metrics", "training")
-FRAMEWORKS = {"pytorch_lightning", "lightning", "hydra", "omegaconf", "wandb"}
-OWN_PARTS_ABOVE = {
-    "callbacks",
-    "composition",
-    "config",
-    "data",
-    "processes",
-    "records",
-    "report",
-    "run",
-    "stages",
-    "studies",
-    "sweeps",
+
+GROUND = {"exceptions", "rng", "validation", "atomic", "identity"}
+PLAIN = {"models", "attribution", "attacks", "metrics", "training"}
+# From the ground up, each package with those that it may import, besides the ground.
+MAY_IMPORT: dict[str, set[str]] = {
+    "models": set(),
+    "attribution": {"models"},
+    "attacks": {"models", "attribution"},
+    "metrics": {"attribution"},
+    "training": {"models", "attacks"},
+    "engine": {"models"},
+    "data": {"models"},
+    "records": {"data"},
+    "distributed": set(),
+    "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
+    "callbacks": {"metrics", "data", "records", "distributed", "modules"},
+    "config": {"models", "attribution", "attacks", "training", "engine", "data"},
+    "report": {"models", "attribution", "metrics", "data", "records", "modules"},
+    "runs": PLAIN | {"engine", "data", "records", "distributed", "modules", "callbacks", "config", "report"},
+    "sweeps": {"records", "config", "report"},
+    "cli": {"distributed", "config", "sweeps"},
 }
+FRAMEWORKS = {"pytorch_lightning", "lightning_fabric", "lightning", "hydra", "omegaconf", "wandb"}
+KNOWS_HYDRA = {"config", "sweeps", "cli"}
+KNOWS_WANDB = {"report"}
 
 
-def imported(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Everything that a file imports, by full name, also where it does so in a function."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-    return names
+            assert node.level == 0, f"{path} imports by a relative name"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
 
 
-@pytest.mark.parametrize("path", [path for part in PLAIN for path in (PACKAGE / part).rglob("*.py")], ids=str)
-def test_the_plain_library_knows_no_framework_and_nothing_above_it(path: Path) -> None:
+def files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def arrows() -> dict[str, set[str]]:
+    """Which rooms of the package each room imports."""
+    found: dict[str, set[str]] = {}
+    for path in files():
+        room = room_of(path)
+        own = {name.split(".")[1] for name in imported(path) if name.startswith("naa_lightning.")}
+        found.setdefault(room, set()).update(own & (GROUND | MAY_IMPORT.keys()) - {room})
+    return found
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {room_of(path) for path in files()} - {"__init__"}
+    assert rooms == GROUND | MAY_IMPORT.keys()
+
+
+def test_the_places_have_no_ring() -> None:
+    """Each may import only what stands above it in the table."""
+    below: set[str] = set()
+    for room, allowed in MAY_IMPORT.items():
+        assert allowed <= below, f"{room} may import {allowed - below}, which stands above it"
+        below.add(room)
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        return
+    allowed = set() if room in GROUND else GROUND | MAY_IMPORT[room] | {room}
     for name in imported(path):
         top, _, rest = name.partition(".")
-        assert top not in FRAMEWORKS, f"{path} imports {name}"
-        assert not (top == "naa_lightning" and rest.split(".")[0] in OWN_PARTS_ABOVE), f"{path} imports {name}"
+        own = rest.partition(".")[0]
+        if top == "naa_lightning" and own != "__version__":
+            assert own in allowed, f"{path} imports {name}"
+        if top in FRAMEWORKS:
+            assert room not in PLAIN | GROUND, f"{path} imports {name}"
+        if top in {"hydra", "omegaconf"}:
+            assert room in KNOWS_HYDRA, f"{path} imports {name}"
+        if top == "wandb":
+            assert room in KNOWS_WANDB, f"{path} imports {name}"
+
+
+def test_the_table_holds_nothing_that_is_not_used() -> None:
+    """What a room may import, it does."""
+    found = arrows()
+    assert {room: allowed - found.get(room, set()) for room, allowed in MAY_IMPORT.items()} == {
+        room: set() for room in MAY_IMPORT
+    }
+
+
+def table() -> str:
+    """The rooms from the top storey down, each with those that it imports."""
+    found = arrows()
+    rooms = [*reversed(MAY_IMPORT), *sorted(GROUND)]
+    lines = [f"{room:12} -> {', '.join(other for other in rooms if other in found.get(room, ()))}" for room in rooms]
+    return "\n".join([*lines, f"{len(rooms)} rooms, {sum(map(len, found.values()))} arrows"])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")

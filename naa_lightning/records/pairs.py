@@ -44,7 +44,7 @@ class SavedPairs(Dataset[PairBatch]):
         return len(self.images)
 
     def __getitem__(self, index: int) -> PairBatch:
-        clean, adversarial = self._kept[index] if index in self._kept else self._read(index)
+        clean, adversarial = self._kept[index] if index in self._kept else self.read(index)
         image = self.images.records[index].id
         return {"clean": clean.float() / 255, "adversarial": adversarial.float() / 255, "id": torch.tensor(image)}
 
@@ -76,7 +76,7 @@ class SavedPairs(Dataset[PairBatch]):
             self._kept[index] = (pair[0].clone(), pair[1].clone())  # not in the memory shared with the workers
         return True
 
-    def _read(self, index: int) -> tuple[Tensor, Tensor]:
+    def read(self, index: int) -> tuple[Tensor, Tensor]:
         """Return a clean and an adversarial image, uint8 (3, H, W)."""
         record = self.images.records[index]
         clean, path = self.images.read(record), self.folder / self.saved[record.id].file
@@ -118,7 +118,7 @@ class _Pixels(Dataset[tuple[Tensor, Tensor]]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.pairs._read(index)
+        return self.pairs.read(index)
 
 
 def _size(image: Tensor) -> str:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks.transforms.transform import Transform
-from naa_lightning.dct import dct_basis
+from naa_lightning.models.dct import dct_basis
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least, parse_number
 

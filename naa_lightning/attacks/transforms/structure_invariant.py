@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks.transforms.blocks import edges_at_random_places
 from naa_lightning.attacks.transforms.transform import Transform
-from naa_lightning.dct import dct_basis
+from naa_lightning.models.dct import dct_basis
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least
 

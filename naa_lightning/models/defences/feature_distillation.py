@@ -5,7 +5,7 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.dct import dct_basis
+from naa_lightning.models.dct import dct_basis
 from naa_lightning.models.defences.defence import InputDefence
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least

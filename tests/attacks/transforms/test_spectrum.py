@@ -6,7 +6,7 @@ from torch import Tensor
 from naa_lightning.attacks import (
     Spectrum,
 )
-from naa_lightning.dct import dct_basis
+from naa_lightning.models.dct import dct_basis
 from tests.attacks.transforms.given import DRAWS, GivenDraws, random_images
 
 
