@@ -31,7 +31,7 @@ class StopBetweenBatches(Callback):
 
     on_test_start = on_predict_start = on_train_start
 
-    def _stop_if_asked(self, trainer: Trainer, pl_module: LightningModule, *batch: Any, **place: Any) -> None:
+    def _stop_if_asked(self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any) -> None:
         if trainer.world_size == 1:
             stop_if_asked(str(pl_module.title))
 

@@ -167,8 +167,14 @@ def test_ways_of_sharing_that_go_wrong_are_refused(overrides: list[str], message
 
 
 def test_processes_that_a_cluster_started_to_do_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "none"}
-    for name, value in place.items():
+    torchrun = {
+        "RANK": "0",
+        "WORLD_SIZE": "2",
+        "LOCAL_RANK": "0",
+        "LOCAL_WORLD_SIZE": "2",
+        "TORCHELASTIC_RUN_ID": "none",
+    }
+    for name, value in torchrun.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="torchrun started 2 processes, which would all do the same: give trainer=ddp"):
         attack(tmp_path, "paths.models_dir=nowhere")
