@@ -35,13 +35,13 @@ class Cifar10Data(TrainableData):
         root: A tree of image files, `train/<class>/*` and `test/<class>/*`; None for the published files in `cache`.
         cache: Folder of the published Python version (https://www.cs.toronto.edu/~kriz/cifar.html).
         download: Whether `cache` may be filled; else only what it holds is used.
-        validation_every: Of each class, every `validation_every`-th training image is held out to choose the best epoch
-            on.
-        seed: As in `TrainableData`.
-        name: As in `ImageDataModule`.
-        batch_size: As in `TrainableData`.
-        num_workers: As in `ImageDataModule`. Each process keeps the training images that it has read in memory.
-        limit: As in `ImageDataModule`.
+        validation_every: The distance, in each class, of the training images that are held out to choose the best
+            epoch on.
+        seed: See `TrainableData`.
+        name: See `ImageDataModule`.
+        batch_size: See `TrainableData`.
+        num_workers: See `ImageDataModule`. Each process keeps the training images that it has read in memory.
+        limit: See `ImageDataModule`.
 
     Raises:
         ValueError: A number is out of its range.
@@ -71,7 +71,7 @@ class Cifar10Data(TrainableData):
         self.validation_every = validation_every
 
     def prepare_data(self) -> None:
-        """Downloads what is missing, if it may.
+        """Download what is missing, if it may.
 
         Raises:
             DataError: The server cannot be reached or gives other files than the published ones.
@@ -80,7 +80,7 @@ class Cifar10Data(TrainableData):
             _download(self.cache)
 
     def load(self) -> LabelledImages:
-        """Lists the test images.
+        """List the test images.
 
         Raises:
             DataError: There is no copy, or the tree is malformed.
@@ -88,7 +88,7 @@ class Cifar10Data(TrainableData):
         return _published(self.cache, train=False) if self.root is None else _tree(self.root, "test")
 
     def training_images(self) -> LabelledImages:
-        """Lists the training images that are not held out.
+        """List the training images that are not held out.
 
         Raises:
             DataError: As `load`.
@@ -96,7 +96,7 @@ class Cifar10Data(TrainableData):
         return self._split[0]
 
     def validation_images(self) -> LabelledImages:
-        """Lists the training images that are held out.
+        """List the training images that are held out.
 
         Raises:
             DataError: As `load`.

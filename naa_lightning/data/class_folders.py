@@ -8,12 +8,12 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 
 
 def is_image(path: Path) -> bool:
-    """Tells an image file by its suffix."""
+    """Tell an image file by its suffix."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def class_folders(root: Path) -> list[Path]:
-    """Lists the sub-folders, sorted; hidden ones are passed over.
+    """List the sub-folders, sorted; hidden ones are passed over.
 
     Raises:
         DataError: An image lies beside them.

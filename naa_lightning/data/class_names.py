@@ -45,9 +45,9 @@ def check_classes(known: Sequence[str] | None, model: str, given: Sequence[str] 
 
     Args:
         known: Names of the model's classes, by index; None where nothing says them.
-        model: What the model is called.
+        model: The name of the model.
         given: Names of the data's classes, likewise.
-        data: What the data are called.
+        data: The name of the data.
 
     Raises:
         DataError: They do not.

@@ -30,14 +30,14 @@ class ImageDataModule(LightningDataModule, ABC):
     """Labelled images to be attacked, in the data set's own order.
 
     Args:
-        name: What the data set is called in results.
-        batch_size: Images per batch.
-        num_workers: Processes that read images; 0 reads in the main process.
-        limit: Use only the first `limit` images.
+        name: The name of the data set in results.
+        batch_size: The number of images per batch.
+        num_workers: The number of processes that read images; 0 reads in the main process.
+        limit: The number of images that are used, the first ones; None uses all.
 
     Attributes:
-        num_classes: Number of classes that labels count, None where the source does not tell.
-        class_names: What the classes are called, known after `setup`; None where the source does not tell.
+        num_classes: The number of classes that labels count; None where the source does not tell.
+        class_names: The names of the classes, known after `setup`; None where the source does not tell.
 
     Raises:
         ValueError: A number is out of its range.
@@ -62,14 +62,14 @@ class ImageDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def load(self) -> LabelledImages:
-        """Lists all images that can be attacked; the first `limit` of them must be readable.
+        """List all images that can be attacked; the first `limit` of them must be readable.
 
         Raises:
             DataError: The source is missing or malformed.
         """
 
     def setup(self, stage: str) -> None:
-        """Lists the images, once.
+        """List the images, once.
 
         Raises:
             DataError: As `load`, or a label is not one of `num_classes`.
@@ -89,25 +89,25 @@ class ImageDataModule(LightningDataModule, ABC):
         return self._images
 
     def only(self, ids: Collection[int]) -> None:
-        """Restricts later predict batches to these ids, as a continued run does."""
+        """Restrict later predict batches to these ids, as a continued run does."""
         self._only = ids
 
     def predict_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the images to attack, in order."""
+        """Return batches of the images to attack, in order."""
         return self._batches(self.images if self._only is None else self.images.only(self._only))
 
     def _batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
-        """Batches in order, unless other options of a `DataLoader` are given."""
+        """Return batches in order, unless other options of a `DataLoader` are given."""
         usual = {"batch_size": self.batch_size, "num_workers": self.num_workers}
         return DataLoader(images, collate_fn=images.collate, worker_init_fn=ignore_sigterm, **{**usual, **options})
 
 
 def check_ids(ids: Collection[int], data: ImageDataModule, key: str) -> None:
-    """Checks that images chosen by id are there.
+    """Check that images chosen by id are there.
 
     Args:
-        ids: Of the images.
-        data: Set up.
+        ids: The ids of the images.
+        data: The data, set up.
         key: The option that chose them.
 
     Raises:

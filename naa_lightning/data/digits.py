@@ -19,11 +19,11 @@ class DigitsData(TrainableData):
     train. The target class of a digit is the next one, (label + 1) % 10.
 
     Args:
-        seed: As in `TrainableData`.
-        name: As in `ImageDataModule`.
-        batch_size: As in `TrainableData`.
-        num_workers: As in `ImageDataModule`.
-        limit: As in `ImageDataModule`.
+        seed: See `TrainableData`.
+        name: See `ImageDataModule`.
+        batch_size: See `TrainableData`.
+        num_workers: See `ImageDataModule`.
+        limit: See `ImageDataModule`.
 
     >>> digits = DigitsData()
     >>> digits.setup("predict")
@@ -46,15 +46,15 @@ class DigitsData(TrainableData):
         super().__init__(seed=seed, name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
 
     def load(self) -> LabelledImages:
-        """The 360 held-out digits."""
+        """List the 360 held-out digits."""
         return _digits(held_out=True)
 
     def training_images(self) -> LabelledImages:
-        """The other 1,437 digits."""
+        """List the other 1,437 digits."""
         return _digits(held_out=False)
 
     def validation_images(self) -> LabelledImages:
-        """The held-out digits."""
+        """List the held-out digits."""
         return self.load()
 
 

@@ -28,7 +28,7 @@ class RemoteFile(NamedTuple):
 
 
 def fetch_missing(url: str, destination: Path, files: Sequence[RemoteFile]) -> None:
-    """Fetches those files that the destination lacks.
+    """Fetch those files that the destination lacks.
 
     Raises:
         DataError: The server does not answer in time or lacks a file, a file has another digest than it should, or
@@ -51,8 +51,8 @@ def require_reachable(address: str, wanted: Path) -> None:
     """Check in a few seconds that a server answers, whatever its answer.
 
     Args:
-        address: A file of the server.
-        wanted: Where that file is missing.
+        address: The URL of a file of the server.
+        wanted: The path at which that file is missing.
 
     Raises:
         DataError: It does not.
@@ -62,7 +62,7 @@ def require_reachable(address: str, wanted: Path) -> None:
 
 
 def fetch(address: str) -> bytes:
-    """Reads a file from a server.
+    """Read a file from a server.
 
     Raises:
         DataError: It cannot be read.

@@ -32,11 +32,11 @@ class FolderData(TrainableData):
         validation: A folder like `train` of images to choose the best epoch on; None for those of `root`.
         image_size: Resize the shorter side to this (bilinear, antialiased) and crop the central square; None
             leaves images as they are stored.
-        seed: As in `TrainableData`.
-        name: As in `ImageDataModule`.
-        batch_size: As in `TrainableData`.
-        num_workers: As in `ImageDataModule`.
-        limit: As in `ImageDataModule`.
+        seed: See `TrainableData`.
+        name: See `ImageDataModule`.
+        batch_size: See `TrainableData`.
+        num_workers: See `ImageDataModule`.
+        limit: See `ImageDataModule`.
 
     Raises:
         ValueError: A number is out of its range.
@@ -66,7 +66,7 @@ class FolderData(TrainableData):
         self.image_size = image_size
 
     def load(self) -> LabelledImages:
-        """Lists the images in the order of the CSV file, or sorted by path.
+        """List the images in the order of the CSV file, or sorted by path.
 
         Raises:
             DataError: A folder or the CSV file is missing, malformed or empty, or class folders differ.
@@ -80,7 +80,7 @@ class FolderData(TrainableData):
         return self._labelled(self.root, records)
 
     def training_images(self) -> LabelledImages:
-        """Lists the images of `train`, sorted by path.
+        """List the images of `train`, sorted by path.
 
         Raises:
             DataError: As `load`, or there is no folder of training images, or one of its classes is empty.
@@ -90,7 +90,7 @@ class FolderData(TrainableData):
         return self._training
 
     def validation_images(self) -> LabelledImages:
-        """Lists the images of `validation`, sorted by path, or else all of `root`.
+        """List the images of `validation`, sorted by path, or else all of `root`.
 
         Raises:
             DataError: As `load`.
@@ -133,7 +133,7 @@ class FolderData(TrainableData):
 
 
 def class_indices(names: list[str]) -> dict[str, int]:
-    """Maps the names of class folders to class indices.
+    """Map the names of class folders to class indices.
 
     Integers are class indices, WordNet ids have their place among the classes of ImageNet-1k, and other names are
     counted in sorted order.
@@ -168,7 +168,7 @@ def class_indices(names: list[str]) -> dict[str, int]:
 
 
 def folder_class_names(names: list[str]) -> list[str] | None:
-    """Returns what the classes of class folders are called, by class index; None where the folders do not tell.
+    """Return what the classes of class folders are called, by class index; None where the folders do not tell.
 
     >>> folder_class_names(["dog", "cat"]), folder_class_names(["7", "12"]), folder_class_names(["n01440764"])[0]
     (['cat', 'dog'], None, 'tench')
@@ -180,7 +180,7 @@ def folder_class_names(names: list[str]) -> list[str] | None:
 
 
 def check_same_classes(found: Mapping[str, Sequence[str]]) -> None:
-    """Checks that the class folders of several folders agree.
+    """Check that the class folders of several folders agree.
 
     Args:
         found: The names of the class folders by the option that named their folder: "train", "validation", "root".

@@ -54,7 +54,7 @@ class LabelledImages(Dataset[Sample]):
 
     Args:
         records: The images, in the data set's own order.
-        read: Gives an image's pixels, uint8 (3, H, W).
+        read: A function from a record to the image's pixels, uint8 of shape (3, H, W).
 
     Raises:
         DataError: Two images would be saved under one name, or a file lies outside the data root.
@@ -83,23 +83,18 @@ class LabelledImages(Dataset[Sample]):
         }
 
     def only(self, ids: Collection[int]) -> "LabelledImages":
-        """The images with these ids, in the data set's order; ids that it lacks are passed over."""
+        """Return the images with these ids, in the data set's order; ids that it lacks are passed over."""
         wanted = frozenset(ids)
         return LabelledImages([record for record in self.records if record.id in wanted], self.read)
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
-        """Stacks samples into a batch.
+        """Stack samples into a batch.
 
         Raises:
             DataError: The images differ in size.
         """
-        first = samples[0]
-        for sample in samples:
-            if sample["image"].shape != first["image"].shape:
-                raise DataError(
-                    f"images differ in size: {self._describe(first)}, {self._describe(sample)}; "
-                    "bring them to one size with `image_size=N` or use `batch_size=1`"
-                )
+        files = {record.id: record.file for record in self.records}
+        check_one_size([(files[sample["id"]], sample["image"]) for sample in samples])
         return {
             "image": torch.stack([sample["image"] for sample in samples]),
             "label": torch.tensor([sample["label"] for sample in samples]),
@@ -107,14 +102,9 @@ class LabelledImages(Dataset[Sample]):
             "id": torch.tensor([sample["id"] for sample in samples]),
         }
 
-    def _describe(self, sample: Sample) -> str:
-        file = next(record.file for record in self.records if record.id == sample["id"])
-        height, width = sample["image"].shape[1:]
-        return f"{file} is {width}x{height}"
-
 
 def read_image(path: Path) -> Tensor:
-    """Decodes an image file.
+    """Decode an image file.
 
     Returns:
         RGB pixels, uint8 (3, H, W).
@@ -132,8 +122,31 @@ def read_image(path: Path) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
+def check_one_size(images: Sequence[tuple[str, Tensor]]) -> None:
+    """Check that images can be stacked.
+
+    Args:
+        images: The images of shape (3, H, W), each after the name of its file.
+
+    Raises:
+        DataError: The images differ in size.
+    """
+    (file, first), *others = images
+    for other_file, other in others:
+        if other.shape != first.shape:
+            raise DataError(
+                f"images differ in size: {file} is {size_of(first)}, {other_file} is {size_of(other)}; "
+                "bring them to one size with `image_size=N` or use `batch_size=1`"
+            )
+
+
+def size_of(image: Tensor) -> str:
+    """Return the size of an image of shape (3, H, W) as people write it, width first."""
+    return f"{image.shape[2]}x{image.shape[1]}"
+
+
 def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
-    """Checks that every label and target class is a class of a classifier with `num_classes` outputs.
+    """Check that every label and target class is a class of a classifier with `num_classes` outputs.
 
     Raises:
         DataError: One is not.
@@ -152,11 +165,11 @@ def check_labels(records: Iterable[ImageRecord], num_classes: int) -> None:
 
 
 def check_target_classes(records: Iterable[ImageRecord], name: str) -> None:
-    """Checks that a targeted attack knows for every image which class to aim at.
+    """Check that a targeted attack knows for every image which class to aim at.
 
     Args:
         records: The images.
-        name: What the data set is called.
+        name: The name of the data set.
 
     Raises:
         DataError: An image has no target class, or its own label as target class.
@@ -178,7 +191,7 @@ def check_target_classes(records: Iterable[ImageRecord], name: str) -> None:
 
 
 def _check_saved_names(records: Iterable[ImageRecord]) -> None:
-    """Checks that adversarial images, saved as the record's file with suffix .png, get places of their own."""
+    """Check that adversarial images, saved as the record's file with suffix .png, get places of their own."""
     owners: dict[PurePosixPath, str] = {}
     for record in records:
         file = PurePosixPath(record.file)

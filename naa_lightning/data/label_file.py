@@ -9,7 +9,7 @@ from naa_lightning.exceptions import DataError
 
 
 def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
-    """Reads a CSV file with a header.
+    """Read a CSV file with a header.
 
     Args:
         path: The file, UTF-8.
@@ -32,11 +32,11 @@ def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
 
 
 def parse_class(text: str, where: str) -> int:
-    """Reads a class index.
+    """Read a class index.
 
     Args:
-        text: What the file holds.
-        where: File and place, for the message.
+        text: The text in the file.
+        where: The file and the place in it, for errors.
 
     Raises:
         DataError: It is not an integer.
@@ -52,7 +52,7 @@ def parse_class(text: str, where: str) -> int:
 
 
 def list_images(csv: Path, target_column: str) -> list[ImageRecord]:
-    """Reads a CSV file with the columns `filename`, `label` and perhaps one of target classes, counted from 0.
+    """Read a CSV file with the columns `filename`, `label` and perhaps one of target classes, counted from 0.
 
     Raises:
         DataError: The file is missing or malformed.
@@ -68,7 +68,7 @@ def list_images(csv: Path, target_column: str) -> list[ImageRecord]:
 
 
 def require_files(root: Path, records: Iterable[ImageRecord], label_file: Path) -> None:
-    """Checks that the images that a label file lists are there.
+    """Check that the images that a label file lists are there.
 
     Raises:
         DataError: One is missing.

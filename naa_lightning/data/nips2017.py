@@ -39,11 +39,11 @@ class Nips2017Data(ImageDataModule):
         cache: Folder of a copy that is downloaded when it is first needed: the NAA authors' copy, of which only the
             first `limit` images are fetched.
         download: Whether `cache` may be filled; else only what it holds is used.
-        url: Where `dataset/dev_dataset.csv` and `dataset/images/1.png` to `1000.png` are published.
-        name: As in `ImageDataModule`.
-        batch_size: As in `ImageDataModule`.
-        num_workers: As in `ImageDataModule`.
-        limit: As in `ImageDataModule`.
+        url: The URL below which `dataset/dev_dataset.csv` and `dataset/images/1.png` to `1000.png` are published.
+        name: See `ImageDataModule`.
+        batch_size: See `ImageDataModule`.
+        num_workers: See `ImageDataModule`.
+        limit: See `ImageDataModule`.
     """
 
     num_classes = 1000
@@ -66,7 +66,7 @@ class Nips2017Data(ImageDataModule):
         self.url = url.rstrip("/")
 
     def prepare_data(self) -> None:
-        """Downloads what is missing, if it may.
+        """Download what is missing, if it may.
 
         Raises:
             DataError: The server cannot be reached or gives other files than the published ones.
@@ -85,7 +85,7 @@ class Nips2017Data(ImageDataModule):
             fetch_missing(self.url, self.root, files[: self.limit])
 
     def load(self) -> LabelledImages:
-        """Lists the copy.
+        """List the copy.
 
         Raises:
             DataError: There is none, its label file is malformed, or one of the first `limit` images is missing.
@@ -126,7 +126,7 @@ def _holds_anything(root: Path) -> bool:
 
 
 def _list_copy(root: Path) -> tuple[Path, list[ImageRecord]]:
-    """Finds the label file of a copy and what it lists."""
+    """Find the label file of a copy and what it lists."""
     csv = root / "labels.csv"
     if csv.is_file():
         listed = list_images(csv, target_column="targeted_label")

@@ -23,11 +23,11 @@ class TrainableData(ImageDataModule):
     `use_distributed_sampler=False`.
 
     Args:
-        seed: Seeds the order of the training images.
-        name: As in `ImageDataModule`.
-        batch_size: Images per batch; in training, per step of all processes together.
-        num_workers: As in `ImageDataModule`.
-        limit: As in `ImageDataModule`.
+        seed: The seed of the order of the training images.
+        name: See `ImageDataModule`.
+        batch_size: The number of images per batch; in training, per step of all processes together.
+        num_workers: See `ImageDataModule`.
+        limit: See `ImageDataModule`.
 
     Raises:
         ValueError: A number is out of its range.
@@ -42,7 +42,7 @@ class TrainableData(ImageDataModule):
 
     @abstractmethod
     def training_images(self) -> LabelledImages:
-        """Lists the images to train on; may be asked more than once.
+        """List the images to train on; may be asked more than once.
 
         Raises:
             DataError: There are none, or the source is malformed.
@@ -50,20 +50,20 @@ class TrainableData(ImageDataModule):
 
     @abstractmethod
     def validation_images(self) -> LabelledImages:
-        """Lists the images to choose the best epoch on; may be asked more than once.
+        """List the images to choose the best epoch on; may be asked more than once.
 
         Raises:
             DataError: There are none, or the source is malformed.
         """
 
     def share(self, rank: int, world_size: int) -> None:
-        """Makes this one of several processes that train together.
+        """Make this one of several processes that train together.
 
         Of every training batch each process gets an equal part, and of the other images every `world_size`-th.
 
         Args:
-            rank: Of this process, from 0.
-            world_size: Number of processes.
+            rank: The rank of this process, from 0.
+            world_size: The number of processes.
 
         Raises:
             DataError: A batch cannot be dealt in equal parts.
@@ -77,7 +77,7 @@ class TrainableData(ImageDataModule):
         self._world_size = world_size
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the training images, in an order of each epoch's own."""
+        """Return batches of the training images, in an order of each epoch's own."""
         images = self.training_images()
         self._require_one_each(images, "training")
         order: DistributedSampler[Sample] = DistributedSampler(
@@ -86,15 +86,15 @@ class TrainableData(ImageDataModule):
         return self._shared_batches(images, sampler=order, drop_last=len(images) >= self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the validation images, mixed but the same each time."""
+        """Return batches of the validation images, mixed but the same each time."""
         return self._dealt(self.validation_images(), "validation")
 
     def test_dataloader(self) -> DataLoader[Sample]:
-        """Batches of the images that are attacked, mixed but the same each time."""
+        """Return batches of the images that are attacked, mixed but the same each time."""
         return self._dealt(self.images, "test")
 
     def _dealt(self, images: LabelledImages, role: str) -> DataLoader[Sample]:
-        """Deals images in an order that mixes their classes, so that the first ones stand for all."""
+        """Deal images in an order that mixes their classes, so that the first ones stand for all."""
         self._require_one_each(images, role)
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).tolist()
         records = [images.records[row] for row in order[self._rank :: self._world_size]]
@@ -113,12 +113,12 @@ class TrainableData(ImageDataModule):
 
 
 def check_trainable(data: TrainableData, num_classes: int, model: str) -> None:
-    """Checks before training that the training images are of the classes that a model tells apart.
+    """Check before training that the training images are of the classes that a model tells apart.
 
     Args:
-        data: What to train on.
-        num_classes: Number of classes that the model tells apart.
-        model: What it is called.
+        data: The data to train on.
+        num_classes: The number of classes that the model tells apart.
+        model: The name of the model.
 
     Raises:
         DataError: A class has no training image, or a validation image is of another class.

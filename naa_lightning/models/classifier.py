@@ -27,13 +27,13 @@ class Classifier(nn.Module):
     Images of another size are resized inside, so that a perturbation lives at the image's own resolution.
 
     Args:
-        network: Takes normalised images (B, 3, h, w), gives logits (B, K).
-        mean: Per channel, of images in [0, 1].
-        std: Per channel, of images in [0, 1].
-        input_size: Height and width that the network takes; None leaves images as they are.
-        layer: Dotted name of the attacked layer inside the network, or of several; None for a model that is only
+        network: The network, from normalised images of shape (B, 3, h, w) to logits of shape (B, K).
+        mean: The mean per channel, of images in [0, 1].
+        std: The standard deviation per channel, of images in [0, 1].
+        input_size: The height and width in pixels that the network takes; None leaves images as they are.
+        layer: The dotted name of the attacked layer inside the network, or of several; None for a model that is only
             asked for predictions.
-        interpolation: How images are resized: "bilinear", "bicubic" or "nearest".
+        interpolation: The way in which images are resized: "bilinear", "bicubic" or "nearest".
         antialias: Whether shrinking filters first.
 
     Raises:
@@ -125,8 +125,8 @@ class Classifier(nn.Module):
         """Return the logits (B, K) that images (B, 3, H, W) give when the attacked layer's output is changed.
 
         Args:
-            images: In [0, 1].
-            change: Maps the layer's output to what the network goes on with.
+            images: Images of shape (B, 3, H, W) in [0, 1].
+            change: A function from the layer's output to what the network goes on with.
         """
         return outputs_with(self.network, self._attacked_layer(), self.preprocess(images), change)
 
@@ -136,11 +136,11 @@ class Classifier(nn.Module):
         Nothing below the layer is differentiated.
 
         Args:
-            images: (B, 3, H, W) in [0, 1].
-            score: Maps logits (B, K) to one number per image, (B,).
+            images: Images of shape (B, 3, H, W) in [0, 1].
+            score: A function from logits of shape (B, K) to one number per image, of shape (B,).
 
         Returns:
-            As the layer's output, one gradient per image.
+            The gradients, of the shape of the layer's output.
         """
         with torch.no_grad():
             inputs = self.preprocess(images)
@@ -155,12 +155,12 @@ class Classifier(nn.Module):
         below the layer.
 
         Args:
-            images: (B, 3, H, W) in [0, 1].
-            direction: As the images.
-            score: As in `layer_gradient`.
+            images: Images of shape (B, 3, H, W) in [0, 1].
+            direction: The direction in which the images move, of their shape.
+            score: The score, see `layer_gradient`.
 
         Returns:
-            Two tensors as the layer's output.
+            Two tensors of the shape of the layer's output.
         """
         # fused attention has no forward-mode derivative
         with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH):

@@ -37,18 +37,18 @@ class ClassifierSource(ModelSource):
     """Describes a classifier that can be attacked, without loading it.
 
     Args:
-        name: As of `ModelSource`.
-        num_classes: As of `ModelSource`.
+        name: See `ModelSource`.
+        num_classes: See `ModelSource`.
         architecture: The library's name for it, with the tag of its published weights.
-        layer: Dotted name of the attacked layer, or of several; needed of a surrogate only.
-        weights: A local file instead of the published weights.
-        mean: Instead of the published weights' own.
-        std: Instead of the published weights' own.
-        input_size: Height and width in pixels, instead of the published weights' own.
-        interpolation: How images of another size are resized: "bilinear", "bicubic" or "nearest".
+        layer: The dotted name of the attacked layer, or of several; needed of a surrogate only.
+        weights: The path of a local file instead of the published weights.
+        mean: The mean per channel, of images in [0, 1], instead of the published weights' own.
+        std: The standard deviation per channel, of images in [0, 1], instead of the published weights' own.
+        input_size: The height and width in pixels, instead of the published weights' own.
+        interpolation: The way in which images of another size are resized: "bilinear", "bicubic" or "nearest".
         antialias: Whether shrinking filters first.
-        create_kwargs: Passed to the library's constructor.
-        classes: What its classes are called, by index; None where that is not known.
+        create_kwargs: The keyword arguments of the library's constructor.
+        classes: The names of the classes, by index; None where they are not known.
 
     Raises:
         ValueError: A value is out of range.

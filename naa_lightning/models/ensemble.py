@@ -20,8 +20,8 @@ class Ensemble(nn.Module):
     A feature-level objective is computed on each attacked layer of each member and averaged.
 
     Args:
-        members: They tell apart the same classes.
-        combine: What an objective of logits averages: "logits" or "losses".
+        members: The classifiers, which tell apart the same classes.
+        combine: The terms that an objective of logits averages: "logits" or "losses".
 
     Raises:
         ValueError: There is no member, or `combine` is unknown.
@@ -61,9 +61,9 @@ class EnsembleSource:
     """Describes an ensemble without loading it.
 
     Args:
-        name: How tables and files call it.
-        members: Its classifiers.
-        combine: See `Ensemble`.
+        name: The name in tables and files.
+        members: The descriptions of the classifiers.
+        combine: The terms that are averaged, see `Ensemble`.
 
     Raises:
         ValueError: There is no member, or members tell apart different numbers of classes.

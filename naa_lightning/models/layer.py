@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-
-T = TypeVar("T")
 
 
 class LayerError(ValueError):
@@ -67,44 +65,42 @@ def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -
     Raises:
         LayerError: As `features_at`, or the layer runs more than once.
     """
-    features: list[Tensor] = []
+    found: list[Tensor] = []
 
-    def keep(_module: nn.Module, _args: Any, output: Any) -> Tensor:
-        features.append(_as_tensor(output))
-        return features[-1].clone()  # the next layer may work in place
+    def keep(features: Tensor) -> Tensor:
+        found.append(features)
+        return features
 
-    handle = layer.register_forward_hook(keep)
-    try:
-        outputs = network(inputs)
-    finally:
-        handle.remove()
-    return _only(features), outputs
+    outputs = outputs_with(network, layer, inputs, keep)
+    return found[0], outputs
 
 
 def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     """Return the network's output when what `layer` puts out is changed on its way.
 
     Args:
-        network: Contains `layer`.
-        layer: Whose output is changed.
-        inputs: Of the network.
-        change: Maps the layer's output to what the network goes on with, of the same shape.
+        network: The network, which contains `layer`.
+        layer: The layer whose output is changed.
+        inputs: The inputs of the network, of shape (B, 3, h, w).
+        change: A function from the layer's output to what the network goes on with, of the same shape.
 
     Raises:
         LayerError: As `features_and_outputs`.
     """
-    changed: list[Tensor] = []
+    times = 0
 
     def replace(_module: nn.Module, _args: Any, output: Any) -> Tensor:
-        changed.append(change(_as_tensor(output)))
-        return changed[-1].clone()  # the next layer may work in place
+        nonlocal times
+        times += 1
+        return change(_as_tensor(output)).clone()  # the next layer may work in place
 
     handle = layer.register_forward_hook(replace)
     try:
         outputs: Tensor = network(inputs)
     finally:
         handle.remove()
-    _only(changed)
+    if times != 1:
+        raise _ran(times)
     return outputs
 
 
@@ -126,9 +122,10 @@ def above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Above:
     """Run the whole network, recording gradients only from `layer` upwards and tangents only below it.
 
     Args:
-        network: Contains `layer`.
-        layer: Where gradients begin.
-        inputs: Of the network; dual tensors of `torch.autograd.forward_ad` if the layer's change is wanted.
+        network: The network, which contains `layer`.
+        layer: The layer at which gradients begin.
+        inputs: The inputs of the network, of shape (B, 3, h, w); dual tensors of `torch.autograd.forward_ad` if the
+            layer's change is wanted.
 
     Raises:
         LayerError: The forward pass does not reach the layer, reaches it more than once, or its output is
@@ -136,27 +133,17 @@ def above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Above:
     """
     found: list[tuple[Tensor, Tensor | None]] = []
 
-    def cut(_module: nn.Module, _args: Any, output: Any) -> Tensor:
-        features, change = forward_ad.unpack_dual(_as_tensor(output))  # type: ignore[no-untyped-call]
+    def cut(output: Tensor) -> Tensor:
+        features, change = forward_ad.unpack_dual(output)  # type: ignore[no-untyped-call]
         leaf: Tensor = features.detach().requires_grad_()
         found.append((leaf, change))
         torch.set_grad_enabled(True)
-        return leaf.clone()  # the next layer may work in place, which a leaf forbids
+        return leaf
 
-    handle = layer.register_forward_hook(cut)
-    try:
-        with torch.no_grad():
-            outputs = network(inputs)
-    finally:
-        handle.remove()
-    features, change = _only(found)
+    with torch.no_grad():
+        outputs = outputs_with(network, layer, inputs, cut)
+    features, change = found[0]
     return Above(features, outputs, change)
-
-
-def _only(found: list[T]) -> T:
-    if len(found) != 1:
-        raise _ran(len(found))
-    return found[0]
 
 
 def _ran(times: int) -> LayerError:

@@ -28,8 +28,8 @@ class ListedModel:
 
     Args:
         stem: The name of its files, without their ending.
-        parameters: How many numbers were trained.
-        facts: What is said of it beside its weights, unchecked.
+        parameters: The number of trained parameters.
+        facts: The facts written beside its weights, unchecked.
     """
 
     stem: str
@@ -58,7 +58,7 @@ def models_table(models: Sequence[ListedModel], width: int) -> Table:
 
     Args:
         models: At least one.
-        width: Of the terminal, in characters.
+        width: The width of the terminal, in characters.
     """
     table = _table(models, stacked=False)
     return table if _width(table) <= width else _table(models, stacked=True)

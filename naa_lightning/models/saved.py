@@ -64,10 +64,10 @@ def save_model(path: Path, source: ClassifierSource, network: nn.Module, facts: 
     """Save a network's weights, and beside them a JSON file that describes it.
 
     Args:
-        path: Of the weights, `.safetensors`.
+        path: The file of the weights, which ends in `.safetensors`.
         source: Describes the network; its preprocessing is written down as it is used.
-        network: As `source.network` creates it.
-        facts: How it was trained and what came of it: plain values, written beside the description.
+        network: The network, as `source.network` creates it.
+        facts: The facts of its training, as plain values, which are written beside the description.
 
     Raises:
         ModelError: The network is of no library that `saved_model` knows.
@@ -95,8 +95,8 @@ def saved_model(
         model: The path of one of its two files, the file's name without its ending, or what the model is called
             where no other one is called so.
         models_dir: The folder that is searched for names.
-        name: How tables and files call it; None: as when it was saved.
-        layer: The attacked layer, or several; None: as when it was saved.
+        name: The name in tables and files; None keeps that under which it was saved.
+        layer: The dotted name of the attacked layer, or several; None keeps that with which it was saved.
 
     Raises:
         ModelError: There is no such model, there are several, or its files are incomplete or damaged.

@@ -11,8 +11,8 @@ class ModelSource(ABC):
     """Describes a model without loading it.
 
     Args:
-        name: How tables and files call it.
-        num_classes: How many classes it tells apart.
+        name: The name in tables and files.
+        num_classes: The number of classes.
     """
 
     name: str

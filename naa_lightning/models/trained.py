@@ -23,7 +23,7 @@ class TrainedModel(ClassifierSource):
     """A small network with weights made by a recipe.
 
     Args:
-        models_dir: Where trained weights are kept.
+        models_dir: The folder of trained weights.
         recipe: All that the weights depend on besides the network: the training's settings and its data. A digest
             of network and recipe is part of the weights' file name, so that others never find these weights.
 

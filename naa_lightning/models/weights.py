@@ -26,7 +26,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
     Args:
         network: Its parameters keep their precision whatever the file's.
-        path: As of `read_weights`. Auxiliary heads in it that the network was made without are passed over.
+        path: The file of the weights, see `read_weights`; its auxiliary heads that the network lacks are passed over.
 
     Raises:
         ModelError: The file is missing, of another kind, unreadable, or does not fit.
@@ -43,7 +43,7 @@ def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
     Args:
         network: Its parameters keep their precision whatever the weights'.
         state: The weights, by name.
-        origin: What the weights are called in an error: "the weights in FILE".
+        origin: The name of the weights in errors: "the weights in FILE".
 
     Returns:
         The names of what was left as it was.
@@ -63,7 +63,7 @@ def read_weights(path: Path, key: str = "weights") -> dict[str, Tensor]:
     Args:
         path: A `.safetensors` file, or a file of torch (`.pt`, `.pth`, `.bin`, `.ckpt`) that holds tensors only:
             a state dict, or a checkpoint with one under `state_dict`.
-        key: What names the file in the configuration.
+        key: The parameter that names the file, for errors.
 
     Raises:
         ModelError: The file is missing, of another kind or unreadable.
@@ -137,7 +137,7 @@ def check_weights_file(path: Path, key: str = "weights") -> None:
 
     Args:
         path: The file.
-        key: What names it in the configuration.
+        key: The parameter that names the file, for errors.
 
     Raises:
         ModelError: It does not, or is not.

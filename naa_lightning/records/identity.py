@@ -15,8 +15,8 @@ def write_or_check_identity(folder: Path, identity: Mapping[str, Any], *, empty:
     """Write down what a folder's images depend on, or compare it with what stands there.
 
     Args:
-        folder: Of the run.
-        identity: Plain, nested values.
+        folder: The folder of the run.
+        identity: The values that the images depend on, plain and nested.
         empty: Whether the folder holds no image yet, so that what stands there binds nobody.
 
     Raises:

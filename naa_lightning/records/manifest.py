@@ -21,12 +21,12 @@ class SavedImage:
 
     Args:
         id: The image's row in the data set's own order.
-        file: Relative to the manifest's folder.
+        file: The path of the file, relative to the manifest's folder.
         label: The true class.
         target_class: The class that a targeted attack aimed at; -1 in an untargeted run.
-        sha256: Digest of the file.
-        seconds: The image's share of its batch's crafting time.
-        gradient_evaluations: Gradients taken for it.
+        sha256: The SHA-256 digest of the file.
+        seconds: The image's share of its batch's crafting time, in seconds.
+        gradient_evaluations: The number of gradients taken for it.
         positive_share, participation, gini, attributed, explained: See `AttributionStatistics`; NaN for an attack
             without attribution.
     """
@@ -55,8 +55,8 @@ class Manifest:
     first adds to a part of its own, `manifest-<rank>.csv`, until `rewrite` puts everything into the one file.
 
     Args:
-        folder: Holds the manifest and the images that it lists.
-        rank: Which of the ranks adds rows.
+        folder: The folder of the manifest and of the images that it lists.
+        rank: The rank of the process that adds rows.
     """
 
     def __init__(self, folder: Path, rank: int = 0) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from naa_lightning.data import LabelledImages, read_image
+from naa_lightning.data.images import check_one_size, size_of
 from naa_lightning.data.workers import ignore_sigterm
 from naa_lightning.exceptions import DataError
 from naa_lightning.records.manifest import SavedImage
@@ -27,8 +28,8 @@ class SavedPairs(Dataset[PairBatch]):
 
     Args:
         images: The clean images.
-        saved: By image id.
-        folder: Holds the adversarial files.
+        saved: The adversarial images, by image id.
+        folder: The folder of the adversarial files.
 
     Raises:
         DataError: On reading, a file cannot be read or is of another size than its clean image.
@@ -52,9 +53,10 @@ class SavedPairs(Dataset[PairBatch]):
         """Read pairs and keep them in memory, so that those who ask for them again need not wait for files.
 
         Args:
-            indices: Of the pairs.
-            num_workers: Processes that read; 0 reads in this one.
-            room: Bytes that pairs may take, three for a pixel of each image; where they take more, none is kept.
+            indices: The indices of the pairs.
+            num_workers: The number of processes that read; 0 reads in this one.
+            room: The number of bytes that pairs may take, three for a pixel of each image; where they take more,
+                none is kept.
 
         Returns:
             Whether there was room for all.
@@ -83,8 +85,8 @@ class SavedPairs(Dataset[PairBatch]):
         adversarial = read_image(path)
         if adversarial.shape != clean.shape:
             raise DataError(
-                f"{path} is {_size(adversarial)}, its clean image {record.file} is {_size(clean)}: bring them to one "
-                "size"
+                f"{path} is {size_of(adversarial)}, its clean image {record.file} is {size_of(clean)}: bring them to "
+                "one size"
             )
         return clean, adversarial
 
@@ -94,13 +96,7 @@ class SavedPairs(Dataset[PairBatch]):
         Raises:
             DataError: The images differ in size.
         """
-        shapes = {pair["clean"].shape: int(pair["id"]) for pair in pairs}
-        if len(shapes) > 1:
-            files = [f"{self.saved[image].file} is {shape[2]}x{shape[1]}" for shape, image in shapes.items()]
-            raise DataError(
-                f"images differ in size: {', '.join(files[:2])}; bring them to one size with `image_size=N` or use "
-                "`batch_size=1`"
-            )
+        check_one_size([(self.saved[int(pair["id"])].file, pair["clean"]) for pair in pairs])
         return {
             "clean": torch.stack([pair["clean"] for pair in pairs]),
             "adversarial": torch.stack([pair["adversarial"] for pair in pairs]),
@@ -119,7 +115,3 @@ class _Pixels(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         return self.pairs.read(index)
-
-
-def _size(image: Tensor) -> str:
-    return f"{image.shape[-1]}x{image.shape[-2]}"

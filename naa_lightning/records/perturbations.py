@@ -1,12 +1,8 @@
 """How large and how visible each image's perturbation is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from naa_lightning.records.table import read_table, write_table
-
-FILE_NAME = "perturbations.parquet"
+from naa_lightning.records.table import Table
 
 
 @dataclass(frozen=True)
@@ -32,15 +28,6 @@ class PerturbationRow:
     lpips: float | None
 
 
-def write_perturbations(folder: Path, rows: Sequence[PerturbationRow]) -> Path:
-    """Write rows to `perturbations.parquet` in a run's folder and return its path; NaN and infinity become null."""
-    return write_table(folder / FILE_NAME, PerturbationRow, rows)
-
-
-def read_perturbations(folder: Path) -> list[PerturbationRow]:
-    """Read what `write_perturbations` wrote; no rows where it wrote nothing.
-
-    Raises:
-        UserError: The file is damaged, or was written by another version.
-    """
-    return read_table(folder / FILE_NAME, PerturbationRow)
+_TABLE = Table("perturbations.parquet", PerturbationRow)
+write_perturbations = _TABLE.write
+read_perturbations = _TABLE.read

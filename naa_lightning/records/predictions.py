@@ -1,10 +1,10 @@
 """What each target predicted for each image."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from naa_lightning.records.table import read_table, write_table
+from naa_lightning.records.table import Table
 
 FILE_NAME = "predictions.parquet"
 
@@ -51,26 +51,20 @@ class Prediction:
         return self.wrong and self.clean_prediction == self.label
 
 
-def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> Path:
-    """Write predictions to `predictions.parquet` in a run's folder and return its path."""
-    return write_table(folder / FILE_NAME, Prediction, predictions)
+_TABLE = Table(FILE_NAME, Prediction)
+write_predictions = _TABLE.write
 
 
 def read_predictions(folder: Path, *, targets: Collection[str] | None = None) -> list[Prediction]:
-    """Read what `write_predictions` wrote.
+    """Read the predictions in a run's folder; none where nothing was written.
 
     Args:
         folder: The folder of the run.
         targets: The names of the targets whose predictions at the first random draw are read; None reads everything.
 
-    Returns:
-        The predictions, in the order of the file; none where nothing was written.
-
     Raises:
         UserError: The file is damaged, or was written by another version.
     """
     if targets is None:
-        return read_table(folder / FILE_NAME, Prediction)
-    if not targets:
-        return []
-    return read_table(folder / FILE_NAME, Prediction, [("target", "in", list(targets)), ("repeat", "=", 0)])
+        return _TABLE.read(folder)
+    return _TABLE.read(folder, [("target", "in", list(targets)), ("repeat", "=", 0)]) if targets else []

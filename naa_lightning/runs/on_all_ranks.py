@@ -42,7 +42,7 @@ def on_all_ranks(experiment: E, work: Callable[[E, Ranks], R], *, resume_hint: s
 
 
 def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], R], resume_hint: str) -> R:
-    """Do one rank's part; what fails after SIGTERM, such as a data loader's worker that got it too, has been stopped."""
+    """Do one rank's part; what fails after SIGTERM, such as a data loader's worker, has been stopped."""
     run = experiment.run
     _quieten(run)
     with joined(process) as ranks, sigterm_noted():

@@ -129,7 +129,7 @@ def empty(folder: Path) -> None:
     ("spoil", "message"),
     [
         (shutil.rmtree, r"`root=.*tree` is not a folder; .*`root=PATH`"),
-        (lambda tree: shutil.rmtree(tree / "train"), r"tree/train is missing: .*paths\.cifar10_dir=PATH or data\.root"),
+        (lambda tree: shutil.rmtree(tree / "train"), r"tree/train is missing: .*`root=PATH`"),
         (lambda tree: shutil.rmtree(tree / "test"), r"tree/test is missing"),
         (
             lambda tree: move(tree, "train/cat", "train/lion"),
@@ -272,7 +272,7 @@ def test_a_download_that_goes_wrong_is_told(
     packed = archive(published, monkeypatch)
     monkeypatch.setattr(CIFAR10, "url", f"{serve(published)}/{packed.name}")
     packed.write_bytes(packed.read_bytes()[:-1])
-    message = r"tar\.gz cannot be fetched to .*cache \(.*\); run again, or name a tree .*paths\.cifar10_dir=PATH"
+    message = r"tar\.gz cannot be fetched to .*cache \(.*\); run again, or name a tree .*`root=PATH`"
     with pytest.raises(UserError, match=message):
         from_cache(tmp_path / "cache", download=True)
     packed.unlink()

@@ -70,5 +70,5 @@ def test_a_malformed_url_and_an_unwritable_folder(tmp_path: Path, published: Pat
     with pytest.raises(UserError, match=r"nowhere/0\.bin is out of reach"):
         fetch_missing("nowhere", tmp_path, listing(published))
     (tmp_path / "file").write_text("a file, not a folder")
-    with pytest.raises(UserError, match=r"cannot be written .*data\.cache=PATH"):
+    with pytest.raises(UserError, match=r"cannot be written .*`cache=PATH`"):
         fetch_missing(serve(published), tmp_path / "file", listing(published))

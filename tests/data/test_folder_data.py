@@ -223,10 +223,10 @@ def test_paths_are_relative_to_the_working_directory(tmp_path: Path, monkeypatch
             ["cat/a.png", "dog/a.png"],
             ["cat/b.png", "eel/b.png"],
             ["cat/c.png"],
-            r"data\.train lacks eel; data\.validation lacks dog; data\.root lacks dog, eel; give all folders the same",
+            r"`train` lacks eel; `validation` lacks dog; `root` lacks dog, eel; give all folders the same",
         ),
         (["0/a.png"], [], ["0/b.png", "1/b.png"], r"class folders differ: `train` lacks 1;"),
-        (["n01484850/a.png"], ["n11939491/b.png"], ["n01484850/c.png"], r"differ: data\.train lacks n11939491;"),
+        (["n01484850/a.png"], ["n11939491/b.png"], ["n01484850/c.png"], r"differ: `train` lacks n11939491;"),
         (["cat/a.png"], [], ["0/b.png"], r"different kinds: .*cat \(name\)"),
         (["cat/a.png", "b.png"], [], ["cat/c.png"], r"train/b\.png lies in no class folder; move images"),
     ],
@@ -298,7 +298,7 @@ def test_training_batches_need_one_size(tmp_path: Path) -> None:
         FolderData(root=tmp_path / "root", train=tmp_path / "train", image_size=size, num_workers=0)
         for size in (None, 3)
     )
-    with pytest.raises(UserError, match=r"images differ in size: .*data\.image_size=N"):
+    with pytest.raises(UserError, match=r"images differ in size: .*`image_size=N`"):
         next(iter(stored.train_dataloader()))
     assert next(iter(resized.train_dataloader()))["image"].shape == (2, 3, 3, 3)
     assert next(iter(resized.val_dataloader()))["image"].shape == (1, 3, 3, 3)

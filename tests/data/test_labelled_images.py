@@ -63,7 +63,7 @@ def test_batches_and_images_of_two_sizes() -> None:
     assert batch["label"].tolist() == [4, 5]
     assert batch["id"].tolist() == [3, 4]
     assert batch["id"].dtype == batch["label"].dtype == torch.int64
-    with pytest.raises(UserError, match=r"3\.png is 2x2, 25\.png is 4x2; .*data\.image_size=N"):
+    with pytest.raises(UserError, match=r"3\.png is 2x2, 25\.png is 4x2; .*`image_size=N`"):
         images.collate([images[0], images[1], images[2]])
 
 

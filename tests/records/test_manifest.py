@@ -66,5 +66,7 @@ def test_images_of_a_larger_limit_are_kept(manifest: Manifest) -> None:
     [ImageRecord(5, "dog/d.png", 2), ImageRecord(5, "dog/c.png", 3), ImageRecord(5, "dog/c.png", 2, target_class=3)],
 )
 def test_another_data_set_is_refused(manifest: Manifest, other: ImageRecord) -> None:
-    with pytest.raises(UserError, match=r"lists dog/c\.png \(label 2\) as image 5, where the data set has .*run\.dir"):
+    with pytest.raises(
+        UserError, match=r"lists dog/c\.png \(label 2\) as image 5, where the data set has .*: choose another folder$"
+    ):
         manifest.repair([other])

@@ -28,13 +28,13 @@ class CallableModel(ModelSource):
     use, and returns (B, num_classes) numbers as a tensor, a NumPy array or a nested list.
 
     Args:
-        name: As of `ModelSource`.
-        num_classes: As of `ModelSource`.
+        name: See `ModelSource`.
+        num_classes: See `ModelSource`.
         function: "package.module:name" or "path/to/file.py:name". A class is instantiated once with the arguments and
             the instance is called; anything else gets the arguments at every call. A module of torch is put in
             evaluation mode and moves to the device.
-        arguments: By name.
-        gives: As of `OutputFormat`.
+        arguments: The keyword arguments of the code.
+        gives: See `OutputFormat`.
 
     Raises:
         ValueError: A value is out of range.
@@ -51,7 +51,7 @@ class CallableModel(ModelSource):
         self.output_format()
 
     def output_format(self) -> OutputFormat:
-        """Return how it answers."""
+        """Return the format of what the code returns."""
         return OutputFormat(name=self.name, num_classes=self.num_classes, gives=self.gives)
 
     def check(self) -> None:
@@ -109,8 +109,8 @@ class CallableNetwork(nn.Module):
     """What is called with images, as a module of torch.
 
     Args:
-        function: If it is a module of torch itself, it moves with this one.
-        arguments: By name, for every call.
+        function: The code that is called; a module of torch moves with this one.
+        arguments: The keyword arguments of every call.
     """
 
     def __init__(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:

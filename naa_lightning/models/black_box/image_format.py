@@ -19,12 +19,12 @@ class ImageFormat:
 
     Args:
         mean: Per channel in the network's own order, of images in [0, 1].
-        std: As mean.
-        value_range: What black and white become, instead of mean and std; often [0, 1], [0, 255] or [-1, 1].
+        std: The standard deviation per channel, of images in [0, 1].
+        value_range: The values of black and white, instead of mean and std; often [0, 1], [0, 255] or [-1, 1].
         channels: "rgb" or "bgr".
         layout: "nchw" or "nhwc".
         input_size: Height and width in pixels; None leaves images as they are.
-        interpolation: How images of another size are resized: "bilinear", "bicubic" or "nearest".
+        interpolation: The way in which images of another size are resized: "bilinear", "bicubic" or "nearest".
         antialias: Whether shrinking filters first.
 
     Raises:

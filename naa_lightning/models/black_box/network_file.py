@@ -18,19 +18,19 @@ class NetworkFile(ModelSource):
     """Describes a network in a file, that is asked for predictions only, without loading it.
 
     Args:
-        name: As of `ModelSource`.
-        num_classes: As of `ModelSource`.
+        name: See `ModelSource`.
+        num_classes: See `ModelSource`.
         path: The file.
-        mean: As of `ImageFormat`.
-        std: As of `ImageFormat`.
-        value_range: As of `ImageFormat`.
-        channels: As of `ImageFormat`.
-        layout: As of `ImageFormat`.
-        input_size: As of `ImageFormat`.
-        interpolation: As of `ImageFormat`.
-        antialias: As of `ImageFormat`.
-        gives: As of `OutputFormat`.
-        first_class: As of `OutputFormat`.
+        mean: See `ImageFormat`.
+        std: See `ImageFormat`.
+        value_range: See `ImageFormat`.
+        channels: See `ImageFormat`.
+        layout: See `ImageFormat`.
+        input_size: See `ImageFormat`.
+        interpolation: See `ImageFormat`.
+        antialias: See `ImageFormat`.
+        gives: See `OutputFormat`.
+        first_class: See `OutputFormat`.
         output: Name or index of the output, for networks with several; None: the first.
 
     Raises:
@@ -70,7 +70,7 @@ class NetworkFile(ModelSource):
         )
 
     def output_format(self) -> OutputFormat:
-        """Return how it answers."""
+        """Return the format of what the network returns."""
         return OutputFormat(
             name=self.name, num_classes=self.num_classes, gives=self.gives, first_class=self.first_class
         )

@@ -29,10 +29,10 @@ def completed(given: ImageFormat, *, shape: Shape, element: torch.dtype, metadat
     """Fill in from an ONNX file what the user left open.
 
     Args:
-        given: What the user says; the file is not asked about it.
-        shape: Of the network's input: numbers, or anything else where any number will do; empty if not known.
-        element: Of the input.
-        metadata: The file's own.
+        given: The user's own choices, which the file does not change.
+        shape: The shape of the input: numbers, or anything else where any number will do; empty if not known.
+        element: The type of the input's elements.
+        metadata: The metadata of the file.
 
     Raises:
         ValueError: The network takes no images, or what must be known is said by neither, or is contradictory.

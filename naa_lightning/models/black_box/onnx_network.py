@@ -35,12 +35,12 @@ class OnnxNetwork(nn.Module):
     """A network as onnxruntime runs it.
 
     Args:
-        session: Of onnxruntime.
+        session: The session of onnxruntime.
         output: Name or index of the output; None: the first.
 
     Attributes:
-        shape: Of the input: numbers, or names where any number will do; empty where the file says nothing.
-        element: Of the input.
+        shape: The shape of the input: numbers, or names where any number will do; empty where the file says nothing.
+        element: The type of the input's elements.
 
     Raises:
         ValueError: It does not take one tensor of numbers, or has no such output.

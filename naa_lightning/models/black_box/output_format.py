@@ -1,4 +1,4 @@
-"""How a network that is not our own answers."""
+"""The format of what a network that is not our own returns."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,8 @@ class OutputFormat:
     """What a network gives where we want logits (B, num_classes).
 
     Args:
-        name: How messages call the model.
-        num_classes: How many classes it must tell apart.
+        name: The name of the model in errors.
+        num_classes: The number of classes.
         gives: "logits" or "probabilities".
         first_class: Index of the output for class 0; those before it are dropped.
 

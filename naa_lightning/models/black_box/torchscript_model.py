@@ -50,7 +50,7 @@ class TorchScriptNetwork(nn.Module):
     """A TorchScript network with one of its outputs.
 
     Args:
-        network: Gives a tensor, or several as a sequence or by name.
+        network: The network, which returns a tensor, or several as a sequence or by name.
         output: Name or index; None: the first.
     """
 

@@ -7,7 +7,7 @@ def in_stages(stem: nn.Module, middle: nn.Module, top: nn.Module, width: int, nu
     """Return a network whose children are `stem`, `middle`, `top` and `head`.
 
     Args:
-        stem: Takes images (B, 3, H, W).
+        stem: The first layers, which take images of shape (B, 3, H, W).
         middle: Its output is what attacks on features change.
         top: Puts out (B, width, h, w).
         width: Channels that `top` puts out.
