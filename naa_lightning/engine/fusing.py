@@ -177,4 +177,5 @@ class _ClippedConvolution(torch.autograd.Function):
         if ctx.adjoint is not None:
             return ctx.adjoint(gradient), None, None
         geometry = conv.stride, conv.padding, conv.dilation, conv.groups
-        return conv2d_input(ctx.input_shape, conv.weight, gradient, *geometry), None, None
+        gradient = conv2d_input(ctx.input_shape, conv.weight, gradient, *geometry)  # type: ignore[no-untyped-call]
+        return gradient, None, None

@@ -25,7 +25,7 @@ from tests.experiments import composed
             "engine={fuse: true, compile: default}",
             "engine: fuse must be false where compile is given: compiled layers are fused already",
         ),
-        ("engine.fold=1.5", "engine.fold must be a valid boolean, unable to interpret input, got 1.5"),
+        ("engine.fold=1.5", "engine.fold must be a valid boolean, got 1.5"),
         ("+engine.layers=true", "there is no option engine.layers"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import timm
@@ -84,7 +85,7 @@ def test_a_convolution_clips_as_the_activation_behind_it(
 
 def test_weights_are_put_in_order_once_for_each_shape_that_passes_again() -> None:
     model, _ = fused(classifier(nn.Conv2d(3, 8, 3), nn.ReLU()))
-    layer = model.network.get_submodule("0")
+    layer: Any = model.network.get_submodule("0")
     for _ in range(4):
         outputs_and_gradient(model, IMAGES)
     assert layer.convolve.ordered == {}  # in float32
