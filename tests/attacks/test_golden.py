@@ -1,8 +1,8 @@
 """Agreement with values recorded from the authors' release.
 
 The recording is checked whole where it is there (GOLDEN_NPZ names another one), and in any clone as golden_small.npz,
-which is cut to one image and three steps. To be small it says how far images have moved instead of where they are, rounded
-to 2^-36, and its noise is rounded to 2^-27.
+which is cut to one image and three steps. To be small it says how far images have moved instead of where they are,
+rounded to 2^-36, and its noise is rounded to 2^-27.
 """
 
 import os
