@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class Draws(Protocol):
-    """Where an attack takes what is random from.
+    """A source of random numbers.
 
     In all methods `purpose` says what a draw is for, for example "naa/noise", and `index` which of several it is.
     """
@@ -36,9 +36,9 @@ class SeededDraws:
     An image therefore gets the same numbers in any batch, order, process or restart, on the same kind of device.
 
     Args:
-        seed: Of the run.
-        ids: Of the batch's images, in order.
-        pool: Clean images (3, h, w) in [0, 1] to draw from for attacks that mix images, of any size.
+        seed: The seed of the run.
+        ids: The ids of the batch's images, in order.
+        pool: Clean images of shape (3, h, w) in [0, 1], of any size, that other images are drawn from.
 
     Example:
         >>> images = torch.empty(2, 3, 4, 4)
@@ -93,8 +93,8 @@ class ScopedDraws:
     """The draws of one of several parts, so that parts of one kind get different numbers.
 
     Args:
-        draws: Of all parts.
-        scope: Which part.
+        draws: The draws of all parts.
+        scope: The name of the part.
     """
 
     draws: Draws

@@ -6,8 +6,14 @@ import math
 def parse_number(key: str, value: float | str, least: float | None = None) -> float:
     """Return a number that may be written as a fraction.
 
+    Args:
+        key: The configuration key, for messages.
+        value: A number, or a text such as "16/255".
+        least: The least finite number that is accepted; None accepts all.
+
     Raises:
-        ValueError: It is none, or is less than `least` or not finite; the message quotes it as it was written.
+        ValueError: The value is no number, or is less than `least` or not finite; the message quotes it as it was
+            written.
 
     Example:
         >>> parse_number("eps", "51/255")
@@ -27,7 +33,7 @@ def check_at_least(key: str, value: float, least: float) -> None:
     """Check a number.
 
     Raises:
-        ValueError: It is less than `least`, or not finite; the message names the key.
+        ValueError: The number is less than `least`, or not finite; the message names the key.
 
     Example:
         >>> check_at_least("steps", 0, 1)

@@ -14,12 +14,13 @@ class Budget:
     """How large a perturbation may be, images being in [0, 1].
 
     Args:
-        eps: Its largest norm; a number, or as papers write it: "16/255".
-        steps: How many steps are made.
-        step_size: Norm of one step, written like eps; None for eps / steps.
-        norm: "linf", the largest change of a pixel value, or "l2", the Euclidean length of an image's perturbation.
-        random_start: Steps begin at random within this distance of the clean image, written like eps; an objective
-            with a start of its own begins there.
+        eps: The largest norm of a perturbation; a number, or as papers write it: "16/255".
+        steps: The number of steps.
+        step_size: The norm of one step, written like eps; None for eps / steps.
+        norm: The name of the norm: "linf", the largest change of a pixel value, or "l2", the Euclidean length of an
+            image's perturbation.
+        random_start: The distance from the clean image within which steps begin at random, written like eps; an
+            objective with a start of its own begins there.
 
     Raises:
         ValueError: A value is out of range or no number.
@@ -62,7 +63,7 @@ class Budget:
         return images + distance * NORMS[self.norm].random(draws, purpose, index, images)
 
     def step(self, gradient: Tensor) -> Tensor:
-        """Return the step that a gradient (B, 3, H, W) favours most."""
+        """Return the step in the direction of steepest ascent of a gradient (B, 3, H, W)."""
         return self.step_size * NORMS[self.norm].ascent_direction(gradient)
 
     def project(self, adversarial: Tensor, clean: Tensor) -> Tensor:
@@ -76,11 +77,11 @@ class Budget:
         """Round images to 8 bits so that the result stays within the budget.
 
         Args:
-            adversarial: (B, 3, H, W) in [0, 1].
-            clean: As adversarial.
+            adversarial: Adversarial images of shape (B, 3, H, W) in [0, 1].
+            clean: Clean images of the same shape.
 
         Returns:
-            uint8, (B, 3, H, W); the distance to the rounded clean images is at most 255 eps.
+            uint8 images of shape (B, 3, H, W); the distance to the rounded clean images is at most 255 eps.
         """
         original = (clean * 255).round()
         levels = NORMS[self.norm].project(adversarial * 255 - original, self.eps * 255)

@@ -29,12 +29,12 @@ def attention(classifier: Classifier, images: Tensor, classes: Tensor) -> Tensor
     the last attention, or its projection to queries, keys and values: above these the other tokens no longer matter.
 
     Args:
-        classifier: On the images' device. Its parameters and mode are left as they were.
-        images: (B, 3, H, W) in [0, 1].
-        classes: (B,).
+        classifier: The classifier, on the images' device; parameters and mode are left as they were.
+        images: Images of shape (B, 3, H, W) in [0, 1].
+        classes: Classes of shape (B,).
 
     Returns:
-        At least 0, (B, h, w), on the layer's grid.
+        Maps of shape (B, h, w), at least 0, on the layer's grid.
 
     Raises:
         LayerError: No layer of the network has places in the image.

@@ -16,11 +16,12 @@ from naa_lightning.rng import Draws
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each neuron of a layer contributes to an output.
+    """The contributions of a layer's neurons to an output.
 
     Args:
-        values: A, as the attacked layer's output (B, ...).
-        explained: F(x) - F(x'), (B,): what the attributions of an image sum to if they are complete.
+        values: Attributions A of the attacked layer's shape (B, ...).
+        explained: Differences F(x) - F(x') of shape (B,): what the attributions of an image sum to if they are
+            complete.
     """
 
     values: Tensor
@@ -52,16 +53,17 @@ def attribute(
     """Attribute an output to the neurons of the attacked layer.
 
     Args:
-        method: How.
-        surrogate: With one attacked layer; on the images' device. Its parameters and mode are left as they were.
-        images: x, (B, 3, H, W) in [0, 1].
-        classes: Whose output it is, (B,).
-        draws: Where random numbers come from.
-        output: F, of the logits: `class_probability`, `class_logit` or `class_margin`.
-        baseline: x'.
-        baselines: How many baselines the attribution is the mean over; of use for random ones.
-        images_per_pass: Images per pass through the surrogate, whatever the method and the number of its points: this
-            bounds the memory. None: all images at one point of the path.
+        method: The way to attribute.
+        surrogate: The classifier with one attacked layer, on the images' device; parameters and mode are left as they
+            were.
+        images: Images x of shape (B, 3, H, W) in [0, 1].
+        classes: The classes of shape (B,) whose output is attributed.
+        draws: The source of random numbers.
+        output: The function F of the logits: `class_probability`, `class_logit` or `class_margin`.
+        baseline: The function that gives the baselines x'.
+        baselines: The number of baselines that the attribution is the mean over; of use for random ones.
+        images_per_pass: The number of images per pass through the surrogate, whatever the method and the number of its
+            points, which bounds the memory; None for all images at one point of the path.
 
     Raises:
         ValueError: The images or classes are not as described.
@@ -105,8 +107,8 @@ def attribution_of_path_gradient(
         surrogate: As in `attribute`.
         images: As in `attribute`.
         classes: As in `attribute`.
-        path_gradient: The gradient averaged over the path from black, as the attacked layer's output.
-        at_black: What the surrogate's `features_and_logits` are for one black image, where that is known.
+        path_gradient: The gradient averaged over the path from black, of the attacked layer's shape (B, ...).
+        at_black: The surrogate's `features_and_logits` of one black image; None where they are not known.
     """
     features, logits = surrogate.features_and_logits(images)
     black_features, black_logits = at_black or surrogate.features_and_logits(torch.zeros_like(images[:1]))

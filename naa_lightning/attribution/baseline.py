@@ -10,7 +10,7 @@ from torch import Tensor
 from naa_lightning.rng import Draws
 
 Baseline: TypeAlias = Callable[[Tensor, Draws, int], Tensor]
-"""Maps images (B, 3, H, W) in [0, 1], draws and the number of the baseline to baselines, as the images."""
+"""Maps images (B, 3, H, W) in [0, 1], draws and the number of the baseline to baselines of the same shape."""
 
 
 def black(images: Tensor, draws: Draws, number: int = 0) -> Tensor:
@@ -43,7 +43,7 @@ def image_baseline(image: Tensor) -> Baseline:
     """Return the baseline that is one image (3, H, W) in [0, 1], brought to the images' size.
 
     Raises:
-        ValueError: It is no such image.
+        ValueError: The image is none of that shape and range.
     """
     if image.ndim != 3 or image.shape[0] != 3 or not ((image >= 0) & (image <= 1)).all():
         raise ValueError(f"expected a baseline (3, H, W) in [0, 1], got {tuple(image.shape)}")

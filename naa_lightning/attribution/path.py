@@ -15,8 +15,8 @@ class PathPoint(NamedTuple):
     """A point of the path.
 
     Args:
-        images: (B, 3, H, W).
-        direction: How the images change along the path: its end minus its start, as the images.
+        images: Images of shape (B, 3, H, W).
+        direction: The path's end minus its start, of the same shape.
     """
 
     images: Tensor
@@ -25,15 +25,15 @@ class PathPoint(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Path:
-    """Which points of the straight line from a baseline x' to the image x are taken.
+    """Points of the straight line from a baseline x' to the image x.
 
     x_l = x' + t_l (x + noise n_l - x'), n_l standard normal. The default is equation 5 of the paper with the noise of
     the authors' release.
 
     Args:
-        rule: See `quadrature`.
-        points: N.
-        noise: Standard deviation of the noise, images being in [0, 1]; 0 draws none.
+        rule: The name of the rule; see `quadrature`.
+        points: The number N of points.
+        noise: The standard deviation of the noise, images being in [0, 1]; 0 draws none.
         antithetic: Whether points come in pairs whose noise differs in sign only, so that it cancels to first order;
             otherwise every point has its own.
 
@@ -60,7 +60,7 @@ class Path:
 
     @property
     def quadrature(self) -> Quadrature:
-        """Where the points are on the path, and what each counts."""
+        """The places of the points on the path, and their weights."""
         return quadrature(self.rule, self.points)
 
     def walk(self, images: Tensor, baseline: Tensor, draws: Draws) -> Iterator[PathPoint]:

@@ -11,8 +11,8 @@ class Quadrature:
     """Approximates the integral of f over [0, 1] by sum(w f(t)).
 
     Args:
-        positions: t, on the path from the baseline (0) to the image (1).
-        weights: w, one per position; their sum is 1.
+        positions: Places t on the path from the baseline (0) to the image (1).
+        weights: Weights w, one per place, with a sum of 1.
     """
 
     positions: tuple[float, ...]
@@ -33,8 +33,8 @@ def quadrature(rule: str, points: int) -> Quadrature:
     than any power.
 
     Args:
-        rule: One of `RULES`.
-        points: N.
+        rule: A name of `RULES`.
+        points: The number N of points.
 
     Raises:
         ValueError: There is no such rule, or it needs more points.

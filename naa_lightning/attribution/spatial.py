@@ -11,11 +11,11 @@ def spatial_map(values: Tensor) -> Tensor:
     """Sum what belongs to neurons over those at the same place.
 
     Args:
-        values: As a layer's output: (B, C, h, w), or tokens (B, T, C) of which the last h * h lie on a square grid and
-            those before them, such as a class token, nowhere.
+        values: Values of a layer's shape: (B, C, h, w), or tokens (B, T, C) of which the last h * h lie on a square
+            grid and those before them, such as a class token, nowhere.
 
     Returns:
-        (B, h, w).
+        Maps of shape (B, h, w).
 
     Raises:
         ValueError: The layer's neurons lie nowhere in the image.

@@ -18,7 +18,7 @@ class Lpips(nn.Module):
     """One distance per image; always in evaluation mode.
 
     Args:
-        network: Takes two batches of images and `normalize`, which says that they are in [0, 1].
+        network: A function of two batches of images and `normalize`, which says that they are in [0, 1].
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -12,8 +12,8 @@ def mcnemar(better: int, worse: int) -> float:
     which they agree tell nothing.
 
     Args:
-        better: Images on which the first attack does better.
-        worse: Images on which it does worse.
+        better: The number of images on which the first attack does better.
+        worse: The number of images on which it does worse.
 
     Raises:
         ValueError: A count is negative.
@@ -33,10 +33,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     The smallest of n is multiplied by n, the next by n - 1, and so on; none becomes smaller than one before it.
 
     Args:
-        p_values: In [0, 1], in any order.
+        p_values: P-values in [0, 1], in any order.
 
     Returns:
-        In the order given, at most 1.
+        Adjusted p-values in the order given, at most 1.
 
     Example:
         >>> holm([0.02, 0.25, 0.0625])

@@ -34,9 +34,9 @@ def perturbation_sizes(clean: Tensor, adversarial: Tensor, lpips: nn.Module | No
     """Compare adversarial images with clean ones.
 
     Args:
-        clean: Images (B, 3, H, W) in [0, 1].
-        adversarial: Likewise.
-        lpips: Gives a distance (B,) of two such batches on their device, such as `lpips_network()`.
+        clean: Clean images of shape (B, 3, H, W) in [0, 1].
+        adversarial: Adversarial images of the same shape.
+        lpips: A network that gives distances (B,) of two such batches on their device, such as `lpips_network()`.
 
     Raises:
         ValueError: The two are not of one shape (B, 3, H, W).

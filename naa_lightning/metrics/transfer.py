@@ -33,14 +33,16 @@ class TransferRates:
     target_rate: Rate
 
 
-def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor, targets: Tensor | None = None) -> TransferRates:
+def transfer_rates(
+    clean: Tensor, adversarial: Tensor, labels: Tensor, target_classes: Tensor | None = None
+) -> TransferRates:
     """Compare predicted classes on clean and adversarial images with the labels and target classes.
 
     Args:
         clean: Classes (B,) predicted for the clean images, negative for no answer.
         adversarial: Classes (B,) predicted for the adversarial images, likewise.
         labels: True classes (B,).
-        targets: Classes (B,) that a targeted attack aimed at, -1 for none; None for none at all.
+        target_classes: Classes (B,) that a targeted attack aimed at, -1 for none; None for an attack without any.
 
     Raises:
         ValueError: The tensors are not of one shape (B,).
@@ -51,20 +53,20 @@ def transfer_rates(clean: Tensor, adversarial: Tensor, labels: Tensor, targets: 
         >>> rates.fooling_rate.value, rates.error_rate.value, round(rates.success_rate.value, 3)
         (0.5, 0.75, 0.667)
     """
-    targets = _none_of(labels) if targets is None else targets
-    if not clean.shape == adversarial.shape == labels.shape == targets.shape or clean.ndim != 1:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels, targets))
+    target_classes = _none_of(labels) if target_classes is None else target_classes
+    if not clean.shape == adversarial.shape == labels.shape == target_classes.shape or clean.ndim != 1:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels, target_classes))
         raise ValueError(f"expected tensors of one shape (B,), got {shapes}")
     total = len(labels)
     correct, wrong = clean == labels, (adversarial != labels) & (adversarial >= 0)
     changed = (clean != adversarial) & (clean >= 0) & (adversarial >= 0)
-    aimed = targets != -1
+    aimed = target_classes != -1
     return TransferRates(
         fooling_rate=Rate(int(changed.sum()), total),
         error_rate=Rate(int(wrong.sum()), total),
         success_rate=Rate(int((wrong & correct).sum()), int(correct.sum())),
         clean_accuracy=Rate(int(correct.sum()), total),
-        target_rate=Rate(int((aimed & (adversarial == targets)).sum()), int(aimed.sum())),
+        target_rate=Rate(int((aimed & (adversarial == target_classes)).sum()), int(aimed.sum())),
     )
 
 
@@ -96,11 +98,11 @@ class TransferMetric(Metric):
         self.add_state("seen", default=[], dist_reduce_fx="cat")
 
     def update(
-        self, ids: Tensor, clean: Tensor, adversarial: Tensor, labels: Tensor, targets: Tensor | None = None
+        self, ids: Tensor, clean: Tensor, adversarial: Tensor, labels: Tensor, target_classes: Tensor | None = None
     ) -> None:
         """Add images by id (B,); the rest is as in `transfer_rates`."""
-        targets = _none_of(labels) if targets is None else targets
-        self.seen.append(torch.stack([ids, clean, adversarial, labels, targets], dim=1))
+        target_classes = _none_of(labels) if target_classes is None else target_classes
+        self.seen.append(torch.stack([ids, clean, adversarial, labels, target_classes], dim=1))
 
     def compute(self) -> TransferRates:
         """Return the rates over all images seen."""
@@ -109,5 +111,5 @@ class TransferMetric(Metric):
         rows = torch.unique(dim_zero_cat(self.seen), dim=0)
         first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
         first[1:] = rows[1:, 0] != rows[:-1, 0]
-        _, clean, adversarial, labels, targets = rows[first].T
-        return transfer_rates(clean, adversarial, labels, targets)
+        _, clean, adversarial, labels, target_classes = rows[first].T
+        return transfer_rates(clean, adversarial, labels, target_classes)

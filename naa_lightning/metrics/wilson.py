@@ -12,10 +12,10 @@ class Rate:
     """A share of `count` in `total`, with its 95 % Wilson score interval (Wilson, 1927); all NaN for no total.
 
     Args:
-        count: What is counted.
-        total: Among how many.
-        draws: How many times each image was counted, each with other random numbers. The interval is that of counting
-            it once: images are the sample.
+        count: The number of images that count.
+        total: The number of images among which they are.
+        draws: The number of times that each image was counted, each with other random numbers. The interval is that of
+            counting it once: images are the sample.
     """
 
     count: int

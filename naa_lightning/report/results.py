@@ -176,7 +176,7 @@ def _columns(rows: Sequence[Prediction]) -> dict[str, Tensor]:
         "clean": torch.tensor([row.clean_prediction for row in rows]),
         "adversarial": torch.tensor([row.adversarial_prediction for row in rows]),
         "labels": torch.tensor([row.label for row in rows]),
-        "targets": torch.tensor([-1 if row.target_class is None else row.target_class for row in rows]),
+        "target_classes": torch.tensor([-1 if row.target_class is None else row.target_class for row in rows]),
     }
 
 

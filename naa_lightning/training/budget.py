@@ -10,10 +10,10 @@ def relative_budget(
     """Return a budget whose steps are told by their share of it, so that one recipe serves budgets of every size.
 
     Args:
-        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: Gradient steps.
-        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
-        random_start: Steps begin at random within eps of the image.
+        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
+        steps: The number of gradient steps.
+        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
+        random_start: Whether steps begin at random within eps of the image.
 
     Raises:
         ValueError: A value is out of range.

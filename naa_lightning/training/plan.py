@@ -16,11 +16,11 @@ class TrainingPlan:
     """What is trained, and how.
 
     Args:
-        source: Describes the network.
-        recipe: How it is trained.
+        source: The description of the network.
+        recipe: The way in which it is trained.
         node: The recipe as the configuration says it, `training` and `data`.
-        models_dir: Where trained weights are kept.
-        data_key: Where the recipe's data stand in the configuration.
+        models_dir: The folder of trained weights.
+        data_key: The configuration key of the recipe's data.
     """
 
     source: ClassifierSource
@@ -31,7 +31,7 @@ class TrainingPlan:
 
     @cached_property
     def weights_path(self) -> Path:
-        """Where the weights will be."""
+        """The file that the weights will be in."""
         return trained_file(self.source, self.node, self.models_dir)
 
     @property

@@ -13,11 +13,11 @@ class Robustness:
     """Projected gradient descent on the cross-entropy from a random start (PGD; Madry et al., 2018).
 
     Args:
-        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: Gradient steps.
-        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
-        validation_images: So many validation images are attacked after every epoch of a training that hardens.
-        test_images: So many test images are attacked once the model is trained.
+        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
+        steps: The number of gradient steps.
+        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
+        validation_images: The number of validation images attacked after every epoch of a training that hardens.
+        test_images: The number of test images attacked once the model is trained.
 
     Raises:
         ValueError: A value is out of range.

@@ -22,8 +22,8 @@ class BlackBoxFeature(Objective):
     same direction where all channels have one standard deviation.
 
     Args:
-        fits: N, how many fitted images; each costs two gradients.
-        reach: eta, L2 length of the change, images being in [0, 1]; the paper's 28 is meant for 299 x 299 pixels.
+        fits: The number N of fitted images; each costs two gradients.
+        reach: The L2 length eta of the change, images being in [0, 1]; the paper's 28 is meant for 299 x 299 pixels.
 
     Raises:
         ValueError: A value is out of range.

@@ -12,7 +12,7 @@ class CrossEntropy(Objective):
     feature_level = False
 
     def prepare(self, context: AttackContext) -> PreparedObjective:
-        """Nothing depends on the clean images."""
+        """Compute nothing: the clean images have no part in it."""
 
         def score(seen: Tensor, view: View) -> Tensor:
             return F.cross_entropy(context.surrogate(seen), context.labels, reduction="none")

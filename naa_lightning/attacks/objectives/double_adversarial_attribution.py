@@ -18,10 +18,10 @@ class DoubleAdversarialAttribution(Objective):
     paper subtracts, have no effect.
 
     Args:
-        path_points: N, points on the path.
-        path_step: Change of a pixel value from one point to the next, images being in [0, 1]. The release has 0.0025
-            in [-1, 1].
-        noise: Standard deviation of the noise at every point. The release has 0.25 in [-1, 1].
+        path_points: The number N of points on the path.
+        path_step: The change of a pixel value from one point to the next, images being in [0, 1]. The release has
+            0.0025 in [-1, 1].
+        noise: The standard deviation of the noise at every point. The release has 0.25 in [-1, 1].
 
     Raises:
         ValueError: A value is out of range.

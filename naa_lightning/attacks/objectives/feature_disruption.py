@@ -18,7 +18,7 @@ class FeatureDisruption(Objective):
     untargetable = "it swaps strong and weak features, towards no class"
 
     def prepare(self, context: AttackContext) -> PreparedObjective:
-        """What is weak is found in every view of the clean images."""
+        """Compute the clean features, in which every view has its weak and strong ones."""
         reference = clean_features(context)
 
         def score(seen: Tensor, view: View) -> Tensor:

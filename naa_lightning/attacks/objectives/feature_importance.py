@@ -13,8 +13,8 @@ class FeatureImportance(Objective):
     which pixel values were dropped at random.
 
     Args:
-        masks: N, how many such copies.
-        keep: Probability that a pixel value is kept; the authors use 0.9 against defended targets.
+        masks: The number N of such copies.
+        keep: The probability that a pixel value is kept; the authors use 0.9 against defended targets.
 
     Raises:
         ValueError: A value is out of range.

@@ -36,16 +36,16 @@ class NeuronAttribution(Objective):
     - "square": a^2
 
     Args:
-        path_points: N, points on the path.
-        rule: Where they are and what each counts; see `naa_lightning.attribution.quadrature`.
-        noise: Standard deviation of the normal noise on each point, images being in [0, 1] (in the authors' release,
-            not in the paper).
+        path_points: The number N of points on the path.
+        rule: The rule for the points' places and weights; see `naa_lightning.attribution.quadrature`.
+        noise: The standard deviation of the normal noise on each point, images being in [0, 1] (in the authors'
+            release, not in the paper).
         antithetic: Whether the noise comes in pairs of opposite sign.
-        balance: For the weights, the gradient at a point is divided by its L2 norm to this power: 0 as published; at 1
-            all points count the same, which of few points makes more.
-        gamma: Weight of the negative attribution.
-        positive: f_p, by name.
-        negative: f_n, by name.
+        balance: The power of a gradient's L2 norm by which it is divided for the weights: 0 as published; at 1 all
+            points count the same, which of few points makes more.
+        gamma: The weight of the negative attribution.
+        positive: The name of f_p.
+        negative: The name of f_n.
 
     Raises:
         ValueError: A value is out of range.

@@ -17,8 +17,8 @@ class PerturbationDecay(Objective):
     noise at every gradient.
 
     Args:
-        share: 1 / gamma, what is left of the perturbation.
-        noise: Standard deviation of the normal noise on the clean image, images being in [0, 1].
+        share: The share 1 / gamma of the perturbation that is left.
+        noise: The standard deviation of the normal noise on the clean image, images being in [0, 1].
 
     Raises:
         ValueError: A value is out of range.
@@ -32,7 +32,7 @@ class PerturbationDecay(Objective):
         self.noise = noise
 
     def prepare(self, context: AttackContext) -> PreparedObjective:
-        """Only the order of the noise is kept."""
+        """Compute nothing; the score counts its evaluations, for fresh noise in each."""
         evaluations = itertools.count()
 
         def score(seen: Tensor, view: View) -> Tensor:

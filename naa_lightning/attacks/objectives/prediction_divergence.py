@@ -15,11 +15,11 @@ class PredictionDivergence(Objective):
     It needs no labels. At the clean image it has no gradient; the attack begins beside it.
 
     Args:
-        start_noise: Standard deviation of the normal noise that it begins with, written like eps (0.001 in the
+        start_noise: The standard deviation of the normal noise that it begins with, written like eps (0.001 in the
             authors' release).
 
     Raises:
-        ValueError: It is not positive.
+        ValueError: The noise is not positive.
     """
 
     feature_level = False

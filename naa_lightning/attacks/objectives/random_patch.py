@@ -20,9 +20,9 @@ class RandomPatch(Objective):
     larger patches it would change an exact share, the same for all images of a batch.
 
     Args:
-        masks: N, how many copies.
-        keep: Probability that a patch is kept.
-        patches: Sides in pixels.
+        masks: The number N of copies.
+        keep: The probability that a patch is kept.
+        patches: The sides of patches in pixels.
 
     Raises:
         ValueError: A value is out of range.

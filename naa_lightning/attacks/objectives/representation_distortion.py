@@ -16,11 +16,11 @@ class RepresentationDistortion(Objective):
     At the clean image that distance has no gradient; the attack begins beside it.
 
     Args:
-        start_noise: Standard deviation of the normal noise that it begins with, written like eps (in the releases of
-            FIA and NAA).
+        start_noise: The standard deviation of the normal noise that it begins with, written like eps (in the releases
+            of FIA and NAA).
 
     Raises:
-        ValueError: It is not positive.
+        ValueError: The noise is not positive.
     """
 
     untargetable = "it moves features away from the clean image's, towards no class"

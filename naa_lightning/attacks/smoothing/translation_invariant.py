@@ -14,10 +14,10 @@ class TranslationInvariant(Smoothing):
     scaled to a sum of 1. What lies outside the image counts as zero.
 
     Args:
-        kernel: Its side in pixels, odd.
+        kernel: The side of the kernel in pixels, odd.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The kernel has no such side.
     """
 
     def __init__(self, *, kernel: int = 15) -> None:

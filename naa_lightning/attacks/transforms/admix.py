@@ -15,8 +15,8 @@ class Admix(Transform):
     class.
 
     Args:
-        copies: With how many other images.
-        share: eta, by which the other image is multiplied, counted from mid-grey.
+        copies: The number of other images, one in each copy.
+        share: The factor eta by which the other image is multiplied, counted from mid-grey.
 
     Raises:
         ValueError: A value is out of range.

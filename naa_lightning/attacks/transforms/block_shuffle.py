@@ -19,9 +19,9 @@ class BlockShuffle(Transform):
     standard deviations, and what a rotation uncovers is mid-grey.
 
     Args:
-        copies: How many shuffled images.
-        blocks: Per side.
-        angle: Standard deviation of the rotation, in radians.
+        copies: The number of shuffled images.
+        blocks: The number of blocks per side.
+        angle: The standard deviation of the rotation, in radians.
 
     Raises:
         ValueError: A value is out of range.

@@ -7,7 +7,7 @@ def edges_of_random_lengths(side: int, uniform: Tensor) -> list[int]:
     """Cut a side into lengths in proportion to random numbers.
 
     Args:
-        side: In pixels.
+        side: The length of the side in pixels.
         uniform: One number in [0, 1) per block.
 
     Returns:
@@ -26,8 +26,8 @@ def edges_at_random_places(side: int, blocks: int, uniform: Tensor) -> list[int]
     """Cut a side at distinct random places.
 
     Args:
-        side: In pixels.
-        blocks: How many are wanted; a short side gets fewer.
+        side: The length of the side in pixels.
+        blocks: The wanted number of blocks; a short side gets fewer.
         uniform: A number in [0, 1) for every place inside, (side - 1,): the smallest are cut.
 
     Returns:

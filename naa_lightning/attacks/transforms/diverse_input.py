@@ -14,8 +14,8 @@ class DiverseInput(Transform):
     Both resizings take the nearest pixel. The enlarged sides are uniform between the image's and the larger one's.
 
     Args:
-        probability: With which an image is changed.
-        enlargement: Side of the larger image over that of the image, written as a number or a fraction.
+        probability: The probability with which an image is changed.
+        enlargement: The side of the larger image over that of the image, written as a number or a fraction.
 
     Raises:
         ValueError: A value is out of range.

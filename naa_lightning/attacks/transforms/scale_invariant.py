@@ -11,7 +11,7 @@ class ScaleInvariant(Transform):
     """Scale the image to 1, 1/2, 1/4, ... of its contrast; as in the release, towards mid-grey.
 
     Args:
-        copies: How many scales.
+        copies: The number of scales.
 
     Raises:
         ValueError: There is none.

@@ -15,9 +15,9 @@ class Spectrum(Transform):
     As in the release, the gradient is that at the changed image, not carried back through the change.
 
     Args:
-        copies: N, how many changed images.
-        spread: rho; frequencies are multiplied by numbers uniform in [1 - rho, 1 + rho).
-        noise: sigma, standard deviation of the normal noise, written like eps.
+        copies: The number N of changed images.
+        spread: The number rho; frequencies are multiplied by numbers uniform in [1 - rho, 1 + rho).
+        noise: The standard deviation sigma of the normal noise, written like eps.
 
     Raises:
         ValueError: A value is out of range.

@@ -21,8 +21,8 @@ class StructureInvariant(Transform):
     release mixes the sides up.
 
     Args:
-        copies: How many changed images.
-        blocks: Per side.
+        copies: The number of changed images.
+        blocks: The number of blocks per side.
 
     Raises:
         ValueError: A value is out of range.

@@ -17,7 +17,7 @@ class Momentum(Update):
     g <- decay g + grad / mean|grad|, step = step_size sign(g); under an L2 budget, along g.
 
     Args:
-        decay: mu, how much of the accumulated gradient is kept.
+        decay: The factor mu by which the accumulated gradient is kept.
 
     Raises:
         ValueError: It is negative.

@@ -15,7 +15,7 @@ class Nesterov(Update):
     The lead is a change of pixel values, so that only an L-infinity budget gives it its size.
 
     Args:
-        decay: mu, how much of the accumulated gradient is kept.
+        decay: The factor mu by which the accumulated gradient is kept.
 
     Raises:
         ValueError: It is negative.

@@ -24,10 +24,10 @@ class PatchWise(Update):
     amplification 10, projection 1 and decay 0.
 
     Args:
-        amplification: beta, by how much steps are enlarged.
-        projection: gamma / b, the size of what neighbours are handed.
-        kernel: Side of W in pixels, odd.
-        decay: mu, how much of the accumulated gradient is kept.
+        amplification: The factor beta by which steps are enlarged.
+        projection: The size gamma / b of what neighbours are handed, over that of an enlarged step.
+        kernel: The side of W in pixels, odd.
+        decay: The factor mu by which the accumulated gradient is kept.
 
     Raises:
         ValueError: A value is out of range.

@@ -16,9 +16,9 @@ class VarianceTuned(Update):
     g <- decay g + (grad + v) / mean|grad + v|, then v <- mean of the gradients at neighbours - grad (algorithm 1).
 
     Args:
-        decay: mu, how much of the accumulated gradient is kept.
-        neighbours: N, gradients for the variance at every step.
-        radius: beta; neighbours are drawn uniformly within beta eps.
+        decay: The factor mu by which the accumulated gradient is kept.
+        neighbours: The number N of gradients for the variance at every step.
+        radius: The factor beta; neighbours are drawn uniformly within beta eps.
 
     Raises:
         ValueError: A value is out of range.

@@ -18,8 +18,8 @@ class AggregateGradient(Method):
     It knows no baseline: the sum of A is meant to explain no difference.
 
     Args:
-        masks: How many copies.
-        keep: Probability that a pixel value is kept.
+        masks: The number of copies.
+        keep: The probability that a pixel value is kept.
 
     Raises:
         ValueError: A value is out of range.

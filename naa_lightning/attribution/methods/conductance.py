@@ -18,7 +18,7 @@ class Conductance(Method):
     approximated but the integral.
 
     Args:
-        path: Where the integrand is evaluated.
+        path: The points at which the integrand is evaluated.
     """
 
     path: Path = field(default_factory=lambda: Path(rule="gauss_legendre", points=50, noise=0.0))

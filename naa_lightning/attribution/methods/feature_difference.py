@@ -15,7 +15,7 @@ class FeatureDifference(Method):
     It takes the layer's change along the path for independent of the gradient there.
 
     Args:
-        path: Where the gradient is evaluated.
+        path: The points at which the gradient is evaluated.
     """
 
     path: Path = field(default_factory=Path)

@@ -18,10 +18,10 @@ class SteppedConductance(Method):
     A_j = sum over l of dF/dy_j(x_l) (y_j(x_l+1) - y_j(x_l)). The rule says where the points are, not what they count.
 
     Args:
-        path: At least 2 points, from the baseline to the image.
+        path: The points at which the gradient is evaluated, at least 2 from the baseline to the image.
 
     Raises:
-        ValueError: The path is another.
+        ValueError: The path has one point, or leads from the image to the baseline.
     """
 
     path: Path = field(default_factory=lambda: Path(rule="trapezoid", points=50, noise=0.0))

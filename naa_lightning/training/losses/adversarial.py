@@ -15,11 +15,11 @@ class AdversarialTraining(TrainingLoss):
     """Cross-entropy of images crafted on the model as it is, its batch normalisation in evaluation mode meanwhile.
 
     Args:
-        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: Gradient steps.
-        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
-        random_start: Steps begin at random within eps of the image.
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
+        steps: The number of gradient steps.
+        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
+        random_start: Whether steps begin at random within eps of the image.
+        label_smoothing: The share of the label's probability that is spread over all classes, in [0, 1).
 
     Raises:
         ValueError: A value is out of range.

@@ -10,10 +10,10 @@ class CleanTraining(TrainingLoss):
     """Cross-entropy of clean images.
 
     Args:
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        label_smoothing: The share of the label's probability that is spread over all classes, in [0, 1).
 
     Raises:
-        ValueError: It is out of range.
+        ValueError: The share is out of range.
     """
 
     hardens = False

@@ -21,12 +21,12 @@ class EnsembleAdversarialTraining(TrainingLoss):
 
     Args:
         models: Names or files of trained models, see `naa_lightning.models.saved.saved_model`.
-        models_dir: Where names are looked up.
-        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: Gradient steps; 1, of the size eps and without a random start, is the paper's FGSM.
-        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
-        random_start: Steps begin at random within eps of the image.
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        models_dir: The folder in which names are looked up.
+        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
+        steps: The number of gradient steps; 1, of the size eps and without a random start, is the paper's FGSM.
+        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
+        random_start: Whether steps begin at random within eps of the image.
+        label_smoothing: The share of the label's probability that is spread over all classes, in [0, 1).
 
     Raises:
         ValueError: A value is out of range, or there is no model.

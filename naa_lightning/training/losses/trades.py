@@ -14,11 +14,11 @@ class Trades(TrainingLoss):
     """Cross-entropy of clean images + beta KL(p(x) || p(x_adv)), where x_adv is crafted to make that divergence large.
 
     Args:
-        eps: Largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: Gradient steps.
-        relative_step_size: Of one step, over eps; a number or a fraction: "1/4".
-        beta: Weight of robustness, 1 / lambda of the paper.
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
+        steps: The number of gradient steps.
+        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
+        beta: The weight of robustness, 1 / lambda of the paper.
+        label_smoothing: The share of the label's probability that is spread over all classes, in [0, 1).
 
     Raises:
         ValueError: A value is out of range.
