@@ -6,31 +6,32 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from torch import Tensor
 
 _DPI = 120
-_RULER = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call]
+_RULER = Figure(dpi=_DPI)
+FigureCanvasAgg(_RULER)
 
 
 class Grid:
     """A figure of equal cells that hold images, with room for text; all lengths are in inches, from the upper left.
 
     Args:
-        shape: Rows and columns.
-        image: An image that cells shall fit, (3, H, W).
-        cell: Their width.
+        shape: Number of rows and of columns.
+        image: An image of shape (3, H, W) whose proportions cells take over.
+        cell: Width of a cell.
         top: Room above the first row.
         right: Room beside the last column.
         left: Room beside the first column.
         title: Room above every cell, for its title.
 
     Attributes:
-        figure: What is drawn.
-        width: Of the figure.
-        height: Of the figure.
+        figure: The figure that is drawn on.
+        width: Width of the figure.
+        height: Height of the figure.
         cell: Width and height of a cell.
     """
 
@@ -49,7 +50,7 @@ class Grid:
         FigureCanvasAgg(self.figure)
 
     def place(self, row: int, column: int) -> tuple[float, float]:
-        """Return where a cell's upper left corner is."""
+        """Return the upper left corner of a cell."""
         left = self.left + column * (self.cell[0] + self.between)
         return left, self.top + self.title + row * (self.title + self.cell[1])
 
@@ -67,11 +68,11 @@ class Grid:
         return axes
 
     def write(self, left: float, top: float, text: str, size: float, **style: Any) -> None:
-        """Write a line of text at its base line."""
+        """Write a line of text, given the left end of its base line."""
         self.figure.text(left / self.width, 1 - top / self.height, text, fontsize=size, parse_math=False, **style)
 
     def label_row(self, row: int, text: str) -> None:
-        """Write beside a row what it is."""
+        """Write a label beside a row."""
         middle = self.place(row, 0)[1] + self.cell[1] / 2
         self.write(self.left / 2, middle, text, 12, rotation=90, ha="center", va="center")
 
@@ -82,30 +83,37 @@ class Grid:
 
 
 def fitted(text: str, inches: float, size: float, *, weight: str = "normal", tail: str = "") -> str:
-    """Return text with its tail as one line, cut before the tail to take at most so many inches.
+    """Return text with its tail as one line, cut before the tail so that the line fits.
 
-    >>> fitted("black-footed ferret", 1.0, 9, tail=", 97 %")
-    'black-f…, 97 %'
+    Args:
+        text: The text to cut.
+        inches: Room for the line in inches.
+        size: Size of the font in points.
+        weight: Weight of the font.
+        tail: The end of the line, which is never cut.
+
+    Example:
+        >>> fitted("black-footed ferret", 1.0, 9, tail=", 97 %")
+        'black-f…, 97 %'
     """
-    font = FontProperties(size=size, weight=weight)
     text = " ".join(text.split())
-    if _inches(text + tail, font) <= inches:
-        return text + tail
+
+    def width(line: str) -> float:
+        # at the figures' own resolution: a font's letters have other widths at another one
+        drawn = Text(text=line, fontsize=size, fontweight=weight, parse_math=False)
+        drawn.set_figure(_RULER)
+        return drawn.get_window_extent().width / _DPI
 
     def cut(length: int) -> str:
         return text[:length].rstrip() + "…" + tail
 
-    fitting = bisect_right(range(len(text)), inches, key=lambda length: _inches(cut(length), font))
+    if width(text + tail) <= inches:
+        return text + tail
+    fitting = bisect_right(range(len(text)), inches, key=lambda length: width(cut(length)))
     return cut(fitting - 1) if fitting else tail
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Save a figure to a PNG file, in a folder that is made for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=figure.dpi)
-
-
-def _inches(line: str, font: FontProperties) -> float:
-    # As it is drawn: a font's letters have other widths at another resolution.
-    pixels = _RULER.get_text_width_height_descent(line, font, ismath=False)[0]  # type: ignore[no-untyped-call]
-    return float(pixels) / _DPI
+    figure.savefig(path, dpi=_DPI)
