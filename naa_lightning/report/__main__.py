@@ -8,16 +8,16 @@ from pathlib import Path
 from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.relog import relog
-from naa_lightning.report.runs import find_runs, is_finished, is_run
+from naa_lightning.report.run_folders import find_runs, is_finished, is_run
 from naa_lightning.report.sweep.files import write_summary
-from naa_lightning.report.sweep.terminal import tell
+from naa_lightning.report.sweep.terminal import print_summary
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write `report.html` for runs and sweeps, and log the runs to W&B.
 
     Args:
-        arguments: Of the command line; None: the program's own.
+        arguments: The arguments of the command line; None for the program's own.
 
     Raises:
         SystemExit: Something could not be reported; the other paths are.
@@ -48,10 +48,10 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
     """Report the runs in a folder and, if it is not itself one, the folder as a sweep.
 
     Args:
-        path: The folder.
+        path: The folder of a run, or one that holds runs.
         log: Whether to log the runs to W&B.
-        project: Of W&B.
-        baseline: Of the sweep's table.
+        project: The W&B project; None for each run's own.
+        baseline: The attack, setting or both of the sweep's baseline; None for the one that its runs name.
 
     Raises:
         UserError: There is no finished run, or some could not be reported; the others are.
@@ -63,21 +63,17 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
     mistakes = []
     for run in finished:
         try:
-            _tell("report", write_run_page(run))
+            sys.stdout.write(f"report: {write_run_page(run)}\n")
             if log:
-                _tell("W&B", relog(run, project=project))
+                sys.stdout.write(f"W&B: {relog(run, project=project)}\n")
         except UserError as error:
             mistakes.append(in_one_line(error))
     if not is_run(path):
         summary = write_summary(path, runs, baseline)
         write_sweep_page(path, summary)
-        tell(path, summary)
+        print_summary(path, summary)
     if mistakes:
         raise UserError("; ".join(mistakes))
-
-
-def _tell(what: str, where: object) -> None:
-    sys.stdout.write(f"{what}: {where}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where surrogate and targets look on a clean image and on its adversarial one."""
+"""The figure of attention: where models look on a clean image and on its adversarial one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class AttentionColumn:
     """One model's part of the figure.
 
     Args:
-        prediction: What it predicts for the image.
-        attention: Where it looks for that.
-        surrogate: Whether it was attacked.
+        prediction: The model's predictions for the clean and the adversarial image.
+        attention: The model's attention for the classes that it predicts.
+        surrogate: Whether the model was attacked.
     """
 
     prediction: Prediction
@@ -52,12 +52,12 @@ def draw_attentions(
     """Draw every image's figure to `figures/attention-<id>.png` in a run's folder.
 
     Args:
-        folder: Of the run.
-        pairs: Clean and adversarial images; one of which no model's attention is known gets no figure.
-        predictions: Every target's answers.
-        attentions: By the target's name and the image's id.
-        white_box: Names of the targets that were attacked.
-        names: Of the classes.
+        folder: The run's folder.
+        pairs: The clean and adversarial images; those without any model's attention get no figure.
+        predictions: The predictions of all targets.
+        attentions: The attention by the target's name and the image's id.
+        white_box: The names of the attacked targets.
+        names: The names of the classes, by class; None where they are unknown.
     """
     for index in range(len(pairs)):
         pair = pairs[index]
@@ -68,20 +68,8 @@ def draw_attentions(
             if row.id == image and image in attentions.get(row.target, {})
         ]
         if columns:
-            path = folder / "figures" / f"attention-{image:05d}.png"
-            draw_attention(path, pair["clean"], pair["adversarial"], columns, names=names)
-
-
-def draw_attention(
-    path: Path,
-    clean: Tensor,
-    adversarial: Tensor,
-    columns: Sequence[AttentionColumn],
-    *,
-    names: Sequence[str] | None = None,
-) -> None:
-    """Draw one image's figure to a PNG file; see `attention_figure`."""
-    save_figure(attention_figure(clean, adversarial, columns, names=names), path)
+            figure = attention_figure(pair["clean"], pair["adversarial"], columns, names=names)
+            save_figure(figure, folder / "figures" / f"attention-{image:05d}.png")
 
 
 def attention_figure(
@@ -92,10 +80,10 @@ def attention_figure(
     A model's two maps share a scale, so that they can be compared; those of two models cannot.
 
     Args:
-        clean: (3, H, W) in [0, 1].
-        adversarial: As clean.
-        columns: One or more models; `MODELS` of them are shown, surrogates first, then the targets that were fooled.
-        names: Of the classes.
+        clean: The clean image of shape (3, H, W) in [0, 1].
+        adversarial: The adversarial image of the same shape and range.
+        columns: The models, at least one; `MODELS` of them are shown, surrogates first, then the fooled targets.
+        names: The names of the classes, by class; None where they are unknown.
     """
     shown = sorted(columns, key=_rank)[:MODELS]
     grid = Grid((2, 1 + len(shown)), clean, cell=_CELL, top=1.1, right=1.0, left=0.4, title=0.32)
@@ -121,8 +109,7 @@ def attention_figure(
 
 
 def _rank(column: AttentionColumn) -> tuple[bool, bool]:
-    answer = column.prediction
-    return not column.surrogate, not answer.success
+    return not column.surrogate, not column.prediction.success
 
 
 def _write_head(grid: Grid, prediction: Prediction, names: Sequence[str] | None, models: tuple[int, int]) -> None:

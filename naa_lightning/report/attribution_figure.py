@@ -1,6 +1,4 @@
-"""Positive and negative attribution over the attacked layer, on a clean image and on its adversarial one."""
-
-from pathlib import Path
+"""The figure of attribution over the attacked layer, on a clean image and on its adversarial one."""
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -9,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from naa_lightning.attribution import spatial_map
-from naa_lightning.report.grid import Grid, fitted, save_figure
+from naa_lightning.report.grid import Grid, fitted
 
 # Blue is against, white is 0, red is for.
 _COLOURS = LinearSegmentedColormap.from_list(
@@ -18,22 +16,15 @@ _COLOURS = LinearSegmentedColormap.from_list(
 )
 
 
-def draw_attribution(
-    path: Path, title: str, images: tuple[Tensor, Tensor], attributions: tuple[Tensor, Tensor]
-) -> None:
-    """Draw one image's figure to a PNG file; see `attribution_figure`."""
-    save_figure(attribution_figure(title, images, attributions), path)
-
-
 def attribution_figure(title: str, images: tuple[Tensor, Tensor], attributions: tuple[Tensor, Tensor]) -> Figure:
     """Draw a clean image above its adversarial one, and beside them their positive and negative attribution.
 
     Each is summed over the neurons at a place; all four maps share a scale.
 
     Args:
-        title: Of the figure.
-        images: The clean and the adversarial one, (3, H, W) in [0, 1].
-        attributions: Of the same two, as the layer's output for one image: (C, h, w), or tokens (T, C).
+        title: The title of the figure.
+        images: The clean and the adversarial image, each of shape (3, H, W) in [0, 1].
+        attributions: The attribution of either image, of the shape of the layer's output: (C, h, w), or tokens (T, C).
 
     Raises:
         ValueError: The layer's neurons lie nowhere in the image.
@@ -61,6 +52,6 @@ def attribution_figure(title: str, images: tuple[Tensor, Tensor], attributions: 
 
 
 def _signed_maps(attribution: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what speaks for and what against, (h, w) each."""
+    """Return the positive and the negative attribution at each place, (h, w) each."""
     values = attribution[None]
     return spatial_map(values.clamp_min(0))[0], spatial_map(values.clamp_max(0))[0]

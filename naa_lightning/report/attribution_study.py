@@ -1,22 +1,22 @@
 """How well attribution methods match exact attribution: the table in the terminal and the figure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.table import Table
 
-Record = Mapping[str, Any]
+from naa_lightning.report.grid import save_figure
+from naa_lightning.report.study_files import Record
 
 
 def study_table(records: Sequence[Record], images: int) -> Table:
-    """Lay out methods against how they do, within 80 columns.
+    """Lay out methods against their statistics, within 80 columns.
 
     Args:
-        records: `Comparison`s as dictionaries.
-        images: How many images they are means over.
+        records: The `MethodResult`s as dictionaries.
+        images: Number of images that they are means over.
     """
     table = Table(
         title=f"attribution of {images} images, compared with the reference",
@@ -45,8 +45,12 @@ def study_table(records: Sequence[Record], images: int) -> Table:
 def draw_attribution_study(folder: Path, records: Sequence[Record]) -> Path:
     """Draw cosine with the reference and completeness gap against gradients taken, one row of panels per layer.
 
+    Args:
+        folder: The run's folder.
+        records: The `MethodResult`s as dictionaries.
+
     Returns:
-        The file, `figures/attribution_study.png` in a run's folder.
+        The path of the figure, `figures/attribution_study.png` in the folder.
     """
     path = folder / "figures" / "attribution_study.png"
     layers = list(dict.fromkeys(record["layer"] for record in records))
@@ -54,18 +58,18 @@ def draw_attribution_study(folder: Path, records: Sequence[Record]) -> Path:
     figure = Figure(figsize=(9, 0.6 + 3 * len(layers)), layout="constrained")
     FigureCanvasAgg(figure)
     rows = figure.subplots(len(layers), 2, squeeze=False)
-    for layer, (likeness, gap) in zip(layers, rows, strict=True):
+    for layer, (cosine, gap) in zip(layers, rows, strict=True):
         for number, method in enumerate(methods):
             line = [record for record in records if (record["layer"], record["method"]) == (layer, method)]
             cost = [record["gradient_evaluations"] for record in line]
             style = {"marker": "osD^vP*X"[number % 8], "color": f"C{number % 10}", "label": method.replace("_", " ")}
-            likeness.plot(cost, [record["cosine"] for record in line], **style)
+            cosine.plot(cost, [record["cosine"] for record in line], **style)
             gap.plot(cost, [record["completeness_gap"] for record in line], **style)
-        likeness.set_ylabel("cosine with the reference")
-        likeness.set_ylim(top=1.03)
+        cosine.set_ylabel("cosine with the reference")
+        cosine.set_ylim(top=1.03)
         gap.set_ylabel("completeness gap")
         gap.set_yscale("log")
-        for axes in (likeness, gap):
+        for axes in (cosine, gap):
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
             axes.set_title(layer, fontsize=10)
@@ -74,6 +78,5 @@ def draw_attribution_study(folder: Path, records: Sequence[Record]) -> Path:
         axes.set_xlabel("gradients per image")
     handles, labels = rows[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
     return path

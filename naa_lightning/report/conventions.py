@@ -1,6 +1,5 @@
-"""Which rate published papers report, and on which images, so that numbers are compared with their like."""
+"""The rates that published papers report, and their images, so that numbers are compared with their like."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 NIPS_2017 = "1,000 of the NIPS 2017 competition"
@@ -10,14 +9,14 @@ UNNAMED = "1,000, which the release does not name"
 
 @dataclass(frozen=True)
 class Convention:
-    """What a paper calls its success rate.
+    """The rate that a paper calls its success rate.
 
     Args:
-        paper: Its title, as in `conf/attack/`, or the name of a benchmark.
-        year: Of publication.
-        rate: The name, in `TransferRates`, of the rate that it reports.
-        images: Over which images.
-        source: Where this was read.
+        paper: The title of the paper, as in `conf/attack/`, or the name of a benchmark.
+        year: The year of publication.
+        rate: The name, in `TransferRates`, of the rate that the paper reports.
+        images: The images that the rate is over.
+        source: The place in code or text that says so.
     """
 
     paper: str
@@ -27,15 +26,9 @@ class Convention:
     source: str
 
 
-def conventions() -> Sequence[Convention]:
-    """Return the conventions that were checked in code or text, by year; a paper that is absent was not checked.
-
-    Where all images are chosen to be classified correctly by every target, error and success rate are one number.
-    """
-    return _CONVENTIONS
-
-
-_CONVENTIONS = (
+# By year; a paper that is absent was not checked. Where all images are classified correctly by every target, by choice,
+# error and success rate are one number.
+CONVENTIONS = (
     Convention(
         "Explaining and Harnessing Adversarial Examples",
         2015,

@@ -1,4 +1,4 @@
-"""How well images transfer against the layer that was attacked."""
+"""The figure of a study of layers: how well images transfer against the attacked layer."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +9,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from naa_lightning.report.grid import save_figure
 
 Layers = Sequence[Mapping[str, Any]]
 
@@ -38,15 +40,14 @@ def draw_layers(folder: Path, results: Mapping[str, Any]) -> Path:
     """Draw the curve of a study of layers.
 
     Args:
-        folder: Of the run.
-        results: What `layers.json` holds.
+        folder: The run's folder.
+        results: The content of `layers.json`.
 
     Returns:
-        The file, `figures/layers.png` in the run's folder.
+        The path of the figure, `figures/layers.png` in the folder.
     """
     path = folder / "figures" / "layers.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    layers_figure(results).savefig(path, dpi=120)
+    save_figure(layers_figure(results), path)
     return path
 
 
@@ -57,7 +58,7 @@ def layers_figure(results: Mapping[str, Any]) -> Figure:
     other closely can be told apart; where in the network each is stands above it.
 
     Args:
-        results: What `layers.json` holds.
+        results: The content of `layers.json`.
     """
     layers: Layers = results["layers"]
     longest = max(len(layer["name"]) for layer in layers)

@@ -1,9 +1,11 @@
-"""A study of layers as a table: for the terminal, for files, in one line."""
+"""The table of a study of layers: for the terminal, for files, and its recommendation in one line."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
+
+from naa_lightning.report.table import interval, percent
 
 STYLES = {"recommended": "bold", "as good": "", "worse": "dim"}
 
@@ -12,7 +14,7 @@ def layers_table(results: Mapping[str, Any]) -> Table:
     """Lay out layers against how well their images transfer, within 80 columns.
 
     Args:
-        results: What `layers.json` holds.
+        results: The content of `layers.json`.
     """
     rate = results["rate"].removesuffix("_rate")
     table = Table(
@@ -29,9 +31,9 @@ def layers_table(results: Mapping[str, Any]) -> Table:
         difference = layer["difference"]
         table.add_row(
             layer["name"],
-            _percent(layer["black_box_mean"]["value"]),
-            "" if verdict == "recommended" else _percent(difference["value"]),
-            "" if verdict == "recommended" else _interval(difference),
+            percent(layer["black_box_mean"]["value"]),
+            "" if verdict == "recommended" else percent(difference["value"]),
+            "" if verdict == "recommended" else interval(difference),
             f"{layer['seconds_per_image']:.3g}",
             {"recommended": "best", "as good": "as good"}.get(verdict, ""),
             style=STYLES.get(verdict),
@@ -40,7 +42,11 @@ def layers_table(results: Mapping[str, Any]) -> Table:
 
 
 def recommendation(results: Mapping[str, Any]) -> str:
-    """Return the study's answer in one line, as it is given on the command line."""
+    """Return the recommended layer in one line, as an override of the command line.
+
+    Args:
+        results: The content of `layers.json`.
+    """
     recommended = [layer for layer in results["layers"] if layer["verdict"] == "recommended"]
     if not recommended:
         return "recommended: none, because no image counts on any black-box target"
@@ -48,12 +54,16 @@ def recommendation(results: Mapping[str, Any]) -> str:
     equals = [layer["name"] for layer in results["layers"] if layer["verdict"] == "as good"]
     return (
         f"recommended: surrogate.layer={recommended[0]['name']} ({results['rate'].removesuffix('_rate')} "
-        f"{_percent(mean['value'])} %, 95 % {_interval(mean)}{'; as good: ' if equals else ''}{', '.join(equals)})"
+        f"{percent(mean['value'])} %, 95 % {interval(mean)}{'; as good: ' if equals else ''}{', '.join(equals)})"
     )
 
 
 def layer_records(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of `layers.csv`, whose columns are named as the metrics of a run."""
+    """Return the rows of `layers.csv`, whose columns are named as the metrics of a run.
+
+    Args:
+        results: The content of `layers.json`.
+    """
     rate = results["rate"]
     return [
         {
@@ -76,11 +86,3 @@ def layer_records(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _columns(name: str, estimate: Mapping[str, float | None]) -> dict[str, float | None]:
     return {name: estimate["value"], f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
-
-
-def _interval(estimate: Mapping[str, float | None]) -> str:
-    return "-" if estimate["low"] is None else f"{_percent(estimate['low'])} to {_percent(estimate['high'])}"

@@ -17,7 +17,12 @@ _KINDS = ("panel", "attention", "attribution")
 
 @contextmanager
 def logging_to(loggers: Sequence[Logger], config: Mapping[str, Any]) -> Iterator[Sequence[Logger]]:
-    """Tell loggers the configuration, and close them, also when the work fails."""
+    """Log the configuration and yield the loggers; close them at the end, also when the work fails.
+
+    Args:
+        loggers: The loggers of the run.
+        config: The resolved configuration of the run.
+    """
     status = "failed"
     try:
         for logger in loggers:
@@ -38,7 +43,11 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
     `budget/eps`, `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are
     any), and `exact_attribution/<part>/<statistic>`. W&B also gets the tables of targets and of classes, histograms of
-    what exact attribution says of each image, and, by kind, the figures.
+    the exact attribution of each image, and, by kind, the figures.
+
+    Args:
+        loggers: The loggers of the run.
+        folder: The run's folder.
     """
     results = read_results(folder)
     metrics = dict(_metrics(results))
@@ -54,29 +63,29 @@ def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     rates = {"": "value", "_low": "low", "_high": "high", "_spread": "spread"}
     for name, target in results["targets"].items():
         for rate in RATES:
-            yield from _known({f"target/{name}/{rate}{suffix}": target[rate][key] for suffix, key in rates.items()})
+            yield from _numbers({f"target/{name}/{rate}{suffix}": target[rate][key] for suffix, key in rates.items()})
         for why, counts in target["unanswered"].items():
-            asked = results["images"] * target["repeats"]
-            yield from ((f"target/{name}/{why}/{which}", count / asked) for which, count in counts.items() if count)
+            total = results["images"] * target["repeats"]
+            yield from ((f"target/{name}/{why}/{which}", count / total) for which, count in counts.items() if count)
     yield "failed_targets", len(results["failed"])
     yield "budget/eps", results["budget"]["eps"]
     for section in ("black_box_mean", "defended_mean", "attribution", "cost"):
-        yield from _known(_under(section, results[section]))
+        yield from _numbers(_prefixed(section, results[section]))
     for section in ("perturbation", "exact_attribution"):
         for part, summary in (results[section] or {}).items():
-            yield from _known(_under(f"{section}/{part}", summary))
+            yield from _numbers(_prefixed(f"{section}/{part}", summary))
 
 
-def _under(place: str, values: Any) -> dict[str, Any]:
-    return {f"{place}/{name}": value for name, value in values.items()} if isinstance(values, Mapping) else {}
+def _prefixed(prefix: str, values: Any) -> dict[str, Any]:
+    return {f"{prefix}/{name}": value for name, value in values.items()} if isinstance(values, Mapping) else {}
 
 
-def _known(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield from ((name, value) for name, value in values.items() if isinstance(value, int | float))
 
 
 def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
-    """Return the columns of the W&B table of targets and its rows, which say what run they are of.
+    """Return the columns and the rows of the W&B table of targets; each row names its run.
 
     A rate that no target has gets no column.
     """
@@ -99,19 +108,14 @@ def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
     return columns, rows
 
 
-def _class_rows(results: Mapping[str, Any]) -> list[Any]:
-    return [
-        [entry["label"], entry["name"], entry["images"], entry["success_rate"]["value"]] for entry in results["classes"]
-    ]
-
-
 def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
     columns, rows = _rows(results)
+    classes = [[row["label"], row["name"], row["images"], row["success_rate"]["value"]] for row in results["classes"]]
     media: dict[str, Any] = {
         "targets": wandb.Table(columns=columns, data=rows),
-        "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=_class_rows(results)),
+        "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=classes),
     }
     for figure in figures:
         media.setdefault(media_key(figure), []).append(wandb.Image(str(figure), caption=figure.stem))
@@ -131,10 +135,14 @@ def _log_histograms(logger: WandbLogger, rows: Sequence[AttributionRow]) -> None
 
 
 def media_key(figure: Path) -> str:
-    """Return what W&B shows a figure under: figures of one kind, one per image, together.
+    """Return the key of a figure in W&B, which is the same for all figures of a kind.
 
-    >>> media_key(Path("figures/panel-00012.png")), media_key(Path("figures/layers.png"))
-    ('panel', 'layers')
+    Args:
+        figure: The path of the figure.
+
+    Example:
+        >>> media_key(Path("figures/panel-00012.png")), media_key(Path("figures/layers.png"))
+        ('panel', 'layers')
     """
     kind = figure.stem.partition("-")[0]
     return kind if kind in _KINDS else figure.stem

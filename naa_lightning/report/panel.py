@@ -1,4 +1,4 @@
-"""Clean image, adversarial image and their amplified difference, side by side."""
+"""The panel of an image: clean, adversarial and their amplified difference, side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,30 +31,17 @@ def draw_panels(
     """Draw images' panels to `figures/panel-<id>.png` in a run's folder.
 
     Args:
-        folder: Of the run.
-        pairs: Clean and adversarial images.
-        predictions: Every target's answers, a white-box target's first.
-        white_box: Names of the targets that were attacked.
-        names: Of the classes.
+        folder: The run's folder.
+        pairs: The clean and adversarial images.
+        predictions: The predictions of all targets, those of a white-box target first.
+        white_box: The names of the attacked targets.
+        names: The names of the classes, by class; None where they are unknown.
     """
     for pair in (pairs[index] for index in range(len(pairs))):
         image = int(pair["id"])
         rows = [row for row in predictions if row.id == image]
-        path = folder / "figures" / f"panel-{image:05d}.png"
-        draw_panel(path, pair["clean"], pair["adversarial"], rows, white_box, names=names)
-
-
-def draw_panel(
-    path: Path,
-    clean: Tensor,
-    adversarial: Tensor,
-    predictions: Sequence[Prediction],
-    white_box: Sequence[str],
-    *,
-    names: Sequence[str] | None = None,
-) -> None:
-    """Draw one image's panel to a PNG file; see `panel_figure`."""
-    save_figure(panel_figure(clean, adversarial, predictions, white_box, names=names), path)
+        figure = panel_figure(pair["clean"], pair["adversarial"], rows, white_box, names=names)
+        save_figure(figure, folder / "figures" / f"panel-{image:05d}.png")
 
 
 def panel_figure(
@@ -68,11 +55,11 @@ def panel_figure(
     """Draw one image's panel, the difference amplified to fill the range around mid-grey.
 
     Args:
-        clean: (3, H, W) in [0, 1].
-        adversarial: As clean.
-        predictions: Of all targets for this image, a white-box target's first, which is quoted.
-        white_box: Names of the targets that were attacked.
-        names: Of the classes.
+        clean: The clean image of shape (3, H, W) in [0, 1].
+        adversarial: The adversarial image of the same shape and range.
+        predictions: The predictions of all targets for this image; the first one, of a white-box target, is quoted.
+        white_box: The names of the attacked targets.
+        names: The names of the classes, by class; None where they are unknown.
     """
     quoted = predictions[0]
     wrong = [row.wrong for row in predictions if row.target not in white_box]
@@ -88,24 +75,24 @@ def panel_figure(
     grid.write(0.15, 0.55, note, 10, color=QUIET)
     panels = (clean, adversarial, (0.5 + amplification * difference).clamp(0, 1))
     heads = ("clean", "adversarial", f"difference \N{MULTIPLICATION SIGN} {amplification:.3g}")
-    answers = (
+    captions = (
         predicted(quoted, names, _CELL, 11, adversarial=False),
         predicted(quoted, names, _CELL, 11, adversarial=True),
         (f"largest {round(largest * 255)}/255", "black"),
     )
-    for column, (image, head, (answer, colour)) in enumerate(zip(panels, heads, answers, strict=True)):
+    for column, (image, head, (caption, colour)) in enumerate(zip(panels, heads, captions, strict=True)):
         axes = grid.show(0, column, image)
-        axes.set_title(answer, fontsize=11, color=colour, pad=4, parse_math=False)
+        axes.set_title(caption, fontsize=11, color=colour, pad=4, parse_math=False)
         left, top = grid.place(0, column)
         grid.write(left + _CELL / 2, top - 0.06 - _LINE, head, 11, ha="center")
     return grid.figure
 
 
 def true_class(prediction: Prediction, names: Sequence[str] | None) -> str:
-    """Say what an image shows, and which class a targeted attack aimed at."""
-    aim = prediction.target_class
-    aimed = "" if aim is None else f", aimed at {class_name(names, aim)}"
-    return f"{class_name(names, prediction.label)}{aimed}"
+    """Name an image's true class, and the target class of a targeted attack."""
+    target_class = prediction.target_class
+    aimed_at = "" if target_class is None else f", aimed at {class_name(names, target_class)}"
+    return f"{class_name(names, prediction.label)}{aimed_at}"
 
 
 def predicted(
@@ -114,11 +101,11 @@ def predicted(
     """Return a predicted class with its probability as one line of text that fits, and the text's colour.
 
     Args:
-        prediction: What a target predicted.
-        names: Of the classes.
-        inches: Room for the text.
-        size: Of the font.
-        adversarial: For the adversarial image; otherwise for the clean one.
+        prediction: The predictions of a target for an image.
+        names: The names of the classes, by class; None where they are unknown.
+        inches: Room for the text in inches.
+        size: Size of the font in points.
+        adversarial: Whether to write the prediction for the adversarial image, or else for the clean one.
     """
     index = prediction.adversarial_prediction if adversarial else prediction.clean_prediction
     confidence = prediction.adversarial_confidence if adversarial else prediction.clean_confidence

@@ -1,10 +1,10 @@
-"""What the time of a run went to, in the words of its reports."""
+"""The time of a run by phase, as its reports show it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_SAYS = {
+_PHASES = {
     "start_up": ("start-up", "loading libraries, composing the configuration, finding other processes"),
     "data": ("data", "listing images, downloaded if need be"),
     "training": ("training", "of networks that were missing"),
@@ -30,31 +30,31 @@ _SAYS = {
 
 @dataclass(frozen=True)
 class PhaseTime:
-    """What a phase took.
+    """The time of a phase.
 
     Args:
-        name: What it is called.
-        says: What is done in it.
-        seconds: How long.
-        share: Of the whole, in [0, 1].
+        name: The name of the phase.
+        meaning: The work that is done in it.
+        seconds: Its time in seconds.
+        share: Its share in the time of the run, in [0, 1].
     """
 
     name: str
-    says: str
+    meaning: str
     seconds: float
     share: float
 
 
 def phase_times(cost: Mapping[str, Any]) -> list[PhaseTime]:
-    """Return what each phase took, in the order of a run, the targets' together; phases without time are left out.
+    """Return the time of each phase, in the order of a run, the targets' together; phases without time are left out.
 
     Args:
-        cost: That of `results.json`; empty of an older version's.
+        cost: The `cost` of `results.json`; without phases where an older version wrote it.
     """
     found = _summed(cost, _kind)
     return [
-        PhaseTime(name, says, found[key]["seconds"], found[key]["share"])
-        for key, (name, says) in _SAYS.items()
+        PhaseTime(name, meaning, found[key]["seconds"], found[key]["share"])
+        for key, (name, meaning) in _PHASES.items()
         if key in found and found[key]["seconds"] > 0
     ]
 
@@ -63,7 +63,7 @@ def stage_shares(cost: Mapping[str, Any]) -> list[tuple[str, float]]:
     """Return the share of each stage of a run in its time, the largest first.
 
     Args:
-        cost: As of `phase_times`.
+        cost: The `cost` of `results.json`; without phases where an older version wrote it.
 
     Example:
         >>> phase = {"seconds": 1.0, "share": 0.25}
@@ -71,12 +71,12 @@ def stage_shares(cost: Mapping[str, Any]) -> list[tuple[str, float]]:
         [('crafting', 0.5), ('start-up', 0.25)]
     """
     found = _summed(cost, lambda name: name.partition("/")[0])
-    shares = [(_SAYS[key][0] if key in _SAYS else key, stage["share"]) for key, stage in found.items()]
+    shares = [(_PHASES[key][0] if key in _PHASES else key, stage["share"]) for key, stage in found.items()]
     return sorted(shares, key=lambda stage: -stage[1])
 
 
 def _kind(name: str) -> str:
-    """Return a phase's name, of a target's without the target."""
+    """Return a phase's name without the target that it is about."""
     stage, _, part = name.partition("/")
     return f"{stage}/{part.rpartition('/')[2]}" if part else stage
 

@@ -19,11 +19,11 @@ def relog(folder: Path, *, project: str | None = None) -> str:
     The W&B run's id follows from the run's configuration, so that logging it again updates it.
 
     Args:
-        folder: Of the run.
-        project: W&B project; None: the run's own, or naa_lightning.
+        folder: The run's folder.
+        project: The W&B project; None for the run's own, or else naa_lightning.
 
     Returns:
-        Where the W&B run is.
+        The address of the W&B run, or the folder of an offline one.
 
     Raises:
         UserError: Another version has reported the run.
@@ -49,7 +49,10 @@ def relog(folder: Path, *, project: str | None = None) -> str:
 
 
 def run_name(results: Mapping[str, Any]) -> str:
-    """Return what a run is called: surrogate, attack, data.
+    """Return a run's name: surrogate, attack, data.
+
+    Args:
+        results: The content of `results.json`.
 
     Example:
         >>> run_name({"surrogate": "vgg16", "attack": "naa", "data": "nips2017"})

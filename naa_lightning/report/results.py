@@ -31,22 +31,27 @@ from naa_lightning.metrics import (
 )
 from naa_lightning.models.answer import ABSTAINED, INVALID
 from naa_lightning.records import AttributionRow, PerturbationRow, Prediction, SavedImage
-from naa_lightning.report.telling import judges
+from naa_lightning.report.transferability import judging_targets
 
 FILE_NAME = "results.json"
 _PAIR = ("clean", "adversarial")
 RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate")
 
 
+def headline_rate(*, targeted: bool) -> str:
+    """Return the name of the rate that stands for a run."""
+    return "target_rate" if targeted else "success_rate"
+
+
 @dataclass(frozen=True)
 class TargetFacts:
-    """What a target is.
+    """The description of a target.
 
     Args:
-        model: Its name without defences.
-        defences: Names of what stands in front of it.
+        model: The name of its model.
+        defences: The names of its defences.
         white_box: Whether the images were crafted on its model.
-        repeats: How many times it was asked about each image, its defences drawing anew.
+        repeats: Number of predictions for each image, for each of which its defences draw anew.
     """
 
     model: str
@@ -57,22 +62,22 @@ class TargetFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the numbers belong to.
+    """The description of a run that its numbers belong to.
 
     Args:
-        surrogate: Its name; None where the images come from elsewhere.
-        attack, data: Their names.
-        targets: By name, also those that failed.
-        failed: Why targets could not be asked, by name.
-        norm: In which the perturbation is bounded.
-        eps: Its bound.
-        targeted: Whether the attack aimed at classes.
-        class_names: By class, where the data set tells.
-        missing: Clean images of which there is no adversarial one.
-        device: On which the images were crafted, or are rated.
-        phases: Seconds that this call took, by phase.
-        crafted_now: Images crafted by this call, the others were there; None where the run crafts nothing.
-        peak_memory_bytes: See `naa_lightning.runs.stages.adversarial_set.AdversarialSet`.
+        surrogate: The name of the surrogate; None where the images come from elsewhere.
+        attack, data: The names of the attack and of the data set.
+        targets: The targets by name, also those that failed.
+        failed: The reason why a target gave no predictions, by the target's name.
+        norm: The norm that bounds perturbations, "linf" or "l2".
+        eps: The bound, images being in [0, 1].
+        targeted: Whether the attack aims at target classes.
+        class_names: The names of the classes, by class; None where they are unknown.
+        missing: The files of the clean images that have no adversarial one.
+        device: The device that images are crafted, or evaluated, on.
+        phases: Seconds of this call, by phase.
+        crafted_now: Number of images that this call crafted; None where the run crafts nothing.
+        peak_memory_bytes: Peak memory while crafting, in bytes; None where nothing was crafted.
         config: The resolved configuration.
     """
 
@@ -100,22 +105,22 @@ def summarise(
     perturbations: Sequence[PerturbationRow],
     attributions: Sequence[AttributionRow] = (),
 ) -> dict[str, Any]:
-    """Return everything that `results.json` holds.
+    """Return the content of `results.json`.
 
     Args:
-        facts: What the numbers belong to.
-        saved: The adversarial images.
-        predictions: Every target's answers for each of them.
-        perturbations: Their sizes.
-        attributions: Exact attribution of some of them; see `explain`.
+        facts: The description of the run.
+        saved: The rows of the adversarial images.
+        predictions: The predictions of all targets.
+        perturbations: The measured perturbations.
+        attributions: The exact attribution of some images.
     """
-    answers: dict[str, list[Prediction]] = {}
+    by_target: dict[str, list[Prediction]] = {}
     for row in predictions:
-        answers.setdefault(row.target, []).append(row)
-    targets = {name: _target(facts.targets[name], rows) for name, rows in answers.items()}
+        by_target.setdefault(row.target, []).append(row)
+    targets = {name: _target(facts.targets[name], rows) for name, rows in by_target.items()}
     black_box = {name: target for name, target in targets.items() if target["role"] == "black-box"}
     undefended = {name: target for name, target in black_box.items() if not target["defences"]}
-    judging = judges(
+    judging = judging_targets(
         {name: (target["role"] == "white-box", bool(target["defences"])) for name, target in targets.items()}
     )
     return {
@@ -133,8 +138,8 @@ def summarise(
         "defended_mean": _mean_rates(target for name, target in black_box.items() if name not in undefended),
         "judges": judging,
         "perturbation": _perturbation(perturbations),
-        "classes": _classes([row for name in judging for row in answers[name]], facts.class_names),
-        "class_names": _mentioned(predictions, facts.class_names),
+        "classes": _classes([row for name in judging for row in by_target[name]], facts.class_names),
+        "class_names": _class_names(predictions, facts.class_names),
         "attribution": _attribution(saved),
         "exact_attribution": _exact_attribution(attributions),
         "cost": _cost(facts, saved),
@@ -175,10 +180,10 @@ def _columns(rows: Sequence[Prediction]) -> dict[str, Tensor]:
     }
 
 
-def _counts(rows: Sequence[Prediction], answer: int) -> dict[str, int]:
+def _counts(rows: Sequence[Prediction], prediction: int) -> dict[str, int]:
     return {
-        "clean": sum(row.clean_prediction == answer for row in rows),
-        "adversarial": sum(row.adversarial_prediction == answer for row in rows),
+        "clean": sum(row.clean_prediction == prediction for row in rows),
+        "adversarial": sum(row.adversarial_prediction == prediction for row in rows),
     }
 
 
@@ -199,7 +204,7 @@ def _mean_rates(targets: Iterable[Mapping[str, Any]]) -> dict[str, float | None]
 
 
 def _classes(rows: Sequence[Prediction], names: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Return how often the images of each class fooled, pooled over all targets given."""
+    """Return the success rate of each class, pooled over all targets given."""
     by_label: dict[int, list[Prediction]] = {}
     for row in rows:
         by_label.setdefault(row.label, []).append(row)
@@ -215,7 +220,7 @@ def _classes(rows: Sequence[Prediction], names: Sequence[str] | None) -> list[di
     ]
 
 
-def _mentioned(predictions: Sequence[Prediction], names: Sequence[str] | None) -> dict[str, str]:
+def _class_names(predictions: Sequence[Prediction], names: Sequence[str] | None) -> dict[str, str]:
     classes = {
         index for row in predictions for index in (row.label, row.clean_prediction, row.adversarial_prediction)
     } | {row.target_class for row in predictions if row.target_class is not None}
@@ -237,10 +242,10 @@ def _cost(facts: RunFacts, saved: Sequence[SavedImage]) -> dict[str, Any]:
 
 
 def times(phases: Mapping[str, float]) -> dict[str, Any]:
-    """Return what a run took, in seconds, and each phase's seconds and share, as in the `cost` of `results.json`.
+    """Return the seconds of a run, and each phase's seconds and share, as in the `cost` of `results.json`.
 
     Args:
-        phases: Seconds by phase.
+        phases: The seconds of each phase.
     """
     total = sum(phases.values())
     return {
@@ -250,16 +255,8 @@ def times(phases: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _perturbation(rows: Sequence[PerturbationRow]) -> dict[str, dict[str, float | None]]:
-    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(PerturbationSizes)}
     metric = PerturbationMetric()
-    metric.update(
-        PerturbationSizes(
-            **{
-                name: torch.tensor([math.nan if value is None else value for value in values])
-                for name, values in columns.items()
-            }
-        )
-    )
+    metric.update(PerturbationSizes(**_tensors(rows, PerturbationSizes)))
     return {name: _finite(summary) for name, summary in vars(metric.compute()).items()}
 
 
@@ -267,17 +264,13 @@ def _attribution(saved: Sequence[SavedImage]) -> dict[str, float | None] | None:
     rows = [row for row in saved if not math.isnan(row.explained)]
     if not rows:
         return None
-    metric = AttributionMetric()
-    metric.update(
-        AttributionStatistics(
-            positive_share=torch.tensor([row.positive_share for row in rows]),
-            participation=torch.tensor([row.participation for row in rows]),
-            gini=torch.tensor([row.gini for row in rows]),
-            attributed=torch.tensor([row.attributed for row in rows]),
-            explained=torch.tensor([row.explained for row in rows]),
-        )
-    )
-    return _finite(metric.compute())
+    return _over_images(AttributionMetric(), AttributionStatistics, _tensors(rows, AttributionStatistics))
+
+
+def _tensors(rows: Sequence[Any], kind: type) -> dict[str, Tensor]:
+    """Return a tensor (N,) of each field of a dataclass, from rows that have its fields; None becomes NaN."""
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(kind)}
+    return {name: torch.tensor([math.nan if v is None else v for v in values]) for name, values in columns.items()}
 
 
 def _exact_attribution(rows: Sequence[AttributionRow]) -> dict[str, Any] | None:
@@ -308,14 +301,21 @@ def write_results(folder: Path, results: Mapping[str, Any]) -> None:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """Read what `write_results` wrote."""
+    """Read `results.json` of a run's folder."""
     results: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
     return results
 
 
 def optimised(results: Mapping[str, Any]) -> float | None:
-    """Return what a sweep optimises: see `naa_lightning.runs.pipeline.attack_and_report`."""
-    rate = "target_rate" if results["targeted"] else "success_rate"
+    """Return the number that a sweep optimises: the mean headline rate of the black-box targets.
+
+    Args:
+        results: The content of `results.json`.
+
+    Returns:
+        The mean over undefended targets, or where there are none over defended ones; None without either.
+    """
+    rate = headline_rate(targeted=results["targeted"])
     mean: float | None = results["black_box_mean"][rate]
     defended: float | None = results["defended_mean"][rate]
     return defended if mean is None else mean

@@ -1,4 +1,4 @@
-"""What a study leaves: its table as files, and the same in its loggers."""
+"""The table of a study, as a file and in its loggers."""
 
 import csv
 import io
@@ -14,7 +14,13 @@ Record = Mapping[str, Any]
 
 
 def write_study(folder: Path, name: str, records: Sequence[Record]) -> None:
-    """Write a study's rows, which have the same keys, to `<name>.csv` in a run's folder."""
+    """Write a study's table to a CSV file.
+
+    Args:
+        folder: The run's folder.
+        name: The file's name without its suffix.
+        records: The rows of the table, which have the same keys.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
     writer.writeheader()
@@ -23,7 +29,14 @@ def write_study(folder: Path, name: str, records: Sequence[Record]) -> None:
 
 
 def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record], figure: Path) -> None:
-    """Log a study's rows, one step each, and to W&B its table and figure as well."""
+    """Log a study's table, one step per row; W&B also gets it as a table, with the figure.
+
+    Args:
+        loggers: The loggers of the run.
+        name: The prefix of the metrics' names.
+        records: The rows of the table.
+        figure: The path of the figure.
+    """
     for logger in loggers:
         for step, record in enumerate(records):
             numbers = {key: value for key, value in record.items() if isinstance(value, int | float)}

@@ -1,4 +1,4 @@
-"""The result of a run in the terminal."""
+"""The results of a run in the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,13 +23,16 @@ def results_table(results: Mapping[str, Any]) -> Table:
 
     The last rate is the run's headline and comes with its interval: the target rate of a targeted run, else the success
     rate. Where defences draw at random, its standard deviation over the draws follows.
+
+    Args:
+        results: The content of `results.json`.
     """
     rates = TARGETED if results["targeted"] else UNTARGETED
     headline = list(rates.values())[-1]
     random = any(target["repeats"] > 1 for target in results["targets"].values())
-    made = results["attack"] if results["surrogate"] is None else f"{results['attack']} on {results['surrogate']}"
+    attack = results["attack"] if results["surrogate"] is None else f"{results['attack']} on {results['surrogate']}"
     table = Table(
-        title=f"{'targeted ' if results['targeted'] else ''}{made}: {results['images']} images of {results['data']}",
+        title=f"{'targeted ' if results['targeted'] else ''}{attack}: {results['images']} images of {results['data']}",
         caption=_caption(targeted=results["targeted"], random=random),
     )
     table.add_column("target", overflow="fold")
@@ -39,9 +42,9 @@ def results_table(results: Mapping[str, Any]) -> Table:
         white_box = target["role"] == "white-box"
         table.add_row(
             _shown_name(name, target, results["targets"]),
-            *(_percent(target[rate]["value"]) for rate in rates.values()),
-            _interval(target[headline]),
-            *([_spread(target[headline]["spread"])] if random else []),
+            *(percent(target[rate]["value"]) for rate in rates.values()),
+            interval(target[headline]),
+            *([_spread(target[headline])] if random else []),
             style="dim" if white_box else None,
         )
     for name in results["failed"]:
@@ -49,7 +52,7 @@ def results_table(results: Mapping[str, Any]) -> Table:
     table.add_section()
     for title, mean in (("black-box mean", results["black_box_mean"]), ("defended mean", results["defended_mean"])):
         if mean["clean_accuracy"] is not None:
-            table.add_row(title, *(_percent(mean[rate]) for rate in rates.values()), "", style="bold")
+            table.add_row(title, *(percent(mean[rate]) for rate in rates.values()), "", style="bold")
     return table
 
 
@@ -68,27 +71,27 @@ def _caption(*, targeted: bool, random: bool) -> str:
 
 
 def perturbation_line(results: Mapping[str, Any]) -> str:
-    """Say how large and how visible the perturbations are."""
+    """Return a line on how large and how visible the perturbations are."""
     sizes = results["perturbation"]
-    parts = [f"largest change {_number(255 * sizes['linf']['max'])}/255", f"mean L2 {_number(sizes['l2']['mean'])}"]
+    parts = [f"largest change {255 * sizes['linf']['max']:.3g}/255", f"mean L2 {sizes['l2']['mean']:.3g}"]
     for name, unit in (("ssim", ""), ("psnr", " dB"), ("lpips", "")):
         if sizes[name]["mean"] is not None:
-            parts.append(f"{name.upper()} {_number(sizes[name]['mean'])}{unit}")
+            parts.append(f"{name.upper()} {sizes[name]['mean']:.3g}{unit}")
     return f"perturbation: {', '.join(parts)}"
 
 
 def notices(results: Mapping[str, Any]) -> list[str]:
-    """Say what a reader of the rates must know: which images are missing, and which have no answer."""
+    """Return lines on what a reader of the rates must know: missing images, and images without a prediction."""
     lines = []
     if results["missing"]:
         lines.append(f"missing images: {len(results['missing'])}, which are left out: {_listed(results['missing'])}")
     for name, target in results["targets"].items():
-        asked = results["images"] * target["repeats"]
+        total = results["images"] * target["repeats"]
         abstained = target["unanswered"]["abstained"]
         if any(abstained.values()):
             lines.append(
-                f"{name} abstained, which counts as no success, on {_percent(abstained['clean'] / asked)} % of the "
-                f"clean and {_percent(abstained['adversarial'] / asked)} % of the adversarial images"
+                f"{name} abstained, which counts as no success, on {percent(abstained['clean'] / total)} % of the "
+                f"clean and {percent(abstained['adversarial'] / total)} % of the adversarial images"
             )
         if target["invalid_files"]:
             lines.append(
@@ -99,39 +102,36 @@ def notices(results: Mapping[str, Any]) -> list[str]:
 
 
 def attribution_line(results: Mapping[str, Any]) -> str | None:
-    """Say what exact attribution found; None where none was asked for."""
+    """Return a line on exact attribution; None where the run has none."""
     exact = results["exact_attribution"]
     if exact is None:
         return None
     cosine = exact["naa"]["cosine"]
     return (
-        f"exact attribution of {exact['images']} images: {_percent(exact['clean']['positive_share'])} % positive, "
-        f"of which the attack destroyed {_percent(exact['effect']['positive_destroyed'])} %; "
+        f"exact attribution of {exact['images']} images: {percent(exact['clean']['positive_share'])} % positive, "
+        f"of which the attack destroyed {percent(exact['effect']['positive_destroyed'])} %; "
         f"NAA's approximation has a cosine of {'-' if cosine is None else format(cosine, '.2f')} with it"
     )
 
 
 def time_line(results: Mapping[str, Any]) -> str:
-    """Say what the run took, and which stages took most of it."""
+    """Return a line on the run's time and the stages that took most of it."""
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in stage_shares(results["cost"]) if share >= 0.05)
     return f"time: {duration(results['cost']['seconds'])}: {shares}"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Write a share in percent; a dash where there is none."""
     return "-" if share is None else f"{100 * share:.1f}"
 
 
-def _interval(rate: Mapping[str, float | None]) -> str:
-    low, high = rate["low"], rate["high"]
-    return "-" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+def interval(rate: Mapping[str, float | None]) -> str:
+    """Write the interval of a rate in percent; a dash where there is none."""
+    return "-" if rate["low"] is None else f"{percent(rate['low'])} to {percent(rate['high'])}"
 
 
-def _spread(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
+def _spread(rate: Mapping[str, float | None]) -> str:
+    return "" if rate["spread"] is None else percent(rate["spread"])
 
 
 def _listed(files: Sequence[str], most: int = 20) -> str:

@@ -27,13 +27,13 @@ def wandb_logger(
     """Make a logger that writes below `save_dir`.
 
     Args:
-        project: W&B project.
-        name: Of the run.
-        group: Of the runs it belongs to.
-        tags: Of the run.
+        project: The W&B project.
+        name: The name of the W&B run.
+        group: The group of the W&B run; None for none.
+        tags: The tags of the W&B run.
         save_dir: The run's folder.
-        mode: "online" or "offline"; None: online where W&B has a key and answers, else offline.
-        run_id: Of the W&B run; None: a new one.
+        mode: "online" or "offline"; None for online where W&B has a key and answers, or else offline.
+        run_id: The id of the W&B run; None for a new one.
     """
     folder = Path(save_dir) / "wandb"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the stages of a run work with."""
+"""What the stages of a run share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,16 +15,16 @@ from naa_lightning.runs.trainer import make_trainer
 
 
 @dataclass(frozen=True)
-class Bench:
-    """An experiment with its data set up.
+class RunContext:
+    """An experiment with everything that its stages need to carry it out.
 
     Args:
-        experiment: What is run.
-        data: Set up.
-        callbacks: Of every trainer.
-        loggers: Of the run.
-        ranks: Share the work.
-        stopwatch: Takes what each phase of the run needs, on this rank.
+        experiment: The composed experiment.
+        data: The DataModule, set up for predicting.
+        callbacks: The callbacks of every trainer of the run.
+        loggers: The loggers of the run; none on ranks other than the first.
+        ranks: The ranks that share the work.
+        stopwatch: The stopwatch that counts this rank's seconds by phase.
     """
 
     experiment: AttackExperiment
@@ -36,9 +36,9 @@ class Bench:
 
     @property
     def folder(self) -> Path:
-        """Takes what the run leaves."""
+        """The run's folder, where stages leave their files."""
         return Path(self.experiment.run.paths.run_dir)
 
-    def asking(self) -> Trainer:
-        """Make a trainer that asks models and logs nothing."""
+    def prediction_trainer(self) -> Trainer:
+        """Make a trainer that predicts on this rank's device and logs nothing."""
         return make_trainer(self.experiment.run.trainer, place=self.ranks.place, callbacks=self.callbacks)

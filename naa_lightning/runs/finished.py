@@ -9,7 +9,7 @@ from typing import Any
 from naa_lightning import __version__
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.report.results import read_results
-from naa_lightning.report.runs import is_finished
+from naa_lightning.report.run_folders import is_finished
 
 # Of the configuration: what changes no result.
 _IRRELEVANT = {"paths", "logger", "callbacks", "extras", "tags"}

@@ -25,7 +25,7 @@ from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_n
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.report import optimised
 from naa_lightning.report.log import logging_to
-from naa_lightning.runs.context import Bench
+from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.finished import finished_results
 from naa_lightning.runs.pipeline import attack_and_report
 from naa_lightning.runs.stages.training import train
@@ -92,15 +92,15 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, began: float) -> float |
 
     loggers = make_all(run.logger, "logger") if ranks.first else []
     with logging_to(loggers, asdict(run)):
-        bench = Bench(experiment, data, callbacks, loggers, ranks, stopwatch)
+        context = RunContext(experiment, data, callbacks, loggers, ranks, stopwatch)
         match experiment.study:
             case AttributionStudy() as study:
-                study_attribution(study, bench)
+                study_attribution(study, context)
                 return None
             case LayerStudy() as study:
-                return study_layers(study, bench)
+                return study_layers(study, context)
             case _:
-                return attack_and_report(bench)
+                return attack_and_report(context)
 
 
 def _in_one_folder(experiment: AttackExperiment, ranks: Ranks) -> AttackExperiment:

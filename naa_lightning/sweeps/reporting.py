@@ -61,9 +61,9 @@ def tell_sweep() -> None:
             log.warning("the sweep's report could not be written: %s", in_one_line(error))
             continue
         if summary is not None:
-            from naa_lightning.report.sweep.terminal import tell  # noqa: PLC0415
+            from naa_lightning.report.sweep.terminal import print_summary  # noqa: PLC0415
 
-            tell(folder, summary)
+            print_summary(folder, summary)
 
 
 def _note_end(folder: Path, job_return: JobReturn) -> None:
@@ -84,7 +84,7 @@ def _report(folder: Path) -> "Summary | None":
     if not folder.is_dir():
         return None
     from naa_lightning.report.page import write_sweep_page  # noqa: PLC0415 - not needed by single runs
-    from naa_lightning.report.runs import find_runs  # noqa: PLC0415
+    from naa_lightning.report.run_folders import find_runs  # noqa: PLC0415
     from naa_lightning.report.sweep.files import write_summary  # noqa: PLC0415
 
     summary = write_summary(folder, find_runs(folder), _baselines.get(folder))

@@ -19,9 +19,12 @@ from torch.utils.data import DataLoader
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
+from naa_lightning.models.target import Target
 from naa_lightning.runs.stages.evaluation import evaluate
+from naa_lightning.runs.stages.reading import LoadedPairs
 from tests.chaos import ROOT, digests, listed, saved_images, start
 from tests.experiments import NO_PICTURES, attack
+from tests.runs.cases import context
 
 IMAGES = 24
 OVERRIDES = [f"data.limit={IMAGES}", "data.batch_size=4"]
@@ -192,18 +195,15 @@ def test_a_stop_is_no_failure_of_a_target() -> None:
             signal.raise_signal(signal.SIGTERM)
             stop_if_asked("loading a")
 
-    class Target:
-        name = "a"
-        source = Source()
-
     class Pairs:
         collate = None
 
         def __len__(self) -> int:
             return 1
 
+    target, pairs = Target(source=Source()), LoadedPairs(Pairs(), num_workers=0)  # type: ignore[arg-type]
     with pytest.raises(Stopped, match="at loading a"):
-        evaluate([Target()], Pairs(), trainer, seed=0, batch_size=1, num_workers=0)  # type: ignore[list-item, arg-type]
+        evaluate(context(target), pairs)
 
 
 def test_nothing_is_asked_without_a_signal() -> None:

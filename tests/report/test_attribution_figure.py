@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from naa_lightning.report.attribution_figure import attribution_figure, draw_attribution
+from naa_lightning.report.attribution_figure import attribution_figure
+from naa_lightning.report.grid import save_figure
 from tests.report.cases import picture
 from tests.report.drawn import check_legible, pixels, titles, written
 
@@ -79,7 +80,7 @@ def test_a_layer_without_places_is_refused() -> None:
 
 def test_the_file_is_the_figure(tmp_path: Path) -> None:
     path = tmp_path / "figures" / "attribution.png"
-    draw_attribution(path, "over a layer", IMAGES, (CLEAN, ADVERSARIAL))
+    save_figure(attribution_figure("over a layer", IMAGES, (CLEAN, ADVERSARIAL)), path)
     with Image.open(path) as image:
         assert image.width > 1000
         assert np.array_equal(

@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from naa_lightning.metrics import TransferRates
-from naa_lightning.report.conventions import Convention, conventions
+from naa_lightning.report.conventions import CONVENTIONS, Convention
 from tests.experiments import CONF
 
 ATTACKS: dict[str, Any] = {path.stem: OmegaConf.load(path) for path in (CONF / "attack").glob("*.yaml")}
@@ -16,10 +16,10 @@ SUCCESS = {"dim"}
 
 
 def of(attack: str) -> list[Convention]:
-    return [convention for convention in conventions() if convention.paper in ATTACKS[attack]["paper"]]
+    return [convention for convention in CONVENTIONS if convention.paper in ATTACKS[attack]["paper"]]
 
 
-@pytest.mark.parametrize("convention", conventions(), ids=lambda convention: convention.paper)
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda convention: convention.paper)
 def test_every_convention_is_whole(convention: Convention) -> None:
     assert convention.rate in {field.name for field in fields(TransferRates)} - {"clean_accuracy"}
     assert convention.images.strip()
@@ -42,19 +42,19 @@ def test_an_attack_finds_its_papers_convention(attack: str, rate: str) -> None:
 
 def test_every_convention_is_of_an_attack_here_or_of_the_benchmark() -> None:
     papers = {convention.paper for attack in ATTACKS for convention in of(attack)}
-    assert {convention.paper for convention in conventions()} - papers == {"TransferAttack"}
+    assert {convention.paper for convention in CONVENTIONS} - papers == {"TransferAttack"}
 
 
 def test_papers_are_listed_once_and_by_year() -> None:
-    papers = [convention.paper for convention in conventions()]
-    years = [convention.year for convention in conventions()]
+    papers = [convention.paper for convention in CONVENTIONS]
+    years = [convention.year for convention in CONVENTIONS]
     assert len(set(papers)) == len(papers)
     assert years == sorted(years)
 
 
 def test_the_naa_release_and_the_benchmark_differ_in_rate_and_images() -> None:
     (naa,) = of("naa")
-    (benchmark,) = [convention for convention in conventions() if convention.paper == "TransferAttack"]
+    (benchmark,) = [convention for convention in CONVENTIONS if convention.paper == "TransferAttack"]
     assert (naa.rate, benchmark.rate) == ("fooling_rate", "error_rate")
     assert "NIPS 2017" in naa.images
     assert "NIPS 2017" not in benchmark.images
@@ -62,4 +62,4 @@ def test_the_naa_release_and_the_benchmark_differ_in_rate_and_images() -> None:
 
 def test_conventions_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        conventions()[0].rate = "success_rate"  # type: ignore[misc]
+        CONVENTIONS[0].rate = "success_rate"  # type: ignore[misc]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from naa_lightning.report.grid import fitted
-from naa_lightning.report.panel import draw_panel, panel_figure
+from naa_lightning.report.grid import save_figure
+from naa_lightning.report.panel import panel_figure
 from tests.report.cases import LONG_NAMES, NAMES, picture, prediction
 from tests.report.drawn import check_legible, pixels, titles, written
 
@@ -59,18 +59,9 @@ def test_long_names_are_cut_so_that_all_is_legible(size: tuple[int, int]) -> Non
     check_legible(panel_figure(image, image, ROWS, ["source"], names=NAMES))
 
 
-def test_a_line_that_fits_stays_whole_and_another_keeps_its_tail() -> None:
-    assert fitted("a  short\nline", 9, 10, tail=", 5 %") == "a short line, 5 %"
-    cut = fitted("w" * 100, 1.0, 10, tail=", 5 %")
-    assert cut.endswith("w…, 5 %")
-    assert 4 < len(cut) < 20
-    assert len(fitted("w" * 100, 2.0, 10, tail=", 5 %")) > len(cut)
-    assert fitted("w" * 100, 0.1, 10, tail=", 5 %") == ", 5 %"
-
-
 def test_the_file_is_the_figure(tmp_path: Path) -> None:
     path = tmp_path / "figures" / "panel.png"
-    draw_panel(path, CLEAN, ADVERSARIAL, ROWS, ["source"], names=NAMES)
+    save_figure(panel_figure(CLEAN, ADVERSARIAL, ROWS, ["source"], names=NAMES), path)
     with Image.open(path) as image:
         assert image.width > 1000
         assert np.array_equal(

@@ -6,24 +6,12 @@ from rich.console import Console
 
 from naa_lightning.metrics import Rate
 from naa_lightning.report import attribution_line, notices, perturbation_line, results_table, time_line, times
+from tests.report.cases import rate
 
 NO_RATE = Rate(0, 0)
 NO_MEAN = dict.fromkeys(("clean_accuracy", "fooling_rate", "error_rate", "success_rate", "target_rate"))
 MEAN = NO_MEAN | {"clean_accuracy": 0.9, "fooling_rate": 0.5, "error_rate": 0.55, "success_rate": 0.5}
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
-
-
-def rate(measured: Rate, spread: float | None = None) -> dict[str, float | None]:
-    known = measured.total > 0
-    low, high = measured.interval
-    return {
-        "value": measured.value if known else None,
-        "low": low if known else None,
-        "high": high if known else None,
-        "count": measured.count,
-        "total": measured.total,
-        "spread": spread,
-    }
 
 
 def target(
@@ -43,11 +31,11 @@ def target(
         "defences": list(defences),
         "repeats": 1 if spread is None else 5,
         "unanswered": {"abstained": {"clean": abstained[0], "adversarial": abstained[1]}},
-        "clean_accuracy": rate(Rate(90, 100)),
-        "fooling_rate": rate(Rate(50, 100)),
-        "error_rate": rate(Rate(55, 100)),
-        "success_rate": rate(success, spread),
-        "target_rate": rate(target_rate),
+        "clean_accuracy": rate(90, 100),
+        "fooling_rate": rate(50, 100),
+        "error_rate": rate(55, 100),
+        "success_rate": rate(success.count, success.total, spread),
+        "target_rate": rate(target_rate.count, target_rate.total),
         "invalid_files": list(invalid_files),
     }
 

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from torch import Tensor, nn
 
 from naa_lightning.attribution.attention import attention
-from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
 from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.small import residual
 from naa_lightning.modules.attention import AttentionModule
-from naa_lightning.records import SavedImage, SavedPairs
+from naa_lightning.records import SavedPairs
 from naa_lightning.runs.stages.attention import attention_of
-from naa_lightning.runs.trainer import make_trainer
+from tests.runs.cases import context, saved_pairs
 
 
 def small() -> nn.Module:
@@ -58,19 +56,13 @@ def pixels(seed: int) -> Tensor:
 @pytest.fixture
 def pairs(tmp_path: Path) -> SavedPairs:
     records = [ImageRecord(number, f"{number}.png", 0) for number in (3, 4, 8, 9, 15)]
-    for record in records:
-        (tmp_path / record.file).write_bytes(encode_png(pixels(100 + record.id)))
-    saved = {record.id: SavedImage(record.id, record.file, record.label, -1, "", 0.0, 1) for record in records}
-    return SavedPairs(LabelledImages(records, lambda record: pixels(record.id)), saved, tmp_path)
-
-
-def trainer() -> Trainer:
-    return make_trainer({"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu", "devices": 1})
+    clean = LabelledImages(records, lambda record: pixels(record.id))
+    return saved_pairs(tmp_path, clean, [pixels(100 + record.id) for record in records])
 
 
 def test_attention_is_for_the_predicted_classes_by_image_id(pairs: SavedPairs) -> None:
     source = Source(name="small", architecture="")
-    found = attention_of(source, pairs, trainer, batch_size=2)
+    found = attention_of(source, pairs, context().prediction_trainer, batch_size=2)
     assert list(found) == [3, 4, 8, 9, 15]
     model = Source(name="small", architecture="").build()
     predicted = set()
@@ -110,7 +102,7 @@ def test_attention_is_float32_whatever_the_models_precision(pairs: SavedPairs) -
 def test_one_model_is_in_memory_at_a_time(pairs: SavedPairs) -> None:
     built: list[weakref.ref[Classifier]] = []
     for name in "abc":  # `build` fails where an earlier model is still there
-        attention_of(Source(name=name, architecture="", built=built), pairs, trainer, batch_size=5)
+        attention_of(Source(name=name, architecture="", built=built), pairs, context().prediction_trainer, batch_size=5)
     assert len(built) == 3
 
 
@@ -118,6 +110,7 @@ def test_a_model_without_places_is_left_out_with_a_warning(pairs: SavedPairs, ca
     built: list[weakref.ref[Classifier]] = []
     flat = Source(name="flat", architecture="", make=without_places, built=built)
     with caplog.at_level(logging.WARNING, logger="naa_lightning.runs.stages.attention"):
-        assert attention_of(flat, pairs, trainer, batch_size=2) == {}
+        assert attention_of(flat, pairs, context().prediction_trainer, batch_size=2) == {}
     assert "flat is left out of the pictures of attention: the network has no layer" in caplog.text
-    assert len(attention_of(Source(name="small", architecture="", built=built), pairs, trainer, batch_size=2)) == 5
+    source = Source(name="small", architecture="", built=built)
+    assert len(attention_of(source, pairs, context().prediction_trainer, batch_size=2)) == 5

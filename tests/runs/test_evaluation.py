@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from torch import Tensor, nn
 
 from naa_lightning.callbacks.writer import encode_png
@@ -19,10 +18,11 @@ from naa_lightning.models import ModelSource
 from naa_lightning.models.answer import ABSTAINED, INVALID, Answer
 from naa_lightning.models.defences import Ask, BitDepth, Defence, InputDefence
 from naa_lightning.models.target import Target
-from naa_lightning.records import SavedImage, SavedPairs
+from naa_lightning.records import SavedPairs
 from naa_lightning.rng import Draws
 from naa_lightning.runs.stages.evaluation import Evaluation, evaluate
-from naa_lightning.runs.trainer import make_trainer
+from naa_lightning.runs.stages.reading import LoadedPairs
+from tests.runs.cases import context, saved_pairs
 
 BRIGHT, DARK = 200, 30
 
@@ -71,22 +71,16 @@ def pairs(tmp_path: Path) -> SavedPairs:
         return torch.full((3, 4, 4), BRIGHT if bright else DARK, dtype=torch.uint8)
 
     records = [ImageRecord(number, f"{number}.png", number % 2) for number in range(5)]
-    for record in records:
-        (tmp_path / record.file).write_bytes(encode_png(image(record, clean=False)))
-    saved = {record.id: SavedImage(record.id, record.file, record.label, -1, "", 0.0, 1) for record in records}
-    return SavedPairs(LabelledImages(records, lambda record: image(record, clean=True)), saved, tmp_path)
+    clean = LabelledImages(records, lambda record: image(record, clean=True))
+    return saved_pairs(tmp_path, clean, [image(record, clean=False) for record in records])
 
 
-def trainer() -> Trainer:
-    return make_trainer({"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu", "devices": 1})
-
-
-def ask(pairs: SavedPairs, *targets: Target, seed: int = 0, batch_size: int = 2) -> Evaluation:
-    return evaluate(list(targets), pairs, trainer, seed=seed, batch_size=batch_size, num_workers=0)
+def evaluated(pairs: SavedPairs, *targets: Target, seed: int = 0, batch_size: int = 2) -> Evaluation:
+    return evaluate(context(*targets, seed=seed, batch_size=batch_size), LoadedPairs(pairs, num_workers=0))
 
 
 def test_predictions_on_clean_images_and_reloaded_files(pairs: SavedPairs) -> None:
-    rows = ask(pairs, Target(source=Source(name="brightness"))).predictions
+    rows = evaluated(pairs, Target(source=Source(name="brightness"))).predictions
     assert [row.id for row in rows] == [0, 1, 2, 3, 4]
     assert [row.clean_prediction for row in rows] == [0, 1, 0, 1, 0]
     assert [row.adversarial_prediction for row in rows] == [1, 0, 0, 0, 1]
@@ -97,9 +91,11 @@ def test_predictions_on_clean_images_and_reloaded_files(pairs: SavedPairs) -> No
 def test_one_model_is_in_memory_at_a_time_and_built_once(pairs: SavedPairs) -> None:
     built: list[weakref.ref[nn.Module]] = []
     a, b = (Source(name=name, built=built) for name in "ab")  # `build` fails where an earlier model is still there
-    tried = ask(pairs, Target(source=a), Target(source=a, defences={"bits": BitDepth(bits=8)}), Target(source=b))
-    assert list(dict.fromkeys(row.target for row in tried.predictions)) == ["a", "a+bits", "b"]
-    assert not tried.failed
+    evaluation = evaluated(
+        pairs, Target(source=a), Target(source=a, defences={"bits": BitDepth(bits=8)}), Target(source=b)
+    )
+    assert list(dict.fromkeys(row.target for row in evaluation.predictions)) == ["a", "a+bits", "b"]
+    assert not evaluation.failed
     assert len(built) == 2
 
 
@@ -131,27 +127,27 @@ def test_a_target_that_fails_is_named_and_passed_over(
 ) -> None:
     broken = [Target(source=source), Target(source=source, defences={"bits": BitDepth(bits=8)})]
     with caplog.at_level(logging.WARNING):
-        tried = ask(pairs, Target(source=Source(name="a")), *broken, Target(source=Source(name="b")))
-    assert tried.failed["broken"] == reason
-    assert list(tried.failed) == ["broken", "broken+bits"]
-    assert {row.target for row in tried.predictions} == {"a", "b"}
+        evaluation = evaluated(pairs, Target(source=Source(name="a")), *broken, Target(source=Source(name="b")))
+    assert evaluation.failed["broken"] == reason
+    assert list(evaluation.failed) == ["broken", "broken+bits"]
+    assert {row.target for row in evaluation.predictions} == {"a", "b"}
     assert f"broken failed: {reason}" in caplog.text
 
 
 def test_a_run_without_any_target_left_ends(pairs: SavedPairs) -> None:
     with pytest.raises(UserError, match=r"no target could be asked \(broken: net\.onnx cannot be read\)"):
-        ask(pairs, Target(source=Broken(name="broken")))
+        evaluated(pairs, Target(source=Broken(name="broken")))
 
 
 def test_images_without_an_answer_are_kept_apart(pairs: SavedPairs) -> None:
     def dark_only(images: Tensor) -> Tensor:
         return brightness(images).where(images.mean((1, 2, 3), keepdim=False)[:, None] < 0.5, math.nan)
 
-    tried = ask(pairs, Target(source=Source(name="a", logits=dark_only)))
-    assert [row.clean_prediction for row in tried.predictions] == [0, INVALID, 0, INVALID, 0]
-    assert [row.adversarial_prediction for row in tried.predictions] == [INVALID, 0, 0, 0, INVALID]
-    assert [row.adversarial_confidence > 0.5 for row in tried.predictions] == [False, True, True, True, False]
-    assert not any(row.success for row in tried.predictions)
+    evaluation = evaluated(pairs, Target(source=Source(name="a", logits=dark_only)))
+    assert [row.clean_prediction for row in evaluation.predictions] == [0, INVALID, 0, INVALID, 0]
+    assert [row.adversarial_prediction for row in evaluation.predictions] == [INVALID, 0, 0, 0, INVALID]
+    assert [row.adversarial_confidence > 0.5 for row in evaluation.predictions] == [False, True, True, True, False]
+    assert not any(row.success for row in evaluation.predictions)
 
 
 class Flickering(InputDefence):
@@ -166,7 +162,7 @@ class Flickering(InputDefence):
 
 def test_random_defences_draw_per_image_and_repeat_alike_for_both_images(pairs: SavedPairs) -> None:
     target = Target(source=Source(name="a"), defences={"flicker": Flickering()})
-    rows = ask(pairs, target).predictions
+    rows = evaluated(pairs, target).predictions
     assert [(row.repeat, row.id) for row in rows] == [(repeat, image) for repeat in range(40) for image in range(5)]
     inverted = [row.clean_prediction != row.label for row in rows]
     assert 0.3 < sum(inverted) / len(inverted) < 0.7
@@ -174,8 +170,8 @@ def test_random_defences_draw_per_image_and_repeat_alike_for_both_images(pairs: 
     for row in rows:  # what inverts the clean image inverts the adversarial one
         same = row.id == 2
         assert (row.clean_prediction == row.adversarial_prediction) == same
-    assert ask(pairs, target, batch_size=5).predictions == rows
-    assert ask(pairs, target, seed=1).predictions != rows
+    assert evaluated(pairs, target, batch_size=5).predictions == rows
+    assert evaluated(pairs, target, seed=1).predictions != rows
 
 
 class Silent(Defence):
@@ -184,15 +180,15 @@ class Silent(Defence):
 
 
 def test_a_defence_that_always_abstains_is_no_failure(pairs: SavedPairs) -> None:
-    tried = ask(pairs, Target(source=Source(name="a"), defences={"silent": Silent()}))
-    assert {row.adversarial_prediction for row in tried.predictions} == {ABSTAINED}
-    assert not tried.failed
+    evaluation = evaluated(pairs, Target(source=Source(name="a"), defences={"silent": Silent()}))
+    assert {row.adversarial_prediction for row in evaluation.predictions} == {ABSTAINED}
+    assert not evaluation.failed
 
 
 def test_pairs_of_different_sizes_fail_by_name(pairs: SavedPairs, tmp_path: Path) -> None:
     (tmp_path / "3.png").write_bytes(encode_png(torch.zeros(3, 5, 6, dtype=torch.uint8)))
     with pytest.raises(UserError, match=r"3\.png is 6x5, its clean image 3\.png is 4x4: bring them to one size"):
-        ask(pairs, Target(source=Source(name="a")))
+        evaluated(pairs, Target(source=Source(name="a")))
 
 
 def test_batches_of_images_of_different_sizes_are_refused(tmp_path: Path) -> None:
@@ -200,10 +196,7 @@ def test_batches_of_images_of_different_sizes_are_refused(tmp_path: Path) -> Non
         return torch.zeros(3, 4 + record.id, 4, dtype=torch.uint8)
 
     records = [ImageRecord(number, f"{number}.png", 0) for number in range(2)]
-    for record in records:
-        (tmp_path / record.file).write_bytes(encode_png(image(record)))
-    saved = {record.id: SavedImage(record.id, record.file, 0, -1, "", 0.0, 1) for record in records}
-    different = SavedPairs(LabelledImages(records, image), saved, tmp_path)
+    different = saved_pairs(tmp_path, LabelledImages(records, image), [image(record) for record in records])
     with pytest.raises(UserError, match=r"images differ in size: 0\.png is 4x4, 1\.png is 4x5; .*data\.batch_size=1"):
-        ask(different, Target(source=Source(name="a")))
-    assert not ask(different, Target(source=Source(name="a")), batch_size=1).failed
+        evaluated(different, Target(source=Source(name="a")))
+    assert not evaluated(different, Target(source=Source(name="a")), batch_size=1).failed

@@ -1,9 +1,7 @@
 """Exact neuron attribution of some images of an attack run."""
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,13 +16,9 @@ from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
 from naa_lightning.rng import SeededDraws
 from tests.experiments import attack, composed
+from tests.runs.cases import results
 
 FAST = ["data.limit=4", "attack.budget.steps=3", "attribution.path_points=6"]
-
-
-def results(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return content
 
 
 @pytest.fixture(scope="module")

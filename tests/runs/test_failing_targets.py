@@ -1,9 +1,7 @@
 """Targets that fail, or answer nothing, in a whole run."""
 
-import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +10,7 @@ from safetensors.torch import save_file
 
 from naa_lightning.exceptions import UserError
 from tests.experiments import adversarial_files, attack
+from tests.runs.cases import results
 
 MINE = """
 import torch
@@ -35,11 +34,6 @@ def mine(folder: Path, function: str) -> list[str]:
         *("+black_box@targets.mine=callable", f"{place}.name=mine", f"{place}.num_classes=10"),
         f"{place}.function={folder / 'mine.py'}:{function}",
     ]
-
-
-def results(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return content
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import csv
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,13 +16,9 @@ from naa_lightning.exceptions import UserError
 from naa_lightning.records import Manifest
 from naa_lightning.report.phases import phase_times
 from tests.experiments import adversarial_files, attack
+from tests.runs.cases import results
 
 PANELS = ("report.panel_images=4", "report.extreme_images=3")
-
-
-def results(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return content
 
 
 @pytest.fixture(scope="module")

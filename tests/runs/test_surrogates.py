@@ -1,20 +1,14 @@
 """Runs on several surrogates or layers, and of attacks that mix images."""
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from naa_lightning.cli.entry import in_hydras_words
 from naa_lightning.exceptions import UserError
 from tests.experiments import adversarial_files, attack
-
-
-def results(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return found
+from tests.runs.cases import results
 
 
 def test_several_surrogates(tmp_path: Path, models_dir: str) -> None:

@@ -1,7 +1,6 @@
 """Targeted runs of the main job, and what they are refused for."""
 
 import csv
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,9 @@ from pytorch_lightning.loggers import WandbLogger
 from naa_lightning.exceptions import UserError
 from naa_lightning.report import log_run
 from tests.experiments import attack
+from tests.runs.cases import results
 
 Run = tuple[Path, float | None]
-
-
-def results(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return content
 
 
 def predictions(folder: Path) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from naa_lightning.report.page.record import Rate
+from naa_lightning.report.page.record import RateRecord
 from naa_lightning.report.page.wording import NONE, interval, percent
 
 KINDS = ("white-box", "black-box", "defended")
@@ -19,22 +19,22 @@ _SHAPES = {
 }
 
 
-def dot_row(rate: Rate, kind: str, clean: Rate | None = None) -> Markup:
+def dot_row(rate: RateRecord, kind: str, clean: RateRecord | None = None) -> Markup:
     """Draw a rate, its interval and the clean accuracy on a scale from 0 to 100 %.
 
     Args:
-        rate: What is shown by a dot; without a value, there is none.
-        kind: One of `KINDS`.
-        clean: Shown by an empty diamond.
+        rate: The rate, shown by a dot; without a value, there is none.
+        kind: The kind of target, one of `KINDS`.
+        clean: The clean accuracy, shown by an empty diamond.
     """
-    said = f"{percent(rate.value)} %, 95 % interval {interval(rate)}" if rate.value is not None else "no rate"
+    description = f"{percent(rate.value)} %, 95 % interval {interval(rate)}" if rate.value is not None else "no rate"
     if clean is not None:
-        said += f"; clean accuracy {percent(clean.value)} %"
+        description += f"; clean accuracy {percent(clean.value)} %"
     marks = [_mark(clean.value, "clean", "clean") if clean is not None else Markup()]
     if rate.low is not None and rate.high is not None:
         marks.append(_line(rate.low, rate.high, kind))
     marks.append(_mark(rate.value, kind, kind))
-    return _row(said, marks)
+    return _row(description, marks)
 
 
 def mean_row(value: float | None, kind: str, members: list[float] | None = None) -> Markup:
@@ -42,24 +42,24 @@ def mean_row(value: float | None, kind: str, members: list[float] | None = None)
 
     Args:
         value: The mean; without one, there is no bar.
-        kind: One of `KINDS`.
-        members: What it is a mean of.
+        kind: The kind of target, one of `KINDS`.
+        members: The rates that it is the mean of.
     """
     known = members or []
-    said = "no mean" if value is None else f"mean {percent(value)} %"
+    description = "no mean" if value is None else f"mean {percent(value)} %"
     marks = [_line(min(known), max(known), "range")] if len(known) > 1 else []
     if known:
-        said += f", from {percent(min(known))} to {percent(max(known))} %"
+        description += f", from {percent(min(known))} to {percent(max(known))} %"
     marks += [_mark(member, "member", f"{kind} member") for member in known]
-    return _row(said, [*marks, _mark(value, "mean", f"{kind} mean")])
+    return _row(description, [*marks, _mark(value, "mean", f"{kind} mean")])
 
 
 def legend_mark(shape: str, style: str) -> Markup:
     """Draw a single mark, for a legend.
 
     Args:
-        shape: What it looks like: one of `KINDS`, "clean", "mean" or "member".
-        style: Its classes in the style sheet.
+        shape: The shape of the mark: one of `KINDS`, "clean", "mean" or "member".
+        style: The classes of the mark in the style sheet.
     """
     return Markup(
         '<svg class="key" width="26" height="22" aria-hidden="true">'
@@ -67,14 +67,14 @@ def legend_mark(shape: str, style: str) -> Markup:
     ).format(style, _SHAPES[shape])
 
 
-def _row(said: str, marks: list[Markup]) -> Markup:
+def _row(description: str, marks: list[Markup]) -> Markup:
     grid = Markup().join(
         Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>').format(share)
         for share in (0, 25, 50, 75, 100)
     )
     return Markup(
         '<svg class="dots" width="100%" height="{}" role="img" aria-label="{}"><title>{}</title>{}{}</svg>'
-    ).format(2 * _MIDDLE, said.replace(NONE, " to "), said, grid, Markup().join(marks))
+    ).format(2 * _MIDDLE, description.replace(NONE, " to "), description, grid, Markup().join(marks))
 
 
 def _mark(share: float | None, shape: str, style: str) -> Markup:

@@ -1,12 +1,12 @@
-"""How the attack fares on each class."""
+"""The classes on which an attack succeeds most and least often."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from naa_lightning.report.page.record import ClassResult, Record
+from naa_lightning.report.page.record import ClassRecord, RunRecord
 
 FEW = 12
-"""So many classes are shown as they are."""
+"""The largest number of classes that are shown in one table."""
 
 _ENDS = 5
 
@@ -16,17 +16,17 @@ class Classes:
     """Classes by success; those without a success rate come last.
 
     Args:
-        every: All of them.
-        easiest: Where the attack succeeds most often; empty where there are few classes.
-        hardest: Where it succeeds least often, the hardest first; empty where there are few classes.
+        every: All classes.
+        easiest: The classes on which the attack succeeds most often; empty where there are few classes.
+        hardest: The classes on which it succeeds least often, the hardest first; empty where there are few classes.
     """
 
-    every: Sequence[ClassResult]
-    easiest: Sequence[ClassResult]
-    hardest: Sequence[ClassResult]
+    every: Sequence[ClassRecord]
+    easiest: Sequence[ClassRecord]
+    hardest: Sequence[ClassRecord]
 
 
-def by_success(record: Record) -> Classes:
+def by_success(record: RunRecord) -> Classes:
     """Sort a run's classes."""
     known = [result for result in record.classes if result.success_rate.value is not None]
     unknown = [result for result in record.classes if result.success_rate.value is None]

@@ -8,19 +8,19 @@ from pathlib import Path
 from naa_lightning.report.page.picture import Picture, embed
 
 _PER_IMAGE = re.compile(r"(attention|attribution)-(\d+)")
-_SHOWS = {
+_CAPTIONS = {
     "attention": "where each model looks, on the clean and on the adversarial image",
     "attribution": "what speaks for and against the class over the attacked layer, clean and adversarial",
 }
 
 
 @dataclass(frozen=True)
-class Figure:
+class CaptionedFigure:
     """A figure with its caption.
 
     Args:
-        picture: The figure.
-        caption: What it shows.
+        picture: The figure as a picture.
+        caption: The caption of the figure.
     """
 
     picture: Picture
@@ -32,12 +32,12 @@ class ExplainedImage:
     """The figures of an image.
 
     Args:
-        title: The image.
-        figures: Its attention and its attribution, as far as they were drawn.
+        title: The heading, which names the image.
+        figures: The figures of its attention and attribution, as far as they were drawn.
     """
 
     title: str
-    figures: Sequence[Figure]
+    figures: Sequence[CaptionedFigure]
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Figures:
     """The figures of a run, without its panels.
 
     Args:
-        explained: Attention and attribution, image by image.
-        others: Whatever else the run drew.
-        unreadable: Names of files that are no pictures.
+        explained: The figures of attention and attribution, image by image.
+        others: All other figures of the run.
+        unreadable: The names of files that are no pictures.
     """
 
     explained: Sequence[ExplainedImage]
-    others: Sequence[Figure]
+    others: Sequence[CaptionedFigure]
     unreadable: Sequence[str]
 
 
@@ -59,25 +59,25 @@ def read_figures(folder: Path, titles: Mapping[int, str]) -> Figures:
     """Embed a run's figures.
 
     Args:
-        folder: Of the run.
-        titles: What images show, by id, where known.
+        folder: The run's folder.
+        titles: The true classes of images, by id, where they are known.
     """
-    explained: dict[int, list[Figure]] = {}
-    others: list[Figure] = []
+    explained: dict[int, list[CaptionedFigure]] = {}
+    others: list[CaptionedFigure] = []
     unreadable: list[str] = []
     for path in sorted((folder / "figures").glob("*.png")):
         if path.stem.startswith("panel-"):
             continue
         match = _PER_IMAGE.fullmatch(path.stem)
         image = int(match[2]) if match else None
-        caption = _SHOWS[match[1]] if match else path.stem.replace("_", " ")
+        caption = _CAPTIONS[match[1]] if match else path.stem.replace("_", " ")
         picture = embed(path, caption if image is None else f"{_title(image, titles)}: {caption}")
         if picture is None:
             unreadable.append(path.name)
         elif image is None:
-            others.append(Figure(picture, caption))
+            others.append(CaptionedFigure(picture, caption))
         else:
-            explained.setdefault(image, []).append(Figure(picture, caption))
+            explained.setdefault(image, []).append(CaptionedFigure(picture, caption))
     return Figures(
         [ExplainedImage(_title(image, titles), explained[image]) for image in sorted(explained)], others, unreadable
     )

@@ -1,10 +1,10 @@
-"""A run's targets in the order in which pages show them: attacked, not attacked, behind a defence."""
+"""A run's targets in the groups in which its page shows them: white-box and black-box, undefended and defended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from naa_lightning.report.page.record import Record, Target
+from naa_lightning.report.page.record import Role, RunRecord, TargetRecord
 
 
 @dataclass(frozen=True)
@@ -12,19 +12,19 @@ class Group:
     """Targets that belong together.
 
     Args:
-        title: What they have in common.
-        kind: One of `chart.KINDS`.
-        targets: By name.
-        means: Of each rate over them; None where a mean would say nothing.
+        title: The heading of the group.
+        kind: The kind of target, one of `chart.KINDS`.
+        targets: The targets by name.
+        means: The mean of each rate over them, by the rate's name; None where there is none to show.
     """
 
     title: str
     kind: str
-    targets: Mapping[str, Target]
+    targets: Mapping[str, TargetRecord]
     means: Mapping[str, float | None] | None
 
     def starts_defence(self, name: str) -> bool:
-        """Tell whether the target before this one stands behind another defence, and several share one."""
+        """Tell whether the target before this one has other defences, and several targets share them."""
         if len({target.defences for target in self.targets.values()}) == len(self.targets):
             return False
         names = list(self.targets)
@@ -32,24 +32,25 @@ class Group:
         return place > 0 and self.targets[names[place - 1]].defences != self.targets[name].defences
 
 
-def groups(record: Record) -> list[Group]:
-    """Sort a run's targets into groups, within them by defence; a group without any is left out."""
-    behind = [(name, target) for name, target in record.targets.items() if target.defences]
-    order = list(dict.fromkeys(target.defences for _, target in behind))
-    defended = dict(sorted(behind, key=lambda named: order.index(named[1].defences)))
-    own = {name: target for name, target in defended.items() if target.role == "white-box"}
-    others = {name: target for name, target in defended.items() if target.role == "black-box"}
+def groups(record: RunRecord) -> list[Group]:
+    """Sort a run's targets into groups, within them by defence; empty groups are left out."""
+    order = list(dict.fromkeys(target.defences for target in record.targets.values()))
+
+    def members(role: Role, *, defended: bool) -> dict[str, TargetRecord]:
+        selected = record.select(role, defended=defended)
+        return dict(sorted(selected.items(), key=lambda named: order.index(named[1].defences)))
+
     found = [
-        Group("White-box", "white-box", record.undefended(white_box=True), None),
-        Group("White-box, behind a defence", "white-box", own, None),
-        Group("Black-box", "black-box", record.undefended(white_box=False), record.black_box_mean),
-        Group("Black-box, behind a defence", "defended", others, record.defended_mean),
+        Group("White-box", "white-box", members("white-box", defended=False), None),
+        Group("White-box, behind a defence", "white-box", members("white-box", defended=True), None),
+        Group("Black-box", "black-box", members("black-box", defended=False), record.black_box_mean),
+        Group("Black-box, behind a defence", "defended", members("black-box", defended=True), record.defended_mean),
     ]
     return [group for group in found if group.targets]
 
 
-def white_box_mean(record: Record) -> float | None:
+def white_box_mean(record: RunRecord) -> float | None:
     """Return the mean headline rate of the attacked models, without a defence."""
-    attacked = record.undefended(white_box=True).values()
-    values = [value for target in attacked if (value := target.rate(record.headline).value) is not None]
+    white_box = record.select("white-box", defended=False).values()
+    values = [value for target in white_box if (value := target.rate(record.headline).value) is not None]
     return fmean(values) if values else None

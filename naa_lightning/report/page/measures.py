@@ -1,14 +1,15 @@
-"""Numbers about the images and their making, each with a few words on what it says."""
+"""Numbers about the images and their crafting, each with its meaning in a few words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from naa_lightning.report.page.record import Record
-from naa_lightning.report.page.wording import NONE, duration, levels, memory, number, percent
+from naa_lightning.report.page.record import RunRecord
+from naa_lightning.report.page.wording import NONE, decimal, duration, levels, memory, percent
 from naa_lightning.report.phases import phase_times
 
-_SHARE = "share"
+_Text = Callable[[float | None], str]
 
 
 @dataclass(frozen=True)
@@ -16,24 +17,43 @@ class Measure:
     """A row of a table of measures.
 
     Args:
-        name: What is measured.
-        values: One per column.
-        says: What it means.
+        name: The name of the measure.
+        values: The values as text, one per column.
+        meaning: The meaning of the measure, as text.
     """
 
     name: str
     values: tuple[str, ...]
-    says: str
+    meaning: str
 
 
-_STATISTICS = {
-    "positive_share": ("positive share", _SHARE, "of the attribution, what speaks for the class"),
-    "negative_share": ("negative share", _SHARE, "of the attribution, what speaks against it"),
-    "participation": ("participation", _SHARE, "of the neurons, how many effectively carry the attribution"),
-    "gini": ("Gini coefficient", "", "0: every neuron carries equally much; 1: a single one carries all"),
+def _share(value: float | None) -> str:
+    return NONE if value is None else f"{percent(value)} %"
+
+
+def _in_levels(value: float | None) -> str:
+    return NONE if value is None else f"{255 * value:.1f}"
+
+
+def _decibels(value: float | None) -> str:
+    return NONE if value is None else f"{decimal(value, 1)} dB"
+
+
+_PERTURBATIONS: dict[str, tuple[str, _Text, str]] = {
+    "linf": ("L\N{INFINITY}", _in_levels, "largest change of any value, in steps of 1/255"),
+    "l2": ("L2", partial(decimal, digits=2), "Euclidean length of the change, values in [0, 1]"),
+    "ssim": ("SSIM", decimal, "structural similarity; 1 is the same image"),
+    "psnr": ("PSNR", _decibels, "signal over change; more is closer"),
+    "lpips": ("LPIPS", decimal, "perceptual distance; 0 is the same image"),
+}
+_STATISTICS: dict[str, tuple[str, _Text, str]] = {
+    "positive_share": ("positive share", _share, "of the attribution, what speaks for the class"),
+    "negative_share": ("negative share", _share, "of the attribution, what speaks against it"),
+    "participation": ("participation", _share, "of the neurons, how many effectively carry the attribution"),
+    "gini": ("Gini coefficient", decimal, "0: every neuron carries equally much; 1: a single one carries all"),
     "completeness_gap": (
         "completeness gap",
-        _SHARE,
+        _share,
         "of the change in output, by how much the sum of attributions misses it; 0 is exact",
     ),
 }
@@ -47,115 +67,88 @@ _EFFECTS = {
 }
 
 
-def perturbation(record: Record) -> list[Measure]:
-    """Describe how far images were moved: the mean over images and the worst of them."""
-    found = record.perturbation or {}
-    known = {name: values for name, values in found.items() if values and values.get("mean") is not None}
-    return [measure for name, values in known.items() if (measure := _moved(name, values))]
+def perturbation(record: RunRecord) -> list[Measure]:
+    """Return the measures of perturbations: their mean over images and the worst image."""
+    rows = []
+    for key, values in (record.perturbation or {}).items():
+        if key in _PERTURBATIONS and values and values.get("mean") is not None:
+            name, text, meaning = _PERTURBATIONS[key]
+            rows.append(Measure(name, (text(values["mean"]), text(values.get("max", values.get("min")))), meaning))
+    return rows
 
 
-def largest(record: Record) -> str | None:
+def largest(record: RunRecord) -> str | None:
     """Return the largest perturbation in the norm of the budget."""
     norm = record.budget.norm if record.budget else "linf"
     value = ((record.perturbation or {}).get(norm) or {}).get("max")
     if value is None:
         return None
-    return levels(value) if norm == "linf" else number(value, 2)
+    return levels(value) if norm == "linf" else decimal(value, 2)
 
 
-def attribution(record: Record) -> list[Measure]:
-    """Describe the attribution that guided the attack."""
+def attribution(record: RunRecord) -> list[Measure]:
+    """Return the measures of the attribution that guides the attack."""
     return list(_statistics((record.attribution or {},)))
 
 
-def exact_statistics(record: Record) -> list[Measure]:
-    """Describe exact attribution on clean and on adversarial images."""
+def exact_statistics(record: RunRecord) -> list[Measure]:
+    """Return the measures of exact attribution on clean and on adversarial images."""
     exact = record.exact_attribution or {}
     return list(_statistics((exact.get("clean") or {}, exact.get("adversarial") or {})))
 
 
-def exact_effects(record: Record) -> list[Measure]:
-    """Describe what the attack did to exact attribution, and how well approximations agree with it."""
+def exact_effects(record: RunRecord) -> list[Measure]:
+    """Return the effect of the attack on exact attribution, and the agreement of approximations with it."""
     exact = record.exact_attribution or {}
     effect = exact.get("effect") or {}
-    rows = [Measure(name, (_share(effect[key]),), says) for key, (name, says) in _EFFECTS.items() if key in effect]
+    rows = [
+        Measure(name, (_share(effect[key]),), meaning) for key, (name, meaning) in _EFFECTS.items() if key in effect
+    ]
     for part, values in exact.items():
         if not isinstance(values, Mapping) or "cosine" not in values:
             continue
         of = "NAA's approximation" if part == "naa" else part
-        rows.append(Measure(f"{of}: cosine", (number(values["cosine"]),), "with exact attribution; 1 is the same"))
-        rank = number(values.get("rank_correlation"))
+        rows.append(Measure(f"{of}: cosine", (decimal(values["cosine"]),), "with exact attribution; 1 is the same"))
+        rank = decimal(values.get("rank_correlation"))
         rows.append(Measure(f"{of}: rank correlation", (rank,), "likewise, of the order of the neurons"))
     return rows
 
 
-def cost(record: Record) -> list[Measure]:
-    """Describe what the run took; what is not known is left out."""
+def cost(record: RunRecord) -> list[Measure]:
+    """Return the measures of the run's cost; unknown ones are left out."""
     found: Mapping[str, Any] = record.cost
     gradients, now = found.get("gradient_evaluations_per_image"), found.get("images_crafted_now")
     rows = [
         Measure("gradients", (NONE if gradients is None else f"{gradients:g}",), "evaluations per image"),
         Measure("crafting", (duration(found.get("seconds_per_image")),), "per image"),
-        Measure("whole run", (duration(found.get("seconds")),), _made(now, record.images)),
+        Measure("whole run", (duration(found.get("seconds")),), _crafted_by_call(now, record.images)),
         Measure("peak memory", (memory(found.get("peak_memory_bytes")),), "of the device while crafting"),
     ]
     return [row for row in rows if row.values != (NONE,)]
 
 
-def times(record: Record) -> list[Measure]:
-    """Describe what the time of the whole run went to."""
+def times(record: RunRecord) -> list[Measure]:
+    """Return the time of each phase of the run."""
     return [
-        Measure(phase.name, (duration(phase.seconds), _share(phase.share)), phase.says)
+        Measure(phase.name, (duration(phase.seconds), _share(phase.share)), phase.meaning)
         for phase in phase_times(record.cost)
     ]
 
 
-def environment(record: Record) -> list[tuple[str, str]]:
-    """Say what the run ran on; what is not known is left out."""
+def environment(record: RunRecord) -> list[tuple[str, str]]:
+    """Return names and values of the run's device and versions; unknown ones are left out."""
     found = {"naa_lightning": record.version} | {key: record.cost.get(key) for key in ("device", "python", "torch")}
     named = {"naa_lightning": "naa_lightning", "device": "device", "python": "Python", "torch": "PyTorch"}
     return [(named[key], str(value)) for key, value in found.items() if value is not None]
 
 
-def _made(now: int | None, images: int) -> str:
+def _crafted_by_call(now: int | None, images: int) -> str:
     if now is None:
         return "no image was crafted, the images were there"
     return "from start to results" if now == images else f"this call alone, which crafted {now:,} of {images:,} images"
 
 
-def _moved(name: str, values: Mapping[str, float | None]) -> Measure | None:
-    mean, worst = values.get("mean"), values.get("max", values.get("min"))
-    match name:
-        case "linf":
-            shown = (_in_levels(mean), _in_levels(worst))
-            return Measure("L\N{INFINITY}", shown, "largest change of any value, in steps of 1/255")
-        case "l2":
-            return Measure(
-                "L2", (number(mean, 2), number(worst, 2)), "Euclidean length of the change, values in [0, 1]"
-            )
-        case "ssim":
-            return Measure("SSIM", (number(mean), number(worst)), "structural similarity; 1 is the same image")
-        case "psnr":
-            return Measure("PSNR", (_decibels(mean), _decibels(worst)), "signal over change; more is closer")
-        case "lpips":
-            return Measure("LPIPS", (number(mean), number(worst)), "perceptual distance; 0 is the same image")
-    return None
-
-
-def _in_levels(value: float | None) -> str:
-    return NONE if value is None else f"{255 * value:.1f}"
-
-
-def _decibels(value: float | None) -> str:
-    return NONE if value is None else f"{number(value, 1)} dB"
-
-
 def _statistics(columns: tuple[Mapping[str, Any], ...]) -> Iterator[Measure]:
-    for key, (name, kind, says) in _STATISTICS.items():
+    for key, (name, text, meaning) in _STATISTICS.items():
         if any(key in column for column in columns):
-            values = tuple(column.get(key) for column in columns)
-            yield Measure(name, tuple(_share(value) if kind == _SHARE else number(value) for value in values), says)
-
-
-def _share(value: float | None) -> str:
-    return NONE if value is None else f"{percent(value)} %"
+            yield Measure(name, tuple(text(column.get(key)) for column in columns), meaning)

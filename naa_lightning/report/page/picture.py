@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 WIDEST = 1600
-"""Pixels; what is wider is made smaller."""
+"""The largest width in pixels; wider pictures are made smaller."""
 
 _WIDE = 1.6
 _SMALL = 64
@@ -20,10 +20,10 @@ class Picture:
     """A picture as a page holds it.
 
     Args:
-        source: A data URI.
-        width: In pixels.
-        height: In pixels.
-        alt: What it shows, in words.
+        source: The picture as a data URI.
+        width: Width in pixels.
+        height: Height in pixels.
+        alt: The description of the picture.
     """
 
     source: str
@@ -46,11 +46,11 @@ def embed(path: Path, alt: str) -> Picture | None:
     """Read a picture and compress it anew.
 
     Args:
-        path: Of the picture.
-        alt: What it shows, in words.
+        path: The path of the picture.
+        alt: The description of the picture.
 
     Returns:
-        None where the file is missing or is no picture.
+        The picture; None where the file is missing or is no picture.
     """
     try:
         with Image.open(path) as opened:

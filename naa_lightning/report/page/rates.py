@@ -1,10 +1,10 @@
-"""What the rates are called and mean, and who reports them."""
+"""The names and meanings of the rates, and the papers that report them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from naa_lightning.report.conventions import Convention, conventions
+from naa_lightning.report.conventions import CONVENTIONS, Convention
 
 UNTARGETED = ("clean_accuracy", "fooling_rate", "error_rate", "success_rate")
 TARGETED = ("clean_accuracy", "success_rate", "target_rate")
@@ -33,12 +33,12 @@ _MEANING = {
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a rate means.
+    """The meaning of a rate.
 
     Args:
-        rate: Its short name.
-        text: What is counted, and among what.
-        papers: Who reports it, as "name (year)".
+        rate: The short name of the rate.
+        text: The event that is counted, and the images among which it is.
+        papers: The papers that report the rate, as "name (year)".
     """
 
     rate: str
@@ -52,25 +52,21 @@ def rate_names(*, targeted: bool) -> tuple[str, ...]:
 
 
 def meanings(*, targeted: bool) -> list[Meaning]:
-    """Say what each rate of a run's table means, the headline first."""
-    known = conventions()
+    """Return the meanings of the rates of a run's table, the headline first."""
     shown = [rate for rate in reversed(rate_names(targeted=targeted)) if rate != "clean_accuracy"]
-    return [
-        Meaning(_LONG.get(rate, SHORT[rate]), _MEANING[rate], _papers(rate, known))
-        for rate in (*shown, "clean_accuracy")
-    ]
+    return [Meaning(_LONG.get(rate, SHORT[rate]), _MEANING[rate], _papers(rate)) for rate in (*shown, "clean_accuracy")]
 
 
 def own_convention(config: Mapping[str, Any]) -> Convention | None:
-    """Return what the paper of a run's attack reports, if that is known.
+    """Return the convention of the paper of a run's attack; None where it is unknown.
 
     Args:
-        config: The run's configuration.
+        config: The run's resolved configuration.
     """
     attack = config.get("attack")
     citation = str(attack.get("paper")) if isinstance(attack, Mapping) else ""
-    return next((convention for convention in conventions() if convention.paper in citation), None)
+    return next((convention for convention in CONVENTIONS if convention.paper in citation), None)
 
 
-def _papers(rate: str, known: Sequence[Convention]) -> tuple[str, ...]:
-    return tuple(f"{convention.paper} ({convention.year})" for convention in known if convention.rate == rate)
+def _papers(rate: str) -> tuple[str, ...]:
+    return tuple(f"{convention.paper} ({convention.year})" for convention in CONVENTIONS if convention.rate == rate)

@@ -1,32 +1,32 @@
 """A run as its page reads it: `results.json`, checked."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.report.results import FILE_NAME
-from naa_lightning.report.telling import judges
+from naa_lightning.report.results import FILE_NAME, headline_rate
+from naa_lightning.report.transferability import judging_targets
 
 Share = float | None
+Role = Literal["white-box", "black-box"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Rate(_Part):
+class RateRecord(_Part):
     """A share in [0, 1] with its 95 % interval; all None where there was nothing to count.
 
     Args:
         value: The share.
         low: Lower end of its interval.
         high: Upper end of its interval.
-        count: How many.
-        total: Of how many.
-        spread: Standard deviation over repeated draws of a random defence; None where there is one draw.
+        count: Number of images that are counted.
+        total: Number of images among which they are counted.
+        spread: Standard deviation over the draws of a random defence; None where there is one draw.
     """
 
     value: Share = None
@@ -38,11 +38,11 @@ class Rate(_Part):
 
 
 class Unanswered(_Part):
-    """How many images were not answered, over all repeats.
+    """Numbers of images without a prediction, over all draws.
 
     Args:
-        clean: Of the clean ones.
-        adversarial: Of the adversarial ones.
+        clean: Number of clean images.
+        adversarial: Number of adversarial images.
     """
 
     clean: int = 0
@@ -50,76 +50,76 @@ class Unanswered(_Part):
 
 
 class NoAnswers(_Part):
-    """Images without an answer, by why there is none.
+    """Numbers of images without a prediction, by the reason.
 
     Args:
-        invalid: The logits were no numbers.
-        abstained: The defence declined.
+        invalid: Images for which the logits are no numbers.
+        abstained: Images on which a defence abstains.
     """
 
     invalid: Unanswered = Unanswered()
     abstained: Unanswered = Unanswered()
 
 
-class Target(_Part):
-    """What one target did.
+class TargetRecord(_Part):
+    """The rates of one target.
 
     Args:
-        role: Whether it was attacked.
-        model: Its name without defences; empty where the file does not say.
-        defences: Names of what stands before it.
-        repeats: How often each image was asked.
-        unanswered: Images without an answer.
-        invalid_files: For which the logits were no numbers.
+        role: Whether the target was attacked.
+        model: The name of its model; empty where the file does not say.
+        defences: The names of its defences.
+        repeats: Number of predictions for each image.
+        unanswered: Numbers of images without a prediction.
+        invalid_files: The files for which the logits are no numbers.
     """
 
-    role: Literal["white-box", "black-box"]
+    role: Role
     model: str = ""
     defences: tuple[str, ...] = ()
     repeats: int = 1
-    clean_accuracy: Rate = Rate()
-    fooling_rate: Rate = Rate()
-    error_rate: Rate = Rate()
-    success_rate: Rate = Rate()
-    target_rate: Rate = Rate()
+    clean_accuracy: RateRecord = RateRecord()
+    fooling_rate: RateRecord = RateRecord()
+    error_rate: RateRecord = RateRecord()
+    success_rate: RateRecord = RateRecord()
+    target_rate: RateRecord = RateRecord()
     unanswered: NoAnswers = NoAnswers()
     invalid_files: tuple[str, ...] = ()
 
-    def rate(self, name: str) -> Rate:
+    def rate(self, name: str) -> RateRecord:
         """Return the rate of this name."""
-        found: Rate = getattr(self, name)
+        found: RateRecord = getattr(self, name)
         return found
 
 
-class ClassResult(_Part):
-    """How the images of one class fared.
+class ClassRecord(_Part):
+    """The success rate of the images of one class.
 
     Args:
         label: The class.
-        name: What it is called, where known.
-        images: How many there are.
-        success_rate: Over the undefended black-box targets.
+        name: The name of the class; None where it is unknown.
+        images: Number of images.
+        success_rate: The success rate over the judging targets.
     """
 
     label: int
     name: str | None = None
     images: int = 0
-    success_rate: Rate = Rate()
+    success_rate: RateRecord = RateRecord()
 
 
-class Budget(_Part):
-    """How far images may be moved.
+class BudgetRecord(_Part):
+    """The bound of perturbations.
 
     Args:
-        norm: "linf" or "l2".
-        eps: In units of [0, 1] images.
+        norm: The norm, "linf" or "l2".
+        eps: The largest norm, images being in [0, 1].
     """
 
     norm: str = "linf"
     eps: float
 
 
-class Record(_Part):
+class RunRecord(_Part):
     """Everything of `results.json` that a page shows; what an older file lacks has its empty value."""
 
     version: str = "unknown"
@@ -128,14 +128,14 @@ class Record(_Part):
     data: str | None = None
     images: int
     missing: tuple[str, ...] = ()
-    budget: Budget | None = None
+    budget: BudgetRecord | None = None
     targeted: bool = False
-    targets: dict[str, Target]
+    targets: dict[str, TargetRecord]
     failed: dict[str, str] = Field(default_factory=dict)
     black_box_mean: dict[str, Share] | None = None
     defended_mean: dict[str, Share] | None = None
     perturbation: dict[str, dict[str, float | None] | None] | None = None
-    classes: tuple[ClassResult, ...] = ()
+    classes: tuple[ClassRecord, ...] = ()
     class_names: dict[int, str] = Field(default_factory=dict)
     attribution: dict[str, float | None] | None = None
     exact_attribution: dict[str, Any] | None = None
@@ -145,43 +145,49 @@ class Record(_Part):
     @property
     def headline(self) -> str:
         """The run's headline rate."""
-        return "target_rate" if self.targeted else "success_rate"
+        return headline_rate(targeted=self.targeted)
 
-    def undefended(self, *, white_box: bool) -> dict[str, Target]:
-        """Return the targets without a defence that were attacked, or those that were not."""
-        role = "white-box" if white_box else "black-box"
-        return {name: target for name, target in self.targets.items() if target.role == role and not target.defences}
+    def headline_mean(self, *, defended: bool) -> Share:
+        """Return the mean headline rate of the defended or of the undefended black-box targets."""
+        means = self.defended_mean if defended else self.black_box_mean
+        return (means or {}).get(self.headline)
+
+    def select(self, role: Role, *, defended: bool) -> dict[str, TargetRecord]:
+        """Return the targets of a role, by name, those with or those without a defence."""
+        return {
+            name: target
+            for name, target in self.targets.items()
+            if target.role == role and bool(target.defences) == defended
+        }
 
     @property
     def judges(self) -> tuple[str, ...]:
-        """Names of the targets that say how an image transfers: see `judged_by`."""
-        return tuple(
-            judges({name: (target.role == "white-box", bool(target.defences)) for name, target in self.targets.items()})
-        )
+        """Names of the targets that transfer is judged by; see `judged_by`."""
+        kinds = {name: (target.role == "white-box", bool(target.defences)) for name, target in self.targets.items()}
+        return tuple(judging_targets(kinds))
 
     @property
     def judged_by(self) -> str:
-        """Which targets these are, in words."""
-        if self.undefended(white_box=False):
+        """The description of these targets."""
+        if self.select("black-box", defended=False):
             return "undefended black-box targets"
-        black_box = any(target.role == "black-box" for target in self.targets.values())
-        return (
-            "black-box targets, all behind a defence" if black_box else "attacked models, there being no other target"
-        )
+        if self.select("black-box", defended=True):
+            return "black-box targets, all behind a defence"
+        return "attacked models, there being no other target"
 
 
-def read_record(folder: Path) -> Record:
+def read_record(folder: Path) -> RunRecord:
     """Read a run's `results.json`.
 
     Args:
-        folder: Of the run.
+        folder: The run's folder.
 
     Raises:
         UserError: The file is missing or is not what a run writes.
     """
     path = folder / FILE_NAME
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return RunRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; a run writes it when it is done") from None
     except OSError as error:
@@ -191,8 +197,3 @@ def read_record(folder: Path) -> Record:
         place = ".".join(str(part) for part in first["loc"])
         where = f"{place}: " if place else ""
         raise UserError(f"{path} is damaged: {where}{first['msg']}; run again to have it rewritten") from error
-
-
-def mean_of(means: Mapping[str, Share] | None, rate: str) -> Share:
-    """Return a mean rate, None where there is none."""
-    return (means or {}).get(rate)

@@ -6,20 +6,20 @@ from pathlib import Path
 import yaml
 
 from naa_lightning.atomic import write_whole
-from naa_lightning.report.conventions import conventions
+from naa_lightning.report.conventions import CONVENTIONS
 from naa_lightning.report.page import measures
 from naa_lightning.report.page.classes import by_success
 from naa_lightning.report.page.figures import read_figures
-from naa_lightning.report.page.groups import Group, groups, white_box_mean
+from naa_lightning.report.page.groups import groups, white_box_mean
 from naa_lightning.report.page.rates import SHORT, meanings, own_convention, rate_names
-from naa_lightning.report.page.record import Record, mean_of, read_record
+from naa_lightning.report.page.record import RunRecord, read_record
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.transferable import transferable
 from naa_lightning.report.page.wording import budget_text, counted, listed, percent
 
 FILE_NAME = "report.html"
 SHOWN_IMAGES = 2
-"""Of so many images attention and attribution are shown at once; those of the others unfold."""
+"""The number of images whose attention and attribution are shown at once; those of the others unfold."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class KeyFigure:
     """A number that stands for a run.
 
     Args:
-        name: What it is.
-        value: The number.
-        unit: What stands behind it.
-        note: What it is a mean of, or compares with.
+        name: The name of the number.
+        value: The number as text.
+        unit: The unit; empty for none.
+        note: The targets that it is a mean over, or the number to compare it with.
     """
 
     name: str
@@ -43,10 +43,10 @@ def write_run_page(folder: Path) -> Path:
     """Write a run's `report.html` from the files in its folder.
 
     Args:
-        folder: Of the run; `results.json` has to be there, whatever else is missing is left out.
+        folder: The run's folder, which must hold `results.json`; other files that are missing are left out.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
         UserError: A file is missing or damaged.
@@ -66,7 +66,7 @@ def write_run_page(folder: Path) -> Path:
         invalid=_any_unanswered(record, "invalid"),
         varies=any(target.rate(record.headline).spread is not None for target in record.targets.values()),
         meanings=meanings(targeted=record.targeted),
-        conventions=conventions(),
+        conventions=CONVENTIONS,
         own=own_convention(record.config),
         cost=measures.cost(record),
         times=measures.times(record),
@@ -75,7 +75,7 @@ def write_run_page(folder: Path) -> Path:
         exact=measures.exact_statistics(record),
         effects=measures.exact_effects(record),
         images=images,
-        figures=read_figures(folder, images.shows),
+        figures=read_figures(folder, images.true_classes),
         shown_images=SHOWN_IMAGES,
         classes=by_success(record),
         config=yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True) if record.config else "",
@@ -86,14 +86,14 @@ def write_run_page(folder: Path) -> Path:
     return path
 
 
-def title(record: Record) -> str:
+def title(record: RunRecord) -> str:
     """Name a run by its attack and surrogate."""
     attack = record.attack or "Adversarial images"
     return f"{attack} on {record.surrogate}" if record.surrogate else f"{attack}, surrogate unknown"
 
 
-def subtitle(record: Record) -> str:
-    """Say what a run's numbers are about."""
+def subtitle(record: RunRecord) -> str:
+    """Return the images, the budget and the aim of a run."""
     images = counted(record.images, "image")
     parts = [f"{images} of {record.data}" if record.data else images]
     if record.budget:
@@ -101,20 +101,23 @@ def subtitle(record: Record) -> str:
     return ", ".join([*parts, "targeted" if record.targeted else "untargeted"])
 
 
-def key_figures(record: Record) -> list[KeyFigure]:
+def key_figures(record: RunRecord) -> list[KeyFigure]:
     """Return the two to four numbers that stand for a run; fewer where hardly anything is known."""
     found = []
-    free, defended = record.undefended(white_box=False), [group for group in groups(record) if group.kind == "defended"]
+    undefended, defended = record.select("black-box", defended=False), record.select("black-box", defended=True)
     rate = SHORT[record.headline]
-    if free:
-        over = f"mean of {counted(len(free), 'undefended target')}" if len(free) > 1 else next(iter(free))
-        found.append(_share(f"black-box {rate}", mean_of(record.black_box_mean, record.headline), over))
+    if undefended:
+        several = f"mean of {counted(len(undefended), 'undefended target')}"
+        over = several if len(undefended) > 1 else next(iter(undefended))
+        found.append(_share(f"black-box {rate}", record.headline_mean(defended=False), over))
     if defended:
-        over = _defended(defended[0])
-        found.append(_share(f"{rate} behind a defence", mean_of(record.defended_mean, record.headline), over))
-    attacked = record.undefended(white_box=True)
-    if attacked:
-        over = f"on {listed(list(attacked))}" if len(attacked) < 3 else f"mean of {len(attacked)} models"
+        models, defences = ({getattr(t, key) for t in defended.values()} for key in ("model", "defences"))
+        parts = counted(len(defended), "target"), counted(len(models), "model"), counted(len(defences), "defence")
+        over = "mean of {}: {}, {}".format(*parts)
+        found.append(_share(f"{rate} behind a defence", record.headline_mean(defended=True), over))
+    white_box = record.select("white-box", defended=False)
+    if white_box:
+        over = f"on {listed(list(white_box))}" if len(white_box) < 3 else f"mean of {len(white_box)} models"
         found.append(_share(f"white-box {rate}", white_box_mean(record), over))
     largest = measures.largest(record)
     if largest is not None:
@@ -127,15 +130,6 @@ def _share(name: str, share: float | None, note: str) -> KeyFigure:
     return KeyFigure(name, percent(share), "" if share is None else "%", note)
 
 
-def _defended(group: Group) -> str:
-    models = {target.model for target in group.targets.values()}
-    defences = {target.defences for target in group.targets.values()}
-    return (
-        f"mean of {counted(len(group.targets), 'target')}: {counted(len(models), 'model')}, "
-        f"{counted(len(defences), 'defence')}"
-    )
-
-
-def _any_unanswered(record: Record, why: str) -> bool:
+def _any_unanswered(record: RunRecord, why: str) -> bool:
     found = [getattr(target.unanswered, why) for target in record.targets.values()]
     return any(count.clean or count.adversarial for count in found)

@@ -7,61 +7,61 @@ from pathlib import Path
 from urllib.parse import quote
 
 from naa_lightning.atomic import write_whole
-from naa_lightning.report.page.alike import differences
+from naa_lightning.report.page.comparability import differences
 from naa_lightning.report.page.picture import embed
 from naa_lightning.report.page.rates import SHORT
-from naa_lightning.report.page.record import Rate, Record, mean_of, read_record
+from naa_lightning.report.page.record import RateRecord, RunRecord, read_record
 from naa_lightning.report.page.run_page import FILE_NAME, KeyFigure, key_figures, subtitle, title
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import NONE, budget_text, counted, duration, percent
 from naa_lightning.report.sweep.summary import HEAT_MAP, Summary
-from naa_lightning.report.sweep.words import fact_heads, facts, legend, number
+from naa_lightning.report.sweep.wording import cell_text, fact_heads, facts, legend
 
 
 @dataclass(frozen=True)
-class Cell:
+class RunCell:
     """A run's headline rate on a target.
 
     Args:
-        rate: The rate; None where the run did not ask the target.
+        rate: The rate; None where the run has no predictions of the target.
         white_box: Whether the run attacked the target.
-        failed: Whether the target could not be asked.
-        best: Whether no other run does better on it.
+        failed: Whether the target failed.
+        best: Whether no other run has a higher rate on the target.
     """
 
-    rate: Rate | None
+    rate: RateRecord | None
     white_box: bool
     failed: bool
     best: bool
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """A run of the sweep.
 
     Args:
-        label: Its attack and surrogate, and its folder where two runs have the same.
-        record: Its numbers.
-        link: To its own page, relative to that of the sweep; None where there is none.
-        subtitle: What its numbers are about.
-        key_figures: What stands for it.
-        cells: Of the targets, in the order of the table's columns.
-        mean: Over its undefended black-box targets.
-        mean_is_best: Whether no other run has a larger one.
-        members: What it is the mean of.
-        defended: Mean over its defended black-box targets.
-        defended_is_best: Whether no other run has a larger one.
-        defended_members: What it is the mean of.
-        gradients: Evaluations per image.
-        seconds: Per image.
+        label: The attack and surrogate of the run, with its folder where two runs have the same.
+        record: The results of the run.
+        link: The address of its own page, relative to that of the sweep; None where there is none.
+        subtitle: The images, the budget and the aim of the run.
+        key_figures: The numbers that stand for the run.
+        cells: The cells of the targets, in the order of the table's columns.
+        mean: The mean rate over its undefended black-box targets.
+        mean_is_best: Whether no other run has a higher one.
+        members: The rates that it is the mean of.
+        defended: The mean rate over its defended black-box targets.
+        defended_is_best: Whether no other run has a higher one.
+        defended_members: The rates that it is the mean of.
+        gradients: Number of gradients per image, as text.
+        seconds: Seconds per image, as text.
     """
 
     label: str
-    record: Record
+    record: RunRecord
     link: str | None
     subtitle: str
     key_figures: Sequence[KeyFigure]
-    cells: Sequence[Cell]
+    cells: Sequence[RunCell]
     mean: float | None
     mean_is_best: bool
     members: list[float]
@@ -73,13 +73,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Column:
+class TargetColumn:
     """A target of the sweep.
 
     Args:
-        name: Its name.
-        defended: Whether a defence stands before it.
-        clean: Its clean accuracy in percent; a range where runs differ.
+        name: The name of the target.
+        defended: Whether the target is defended.
+        clean: The clean accuracy in percent, as text; a range where runs differ.
     """
 
     name: str
@@ -91,11 +91,11 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
     """Write a sweep's `report.html`, with the heat map that stands in its folder.
 
     Args:
-        folder: Of the sweep.
-        summary: Its table.
+        folder: The sweep's folder.
+        summary: The table of the sweep.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
         UserError: A run's `results.json` has been damaged or removed since it was read.
@@ -123,7 +123,7 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
         heads=fact_heads(summary),
         places=sorted(range(len(summary.columns)), key=lambda place: summary.columns[place].kind != "mean"),
         legend=legend(summary, best="Bold"),
-        number=number,
+        cell_text=cell_text,
         heat_map=embed(folder / HEAT_MAP, "The table in colours") if summary.rows else None,
         failed={_relative(run, folder): reason for run, reason in summary.failed.items()},
         unfinished=[_relative(run, folder) for run in summary.unfinished],
@@ -133,8 +133,8 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
     return path
 
 
-def _labelled(records: Mapping[Path, Record]) -> dict[Path, tuple[str, Record]]:
-    """Name runs by attack and surrogate; those that would be called the same, by their folder as well."""
+def _labelled(records: Mapping[Path, RunRecord]) -> dict[Path, tuple[str, RunRecord]]:
+    """Name runs by attack and surrogate; those of the same name, by their folder as well."""
     names = [title(record) for record in records.values()]
     return {
         run: (f"{name} ({run.name})" if names.count(name) > 1 else name, record)
@@ -142,7 +142,7 @@ def _labelled(records: Mapping[Path, Record]) -> dict[Path, tuple[str, Record]]:
     }
 
 
-def _subtitle(rows: Sequence[Row]) -> str:
+def _subtitle(rows: Sequence[RunRow]) -> str:
     parts = [counted(len(rows), "run")]
     for values in (
         {counted(row.record.images, "image") for row in rows},
@@ -155,8 +155,8 @@ def _subtitle(rows: Sequence[Row]) -> str:
     return ", ".join(parts)
 
 
-def _columns(records: Sequence[Record]) -> list[Column]:
-    """Return every target that any run asked or wanted to ask, those without a defence first."""
+def _columns(records: Sequence[RunRecord]) -> list[TargetColumn]:
+    """Return the targets of all runs, also those that failed, those without a defence first."""
     defended: dict[str, bool] = {}
     for record in records:
         for name, target in record.targets.items():
@@ -164,27 +164,26 @@ def _columns(records: Sequence[Record]) -> list[Column]:
         for name in record.failed:
             defended.setdefault(name, "+" in name)
     ordered = sorted(defended, key=lambda name: defended[name])
-    return [Column(name, defended[name], _clean(name, records)) for name in ordered]
+    return [TargetColumn(name, defended[name], _clean(name, records)) for name in ordered]
 
 
-def _clean(name: str, records: Sequence[Record]) -> str:
+def _clean(name: str, records: Sequence[RunRecord]) -> str:
     rates = [record.targets[name].clean_accuracy.value for record in records if name in record.targets]
     shown = list(dict.fromkeys(percent(value) for value in sorted(rate for rate in rates if rate is not None)))
     return NONE if not shown else shown[0] if len(shown) == 1 else f"{shown[0]}\N{EN DASH}{shown[-1]}"
 
 
-def _rows(folder: Path, records: Mapping[Path, tuple[str, Record]], columns: Sequence[Column]) -> list[Row]:
+def _rows(folder: Path, records: Mapping[Path, tuple[str, RunRecord]], columns: Sequence[TargetColumn]) -> list[RunRow]:
     known = [record for _, record in records.values()]
     best = {column.name: _best_on(column.name, known) for column in columns}
-    best_mean = _best((record.headline, mean_of(record.black_box_mean, record.headline)) for record in known)
-    best_defended = _best((record.headline, mean_of(record.defended_mean, record.headline)) for record in known)
+    best_mean = _best((record.headline, record.headline_mean(defended=False)) for record in known)
+    best_defended = _best((record.headline, record.headline_mean(defended=True)) for record in known)
     rows = []
     for run, (label, record) in records.items():
-        mean = mean_of(record.black_box_mean, record.headline)
-        defended = mean_of(record.defended_mean, record.headline)
+        mean, defended = record.headline_mean(defended=False), record.headline_mean(defended=True)
         gradients, seconds = (record.cost.get(f"{key}_per_image") for key in ("gradient_evaluations", "seconds"))
         rows.append(
-            Row(
+            RunRow(
                 label=label,
                 record=record,
                 link=_link(run, folder),
@@ -204,25 +203,21 @@ def _rows(folder: Path, records: Mapping[Path, tuple[str, Record]], columns: Seq
     return rows
 
 
-def _members(record: Record, *, defended: bool) -> list[float]:
-    rates = [
-        target.rate(record.headline).value
-        for target in record.targets.values()
-        if target.role == "black-box" and bool(target.defences) == defended
-    ]
-    return [rate for rate in rates if rate is not None]
+def _members(record: RunRecord, *, defended: bool) -> list[float]:
+    targets = record.select("black-box", defended=defended).values()
+    return [rate for target in targets if (rate := target.rate(record.headline).value) is not None]
 
 
-def _cell(name: str, record: Record, best: Mapping[str, float]) -> Cell:
+def _cell(name: str, record: RunRecord, best: Mapping[str, float]) -> RunCell:
     target = record.targets.get(name)
     if target is None:
-        return Cell(None, white_box=False, failed=name in record.failed, best=False)
+        return RunCell(None, white_box=False, failed=name in record.failed, best=False)
     rate, white_box = target.rate(record.headline), target.role == "white-box"
     marked = not white_box and rate.value is not None and rate.value == best.get(record.headline)
-    return Cell(rate, white_box=white_box, failed=False, best=marked)
+    return RunCell(rate, white_box=white_box, failed=False, best=marked)
 
 
-def _best_on(name: str, records: Iterable[Record]) -> dict[str, float]:
+def _best_on(name: str, records: Iterable[RunRecord]) -> dict[str, float]:
     """Return the largest rate that runs reach on a target that they did not attack, by the runs' headline."""
     return _best(
         (record.headline, record.targets[name].rate(record.headline).value)

@@ -19,8 +19,8 @@ def rendered(template: str, **values: Any) -> str:
     A page may neither load anything nor run any script but its own, which browsers enforce by its policy.
 
     Args:
-        template: Its name.
-        values: What it shows.
+        template: The name of the template.
+        values: The values of its variables.
     """
     style, script = _text("style.css"), _text("sort.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -43,7 +43,6 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": wording.percent,
         "interval": wording.interval,
-        "number": wording.number,
         "breakable": wording.breakable,
         "sentence": wording.sentence,
     }

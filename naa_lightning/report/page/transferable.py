@@ -1,52 +1,52 @@
-"""The images that transfer best and worst, with whom they fool."""
+"""The images that transfer best and worst, with the targets that they fool."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from naa_lightning.records import PerturbationRow, Prediction, read_perturbations, read_predictions
 from naa_lightning.report.page.picture import Picture, embed
-from naa_lightning.report.page.record import Record
-from naa_lightning.report.page.wording import class_called, levels, number
-from naa_lightning.report.telling import stayed_right, telling_images, withstanding_images
+from naa_lightning.report.page.record import RunRecord
+from naa_lightning.report.page.wording import class_called, decimal, levels
+from naa_lightning.report.transferability import least_transferable, most_transferable, stayed_right
 
 _COUNT = 4
 
 
 @dataclass(frozen=True)
 class ShownImage:
-    """An image and what the undefended targets made of it.
+    """An image and the judging targets, by their predictions for it.
 
     Args:
-        id: Its row in the data set's own order.
-        file: Its name.
-        shows: Its true class.
-        aimed: The class that a targeted attack aimed at.
-        picture: Its panel, or else the adversarial image itself; None where neither can be read.
-        changed: By how much it was changed, in words; may be empty.
-        fooled: Targets that were right when clean and wrong after.
-        right: Targets that were right before and after.
-        wrong: Targets that were wrong when clean.
-        silent: Targets that were right when clean and gave no answer after.
-        hit: Targets that answered the class aimed at.
+        id: The image's row in the data set's own order.
+        file: The name of its file.
+        true_class: The name of its true class.
+        target_class: The name of the target class of a targeted attack; None in an untargeted one.
+        picture: The panel of the image, or else the adversarial image; None where neither can be read.
+        perturbation: The size of the perturbation, as text; empty where it is unknown.
+        fooled: Targets that are right about the clean image and wrong about the adversarial one.
+        right: Targets that are right about both.
+        wrong: Targets that are wrong about the clean image.
+        unanswered: Targets that are right about the clean image and have no prediction for the adversarial one.
+        hit: Targets that predict the target class.
     """
 
     id: int
     file: str
-    shows: str
-    aimed: str | None
+    true_class: str
+    target_class: str | None
     picture: Picture | None
-    changed: str
+    perturbation: str
     fooled: tuple[str, ...]
     right: tuple[str, ...]
     wrong: tuple[str, ...]
-    silent: tuple[str, ...]
+    unanswered: tuple[str, ...]
     hit: tuple[str, ...]
 
     @property
-    def asked(self) -> int:
-        """How many targets could be fooled."""
-        return len(self.fooled) + len(self.right) + len(self.silent)
+    def right_when_clean(self) -> int:
+        """Number of targets that are right about the clean image, and so could be fooled."""
+        return len(self.fooled) + len(self.right) + len(self.unanswered)
 
 
 @dataclass(frozen=True)
@@ -54,76 +54,73 @@ class Transferable:
     """The images that fool most targets, and those that fool fewest.
 
     Args:
-        most: Fool most.
-        least: Fool fewest; none of the above.
-        shows: True classes of all images, by id.
+        most: The images that fool most targets.
+        least: The images that fool fewest, none of which is among the former.
+        true_classes: The names of the true classes of all images, by id.
     """
 
     most: Sequence[ShownImage]
     least: Sequence[ShownImage]
-    shows: Mapping[int, str]
+    true_classes: Mapping[int, str]
 
 
-def transferable(folder: Path, record: Record) -> Transferable:
+def transferable(folder: Path, record: RunRecord) -> Transferable:
     """Find and embed a run's most and least transferable images.
 
     Args:
-        folder: Of the run.
-        record: Its numbers.
+        folder: The run's folder.
+        record: The results of the run.
 
     Raises:
-        UserError: The answers cannot be read.
+        UserError: The predictions cannot be read.
     """
     rows = read_predictions(folder, targets=record.judges)
     perturbations = {row.id: row for row in read_perturbations(folder)}
     count = _count(record)
-    answers: dict[int, list[Prediction]] = {}
+    by_image: dict[int, list[Prediction]] = {}
     for row in rows:
-        answers.setdefault(row.id, []).append(row)
+        by_image.setdefault(row.id, []).append(row)
 
-    def shown(ids: Sequence[int]) -> Iterator[ShownImage]:
-        for image in ids:
-            yield _shown(folder, record, answers[image], perturbations.get(image))
+    def shown(ids: Sequence[int]) -> list[ShownImage]:
+        return [_shown(folder, record, by_image[image], perturbations.get(image)) for image in ids]
 
-    most = [image for image in telling_images(rows, count) if any(row.success for row in answers[image])]
-    least = [image for image in withstanding_images(rows, 2 * count) if image not in most][:count]
-    classes = {image: class_called(record.class_names, of_image[0].label) for image, of_image in answers.items()}
-    return Transferable(list(shown(most)), list(shown(least)), classes)
+    most = [image for image in most_transferable(rows, count) if any(row.success for row in by_image[image])]
+    least = [image for image in least_transferable(rows, 2 * count) if image not in most][:count]
+    classes = {image: class_called(record.class_names, of_image[0].label) for image, of_image in by_image.items()}
+    return Transferable(shown(most), shown(least), classes)
 
 
-def _shown(folder: Path, record: Record, rows: Sequence[Prediction], changed: PerturbationRow | None) -> ShownImage:
+def _shown(folder: Path, record: RunRecord, rows: Sequence[Prediction], size: PerturbationRow | None) -> ShownImage:
     first = rows[0]
-    shows = class_called(record.class_names, first.label)
-    aim = first.target_class
-    fooled = tuple(row.target for row in rows if row.success)
-    alt = f"Image {first.id}, {shows}: "
+    true_class, target_class = class_called(record.class_names, first.label), first.target_class
+    alt = f"Image {first.id}, {true_class}: "
     panel = embed(folder / "figures" / f"panel-{first.id:05d}.png", f"{alt}clean, adversarial and their difference")
     return ShownImage(
         id=first.id,
         file=first.file,
-        shows=shows,
-        aimed=None if aim is None else class_called(record.class_names, aim),
+        true_class=true_class,
+        target_class=None if target_class is None else class_called(record.class_names, target_class),
         picture=panel or embed(folder / "adversarial" / first.file, f"{alt}adversarial"),
-        changed=_changed(changed),
-        fooled=fooled,
+        perturbation=_in_words(size),
+        fooled=tuple(row.target for row in rows if row.success),
         right=tuple(row.target for row in rows if stayed_right(row)),
         wrong=tuple(row.target for row in rows if row.clean_prediction != row.label),
-        silent=tuple(
+        unanswered=tuple(
             row.target for row in rows if row.clean_prediction == row.label and row.adversarial_prediction < 0
         ),
-        hit=tuple(row.target for row in rows if aim is not None and row.adversarial_prediction == aim),
+        hit=tuple(row.target for row in rows if row.adversarial_prediction == target_class),
     )
 
 
-def _count(record: Record) -> int:
-    """Return of how many images of either kind the run drew panels."""
+def _count(record: RunRecord) -> int:
+    """Return the number of most, and of least, transferable images that the run drew panels of."""
     report = record.config.get("report")
     count = report.get("extreme_images") if isinstance(report, Mapping) else None
     return count if isinstance(count, int) and count >= 0 else _COUNT
 
 
-def _changed(row: PerturbationRow | None) -> str:
+def _in_words(row: PerturbationRow | None) -> str:
     if row is None:
         return ""
-    moved = f"changed by at most {levels(row.linf)}"
-    return moved if row.ssim is None else f"{moved}, SSIM {number(row.ssim, 2)}"
+    size = f"changed by at most {levels(row.linf)}"
+    return size if row.ssim is None else f"{size}, SSIM {decimal(row.ssim, 2)}"

@@ -29,9 +29,9 @@ HEADS = (
 
 
 def to_csv(summary: Summary) -> str:
-    """Write one line per cell, shares in [0, 1]; nothing stands where there is nothing to tell.
+    """Write one line per cell, shares in [0, 1]; unknown values are empty.
 
-    Targets that a row's runs did not want to ask are left out.
+    Targets that a row's runs do not have are left out.
     """
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
@@ -58,15 +58,15 @@ def _line(block: Block, row: Row, column: Column, cell: Cell) -> list[object]:
         block.rate,
         column.name,
         column.kind,
-        _said(cell.white_box),
+        _flag(cell.white_box),
         len(cell.rates),
         cell.mean,
         cell.spread,
-        _said(cell.failed),
-        _said(cell.best),
+        _flag(cell.failed),
+        _flag(cell.best),
         *((test.baseline, test.better, test.worse, test.p, test.p_holm) if test else [None] * 5),
     ]
 
 
-def _said(fact: bool) -> str:
-    return "true" if fact else "false"
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naa_lightning.atomic import write_whole
-from naa_lightning.report.sweep.collected import collect
 from naa_lightning.report.sweep.csv_file import to_csv
+from naa_lightning.report.sweep.folder import read_sweep
 from naa_lightning.report.sweep.heat_map import heat_map
 from naa_lightning.report.sweep.latex import to_latex
 from naa_lightning.report.sweep.markdown import to_markdown
@@ -17,14 +17,14 @@ def write_summary(folder: Path, runs: Sequence[Path], baseline: str | None = Non
     """Write `summary.csv`, `summary.md`, `summary.tex` and `heatmap.png` into a sweep's folder.
 
     Args:
-        folder: Of the sweep.
+        folder: The sweep's folder.
         runs: The folders of its runs, finished or not; nothing is written where none is.
-        baseline: See `summarise_sweep`.
+        baseline: The attack, setting or both of the baseline; None for the one that the runs name.
 
     Returns:
-        What the files show.
+        The table.
     """
-    summary = summarise_sweep(collect(runs), baseline)
+    summary = summarise_sweep(read_sweep(runs), baseline)
     if summary.rows:
         write_whole(folder / "summary.csv", to_csv(summary))
         write_whole(folder / "summary.md", to_markdown(summary))

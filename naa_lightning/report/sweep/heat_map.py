@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from naa_lightning.report.page.wording import percent, sentence
 from naa_lightning.report.sweep.summary import Block, Cell, Column, Summary
-from naa_lightning.report.sweep.words import block_title, legend, rate_title
+from naa_lightning.report.sweep.wording import block_title, legend, rate_title
 
 _COLOURS = colormaps["cividis"]  # read alike with any kind of colour vision
 _CELL = (0.82, 0.36)  # inches

@@ -2,7 +2,7 @@
 
 from naa_lightning.report.page.wording import NONE, percent, sentence
 from naa_lightning.report.sweep.summary import Block, Cell, Summary
-from naa_lightning.report.sweep.words import fact_heads, facts, legend
+from naa_lightning.report.sweep.wording import fact_heads, facts, legend
 
 _ESCAPES = str.maketrans(
     {

@@ -1,4 +1,4 @@
-"""Two rows of a sweep's table on the same images."""
+"""The paired comparison of two rows of a sweep's table on the same images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """How much better a row does than its baseline, image by image.
+class DiscordantPairs:
+    """The images on which a row and its baseline differ.
 
     Args:
-        better: Images on which it does better.
-        worse: Images on which it does worse.
+        better: Number of images on which the row does better.
+        worse: Number of images on which it does worse.
     """
 
     better: int
@@ -29,13 +29,13 @@ class Pairs:
 
     @property
     def p(self) -> float:
-        """Of the exact test of no difference."""
+        """The p-value of McNemar's exact test of no difference."""
         return mcnemar(self.better, self.worse)
 
 
 def compare(
     row: Mapping[Seed, Mapping[str, Outcomes]], baseline: Mapping[Seed, Mapping[str, Outcomes]], targets: Sequence[str]
-) -> Pairs | None:
+) -> DiscordantPairs | None:
     """Count the images on which a row does better than its baseline, and those on which it does worse.
 
     An image's outcome is averaged over the seeds that both rows have, over random draws of defences, then over the
@@ -44,12 +44,12 @@ def compare(
     and one draw it is McNemar's exact test.
 
     Args:
-        row: By seed, the outcomes on each target.
-        baseline: The same of the row to compare with.
-        targets: One, or those of a mean; those that a row lacks are passed over.
+        row: The outcomes by seed and target.
+        baseline: The outcomes of the baseline by seed and target.
+        targets: The target of the column, or those of a mean; those that a row lacks are passed over.
 
     Returns:
-        None where the rows share no target with the same images and labels.
+        The counts; None where the rows share no target with the same images and labels.
     """
     on_each = [
         difference
@@ -63,7 +63,7 @@ def compare(
         for image, difference in zip(ids.tolist(), differences.tolist(), strict=True):
             mean.setdefault(image, []).append(difference)
     over_targets = np.array([sum(found) / len(found) for found in mean.values()])
-    return Pairs(int((over_targets > _NOTHING).sum()), int((over_targets < -_NOTHING).sum()))
+    return DiscordantPairs(int((over_targets > _NOTHING).sum()), int((over_targets < -_NOTHING).sum()))
 
 
 def _of_target(row: Mapping[Seed, Mapping[str, Outcomes]], target: str) -> dict[Seed, Outcomes]:
@@ -75,7 +75,7 @@ def _differences(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | None:
     """Return the ids of the images that count, and the mean difference of each; None where rows cannot be paired."""
     both = [(row[seed], baseline[seed]) for seed in row if seed in baseline]
-    if not both or not all(_alike(both[0][0], outcomes) for pair in both for outcomes in pair):
+    if not both or not all(_same_images(both[0][0], outcomes) for pair in both for outcomes in pair):
         return None
     draws = [_difference(ours, theirs) for ours, theirs in both]
     stacked = np.concatenate(draws, axis=1)
@@ -85,11 +85,11 @@ def _differences(
     return both[0][0].ids[counts], means
 
 
-def _alike(one: Outcomes, other: Outcomes) -> bool:
+def _same_images(one: Outcomes, other: Outcomes) -> bool:
     return np.array_equal(one.ids, other.ids) and np.array_equal(one.labels, other.labels)
 
 
 def _difference(ours: Outcomes, theirs: Outcomes) -> npt.NDArray[np.float64]:
-    draws = min(ours.hits.shape[1], theirs.hits.shape[1])
-    difference: npt.NDArray[np.float64] = ours.hits[:, :draws] - theirs.hits[:, :draws]
+    draws = min(ours.successes.shape[1], theirs.successes.shape[1])
+    difference: npt.NDArray[np.float64] = ours.successes[:, :draws] - theirs.successes[:, :draws]
     return difference

@@ -1,9 +1,9 @@
-"""Which runs make a row."""
+"""The runs of each row of a sweep's table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from naa_lightning.report.sweep.collected import SweepRun
+from naa_lightning.report.sweep.folder import SweepRun
 from naa_lightning.report.sweep.settings import settings
 
 UNKNOWN = "unknown"
@@ -14,9 +14,9 @@ class RunsOfRow:
     """Runs that differ in nothing but their seed.
 
     Args:
-        attack: Its name.
-        setting: What else was swept.
-        runs: By seed.
+        attack: The name of the attack.
+        setting: The other options that were swept, as text.
+        runs: The runs by seed.
     """
 
     attack: str
@@ -34,10 +34,10 @@ class RunsOfBlock:
     """Rows of one surrogate, data set and headline rate.
 
     Args:
-        surrogate: Its name.
-        data: Name of the data set.
+        surrogate: The name of the surrogate.
+        data: The name of the data set.
         rate: The headline rate.
-        rows: In the order of their first runs.
+        rows: The rows, in the order of their first runs.
     """
 
     surrogate: str
@@ -52,7 +52,7 @@ def arrange(runs: Sequence[SweepRun]) -> tuple[list[RunsOfBlock], list[str]]:
     Of runs of one row and seed, the one whose results were written last counts.
 
     Args:
-        runs: In the order of the jobs.
+        runs: The runs, in the order of the jobs.
 
     Returns:
         The blocks, and a notice for each run that does not count.

@@ -1,4 +1,4 @@
-"""What else was swept, besides surrogate, attack and seed."""
+"""The options of a sweep besides surrogate, attack and seed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ def settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say for each of some runs in which options it differs from others of them, by the shortest names that are clear.
 
     Args:
-        configs: Resolved configurations of the runs.
+        configs: The resolved configurations of the runs.
 
     Returns:
         One text per run, empty where nothing differs: equal where the runs are equal but for seed, places and display.

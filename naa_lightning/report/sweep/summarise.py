@@ -1,13 +1,13 @@
-"""From runs to the table."""
+"""From the runs of a sweep to its table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from naa_lightning.metrics.mcnemar import holm
-from naa_lightning.report.page.record import Record, mean_of
+from naa_lightning.report.page.record import RunRecord
 from naa_lightning.report.page.wording import counted, listed
-from naa_lightning.report.sweep.collected import Collected, SweepRun
-from naa_lightning.report.sweep.paired import Pairs, compare
+from naa_lightning.report.sweep.folder import SweepFolder, SweepRun
+from naa_lightning.report.sweep.paired import DiscordantPairs, compare
 from naa_lightning.report.sweep.rows import RunsOfBlock, RunsOfRow, arrange
 from naa_lightning.report.sweep.summary import Block, Cell, Column, Comparison, Row, Summary
 
@@ -17,19 +17,19 @@ DEFENDED_MEAN = Column("defended mean", "mean")
 _ROUNDING = 1e-12
 
 
-def summarise_sweep(collected: Collected, baseline: str | None = None) -> Summary:
+def summarise_sweep(sweep: SweepFolder, baseline: str | None = None) -> Summary:
     """Make the table of a sweep.
 
     Args:
-        collected: Its runs.
-        baseline: The row of each block that the others are compared with, by its attack, setting, or both; None: what
-            the newest run's `report.baseline` says, or else the first row.
+        sweep: The runs of the sweep.
+        baseline: The attack, setting or both of the row of each block that the others are compared with; None for the
+            `report.baseline` of the newest run, or else the first row.
     """
-    arranged, notices = arrange(collected.runs)
-    columns = _columns([run.record for run in collected.runs])
-    baseline = baseline or _baseline_of(collected.runs)
+    arranged, notices = arrange(sweep.runs)
+    columns = _columns([run.record for run in sweep.runs])
+    baseline = baseline or _baseline_of(sweep.runs)
     blocks: list[Block] = []
-    tests: dict[tuple[int, int, int], Pairs] = {}
+    tests: dict[tuple[int, int, int], DiscordantPairs] = {}
     for place, of_block in enumerate(arranged):
         chosen = _chosen(of_block, baseline)
         if chosen is None:
@@ -38,20 +38,20 @@ def summarise_sweep(collected: Collected, baseline: str | None = None) -> Summar
             tests |= {(place, *where): pairs for where, pairs in _tests(of_block, chosen, columns, notices).items()}
         blocks.append(_block(of_block, columns, chosen))
         notices += _seeds_notice(of_block)
-    notices += [f"{folder.name} is left out: {reason}" for folder, reason in collected.unreadable.items()]
-    notices += [f"{folder.name} is in no test: {reason}" for folder, reason in collected.untested.items()]
+    notices += [f"{folder.name} is left out: {reason}" for folder, reason in sweep.unreadable.items()]
+    notices += [f"{folder.name} is in no test: {reason}" for folder, reason in sweep.untested.items()]
     return Summary(
         columns=tuple(columns),
         blocks=_with_tests(blocks, tests),
         notices=notices,
-        failed=collected.failed,
-        unfinished=collected.unfinished,
-        folders=[run.folder for run in collected.runs],
+        failed=sweep.failed,
+        unfinished=sweep.unfinished,
+        folders=[run.folder for run in sweep.runs],
     )
 
 
-def _columns(records: Sequence[Record]) -> list[Column]:
-    """Return every target that a run asked or wanted to ask, then the means that runs have."""
+def _columns(records: Sequence[RunRecord]) -> list[Column]:
+    """Return the targets of all runs, also those that failed, then the means that runs have."""
     defended: dict[str, bool] = {}
     for record in records:
         defended |= {name: bool(target.defences) for name, target in record.targets.items()}
@@ -67,16 +67,15 @@ def _columns(records: Sequence[Record]) -> list[Column]:
     return [*sorted(targets, key=lambda column: column.kind == "defended"), *means]
 
 
-def _rate(record: Record, column: Column) -> float | None:
+def _rate(record: RunRecord, column: Column) -> float | None:
     if column.kind == "mean":
-        means = record.black_box_mean if column == BLACK_BOX_MEAN else record.defended_mean
-        return mean_of(means, record.headline)
+        return record.headline_mean(defended=column == DEFENDED_MEAN)
     target = record.targets.get(column.name)
     return None if target is None else target.rate(record.headline).value
 
 
 def _baseline_of(runs: Sequence[SweepRun]) -> str | None:
-    """Return the baseline that the newest run was told."""
+    """Return the `report.baseline` of the newest run."""
     newest = max(runs, key=lambda run: run.modified, default=None)
     report = {} if newest is None else newest.record.config.get("report")
     name = report.get("baseline") if isinstance(report, Mapping) else None
@@ -130,10 +129,10 @@ def _is(cell: Cell, highest: float | None) -> bool:
 
 def _tests(
     block: RunsOfBlock, baseline: RunsOfRow, columns: Sequence[Column], notices: list[str]
-) -> dict[tuple[int, int], Pairs]:
+) -> dict[tuple[int, int], DiscordantPairs]:
     """Compare the rows of a block with its baseline, by row and column."""
     theirs = {seed: run.outcomes for seed, run in baseline.runs.items()}
-    found: dict[tuple[int, int], Pairs] = {}
+    found: dict[tuple[int, int], DiscordantPairs] = {}
     for place, row in enumerate(block.rows):
         if row is baseline:
             continue
@@ -152,21 +151,15 @@ def _tests(
 
 
 def _members(row: RunsOfRow, column: Column) -> list[str]:
-    """Return the targets that a column is about."""
+    """Return the target of a column, or the targets of a mean."""
     if column.kind != "mean":
         return [column.name]
     defended = column == DEFENDED_MEAN
-    return list(
-        dict.fromkeys(
-            name
-            for run in row.runs.values()
-            for name, target in run.record.targets.items()
-            if target.role == "black-box" and bool(target.defences) == defended
-        )
-    )
+    members = (run.record.select("black-box", defended=defended) for run in row.runs.values())
+    return list(dict.fromkeys(name for targets in members for name in targets))
 
 
-def _with_tests(blocks: Sequence[Block], tests: Mapping[tuple[int, int, int], Pairs]) -> tuple[Block, ...]:
+def _with_tests(blocks: Sequence[Block], tests: Mapping[tuple[int, int, int], DiscordantPairs]) -> tuple[Block, ...]:
     adjusted = dict(zip(tests, holm([pairs.p for pairs in tests.values()]), strict=True))
 
     def cell(found: Cell, where: tuple[int, int, int], baseline: str | None) -> Cell:
@@ -193,7 +186,7 @@ def _with_tests(blocks: Sequence[Block], tests: Mapping[tuple[int, int, int], Pa
 
 
 def _seeds_notice(block: RunsOfBlock) -> list[str]:
-    """Say which rows lack seeds that others of the block have."""
+    """Return a notice for each row that lacks seeds of others of the block."""
     seeds = list(dict.fromkeys(seed for row in block.rows for seed in row.runs))
     lines = []
     for row in block.rows:

@@ -8,16 +8,16 @@ from typing import Literal
 
 HEAT_MAP = "heatmap.png"
 ALPHA = 0.05
-"""Below this adjusted p-value a row differs from its baseline."""
+"""The adjusted p-value below which a row differs from its baseline."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """What rows are measured on.
+    """A target, or a mean over targets.
 
     Args:
-        name: Of the target, or of the mean.
-        kind: Whether it is a target, one behind a defence, or a mean of black-box targets.
+        name: The name of the target, or of the mean.
+        kind: Whether it is an undefended target, a defended one, or a mean over black-box targets.
     """
 
     name: str
@@ -29,11 +29,11 @@ class Comparison:
     """A row against its baseline on the same images.
 
     Args:
-        baseline: Name of the row compared with.
-        better: Images on which the row does better.
-        worse: Images on which it does worse.
-        p: Of McNemar's exact test; see `naa_lightning.report.sweep.paired.compare`.
-        p_holm: The same, adjusted by Holm for all tests of the table.
+        baseline: The name of the row compared with.
+        better: Number of images on which the row does better.
+        worse: Number of images on which it does worse.
+        p: The p-value of McNemar's exact test; see `naa_lightning.report.sweep.paired.compare`.
+        p_holm: The p-value adjusted by Holm for all tests of the table.
     """
 
     baseline: str
@@ -53,11 +53,11 @@ class Cell:
     """A row's headline rate on a target, or its mean over targets.
 
     Args:
-        rates: Of the runs that have it, one per seed, in [0, 1].
+        rates: The rates of the runs that have one, one per seed, in [0, 1].
         white_box: Whether the images were crafted on the target's model.
-        failed: Whether a run could not ask the target.
+        failed: Whether the target failed in a run.
         best: Whether no row of the block is higher; set where there are several, white-box cells aside.
-        comparison: With the baseline; None where there is none to make.
+        comparison: The comparison with the baseline; None where there is none.
     """
 
     rates: tuple[float, ...] = ()
@@ -68,7 +68,7 @@ class Cell:
 
     @property
     def mean(self) -> float | None:
-        """Over seeds; None where there is no number."""
+        """The mean over seeds; None where there is no rate."""
         return fmean(self.rates) if self.rates else None
 
     @property
@@ -78,7 +78,7 @@ class Cell:
 
     @property
     def differs(self) -> bool:
-        """Whether it differs from the baseline."""
+        """Whether the row differs from the baseline."""
         return self.comparison is not None and self.comparison.differs
 
 
@@ -87,11 +87,11 @@ class Row:
     """Runs that differ in nothing but their seed.
 
     Args:
-        attack: Its name.
-        setting: What else was swept; empty where nothing was.
-        seeds: Of the runs.
-        folders: Of the runs.
-        cells: In the order of the table's columns.
+        attack: The name of the attack.
+        setting: The other options that were swept, as text; empty where there are none.
+        seeds: The seeds of the runs.
+        folders: The folders of the runs.
+        cells: The cells, in the order of the table's columns.
         is_baseline: Whether the other rows of the block are compared with it.
     """
 
@@ -113,10 +113,10 @@ class Block:
     """Rows that can be compared: of one surrogate, data set and rate.
 
     Args:
-        surrogate: Its name.
-        data: Name of the data set.
+        surrogate: The name of the surrogate.
+        data: The name of the data set.
         rate: The headline rate: "success_rate", or "target_rate" of targeted runs.
-        rows: In the order of the jobs.
+        rows: The rows, in the order of the jobs.
     """
 
     surrogate: str
@@ -135,12 +135,12 @@ class Summary:
     """The table of a sweep, with what a reader must know.
 
     Args:
-        columns: Targets, those without a defence first, then means.
-        blocks: Of rows.
-        notices: What to mind, in sentences.
-        failed: Why jobs failed, by folder.
-        unfinished: Folders of jobs that neither finished nor failed.
-        folders: Of the finished runs, also of those that do not count.
+        columns: The targets, those without a defence first, then the means.
+        blocks: The blocks of rows.
+        notices: What a reader must know, in sentences.
+        failed: The reason why a job failed, by its folder.
+        unfinished: The folders of jobs that neither finished nor failed.
+        folders: The folders of the finished runs, also of those that do not count.
     """
 
     columns: tuple[Column, ...]

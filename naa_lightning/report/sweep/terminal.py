@@ -10,22 +10,22 @@ from rich.text import Text
 
 from naa_lightning.report.page.wording import counted
 from naa_lightning.report.sweep.summary import Block, Cell, Column, Summary
-from naa_lightning.report.sweep.words import DAGGER, block_title, fact_heads, facts, legend, number, remarks
+from naa_lightning.report.sweep.wording import DAGGER, block_title, cell_text, fact_heads, facts, legend, remarks
 
 _UNBOUNDED = Console(width=100_000, file=None)
 _LONGEST = 28
 _FEWEST = 1
 
 BEST = "\N{BLACK UP-POINTING TRIANGLE}"
-"""Marks what is best where there are no colours."""
+"""The mark of the best cell where there are no colours."""
 
 
-def tell(folder: Path, summary: Summary) -> None:
-    """Print the table of a sweep, what to mind, and where its files are.
+def print_summary(folder: Path, summary: Summary) -> None:
+    """Print the table of a sweep, its remarks, and the places of its files.
 
     Args:
-        folder: Of the sweep.
-        summary: Its table.
+        folder: The sweep's folder.
+        summary: The table.
     """
     console = Console()
     for table in sweep_tables(summary, console.width):
@@ -45,7 +45,7 @@ def sweep_tables(summary: Summary, width: int) -> list[Table]:
 
     Args:
         summary: The table.
-        width: Of the terminal, in characters.
+        width: The width of the terminal, in characters.
     """
     if not summary.rows:
         return []
@@ -121,7 +121,7 @@ def _shown(cell: Cell) -> Text:
         style = "red" if cell.failed else ""
     else:
         style = "bold green" if cell.best else "dim" if cell.white_box else ""
-    return Text(f"{number(cell)}{marks:<2}", style=style)
+    return Text(f"{cell_text(cell)}{marks:<2}", style=style)
 
 
 def _caption(summary: Summary, hidden: int) -> Text:

@@ -1,4 +1,4 @@
-"""The adversarial images of a run, wherever they come from."""
+"""The adversarial images of a run, crafted or collected."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ class AdversarialSet:
     """Saved adversarial images.
 
     Args:
-        folder: Holds the images.
-        saved: The adversarial images by id.
-        device: On which they were crafted, or are rated.
-        missing: Clean images of which there is no adversarial one.
-        crafted_now: How many of them this call crafted; None where the run crafts nothing.
-        peak_memory_bytes: Of that device while crafting, or of this process so far where it is the CPU; None where
-            nothing was crafted.
+        folder: The folder that holds the images.
+        saved: The rows of the adversarial images, by image id.
+        device: The device that they are crafted, or evaluated, on.
+        missing: The files of the clean images that have no adversarial one.
+        crafted_now: Number of images that this call crafted; None where the run crafts nothing.
+        peak_memory_bytes: Peak memory of the device while crafting, in bytes, on the CPU that of this process so far;
+            None where nothing was crafted.
     """
 
     folder: Path
@@ -30,10 +30,10 @@ class AdversarialSet:
     peak_memory_bytes: int | None = None
 
     def pairs(self, images: LabelledImages, ids: Collection[int] | None = None) -> SavedPairs:
-        """Join them with their clean images.
+        """Join adversarial images with their clean ones.
 
         Args:
-            images: The data set.
-            ids: Of the pairs; None: all.
+            images: The clean images of the data set.
+            ids: The ids of the wanted images; None: all that are saved.
         """
         return SavedPairs(images.only(self.saved.keys() if ids is None else ids), self.saved, self.folder)

@@ -1,4 +1,4 @@
-"""Where a target looks on clean images and on saved adversarial ones."""
+"""The attention of a model on clean images and on saved adversarial ones."""
 
 import gc
 import logging
@@ -18,21 +18,21 @@ log = logging.getLogger(__name__)
 def attention_of(
     source: ClassifierSource, pairs: SavedPairs, make_trainer: Callable[[], Trainer], *, batch_size: int
 ) -> dict[int, Attention]:
-    """Ask a target where it looks.
+    """Return a model's attention for the classes that it predicts.
 
-    The target is built here and gone before the next one is built, so that one is in memory at a time.
+    The model is built here and gone before the next one is built, so that one is in memory at a time.
 
     Args:
-        source: Builds the target.
-        pairs: The images: a few, which the main process reads.
-        make_trainer: Makes a trainer that predicts, with its inference mode off.
-        batch_size: Pairs per batch.
+        source: The source of the model.
+        pairs: The clean and adversarial images: a few, which the main process reads.
+        make_trainer: A function that makes a trainer with its inference mode off.
+        batch_size: Number of pairs per batch.
 
     Returns:
-        By image id; empty, with a warning in the log, where the target has no layer that tells.
+        The attention by image id; empty, with a warning in the log, where the model has no layer to take it from.
 
     Raises:
-        UserError: The target cannot be built, or a file cannot be read.
+        UserError: The model cannot be built, or a file cannot be read.
     """
     gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
     module = AttentionModule(source.build(), title=f"attention of {source.name}")

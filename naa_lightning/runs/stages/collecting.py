@@ -1,4 +1,4 @@
-"""Finding adversarial images that are there already, perhaps made by another tool."""
+"""Collecting adversarial images that another run, or another tool, has crafted."""
 
 import hashlib
 import logging
@@ -11,27 +11,29 @@ from naa_lightning.data.class_folders import SUFFIXES
 from naa_lightning.exceptions import UserError
 from naa_lightning.records import SavedImage
 from naa_lightning.records.manifest import target_class
-from naa_lightning.runs.context import Bench
+from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 
 log = logging.getLogger(__name__)
 
 
-def collect(bench: Bench) -> AdversarialSet:
+def collect(context: RunContext) -> AdversarialSet:
     """Find the adversarial images of the clean ones by their file names.
 
+    Args:
+        context: The run.
+
     Raises:
-        UserError: None is found, or there are two for one clean image.
+        UserError: No image is found, or there are two for one clean image.
     """
-    run = bench.experiment.run
-    assert run.adversarial_dir is not None, "composition asks for it"
+    run, records = context.experiment.run, context.data.images.records
+    assert run.adversarial_dir is not None, "composition checks it"
     folder = Path(run.adversarial_dir).expanduser()
-    records = bench.data.images.records
     files = match_files(folder, records)
     missing = [record.file for record in records if record.id not in files]
     if not files:
         raise UserError(
-            f"adversarial_dir={folder} holds no image that is called like one of {bench.data.name}, such as "
+            f"adversarial_dir={folder} holds no image that is called like one of {context.data.name}, such as "
             f"{records[0].file}"
         )
     if missing:
@@ -39,19 +41,26 @@ def collect(bench: Bench) -> AdversarialSet:
     return AdversarialSet(
         folder=folder,
         saved={
-            record.id: _described(folder, files[record.id], record, targeted=run.attack.targeted)
+            record.id: _saved_image(folder, files[record.id], record, targeted=run.attack.targeted)
             for record in records
             if record.id in files
         },
-        device=str(bench.asking().strategy.root_device),
+        device=str(context.prediction_trainer().strategy.root_device),
         missing=missing,
     )
 
 
 def match_files(folder: Path, records: Sequence[ImageRecord]) -> dict[int, str]:
-    """Return the file of each clean image's adversarial one, relative to a folder, by image id.
+    """Return the adversarial file of each clean image.
 
     Files count whatever their suffix, at the clean image's place below the folder, or else anywhere below it.
+
+    Args:
+        folder: The folder of the adversarial images.
+        records: The clean images.
+
+    Returns:
+        Paths relative to the folder, by image id.
 
     Raises:
         UserError: There are two files for one clean image.
@@ -93,7 +102,7 @@ def _grouped(files: Iterable[str], key: Callable[[str], str]) -> dict[str, list[
     return groups
 
 
-def _described(folder: Path, file: str, record: ImageRecord, *, targeted: bool) -> SavedImage:
+def _saved_image(folder: Path, file: str, record: ImageRecord, *, targeted: bool) -> SavedImage:
     return SavedImage(
         id=record.id,
         file=file,

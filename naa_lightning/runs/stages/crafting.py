@@ -1,4 +1,4 @@
-"""The crafting stage: from clean images to saved adversarial images."""
+"""Crafting: from clean images to saved adversarial images."""
 
 import hashlib
 import logging
@@ -20,7 +20,7 @@ from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.crafting import AttackModule
 from naa_lightning.records import Manifest, SavedImage, claim_folder
-from naa_lightning.runs.context import Bench
+from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.trainer import make_trainer
 
@@ -34,14 +34,17 @@ _DESCRIPTION = {"name", "paper", "year", "gradient_evaluations"}
 POOL_SIZE = 32
 
 
-def craft(bench: Bench) -> AdversarialSet:
-    """Craft the images of the data set that the run's folder lacks.
+def craft(context: RunContext) -> AdversarialSet:
+    """Craft the adversarial images that the run's folder lacks.
+
+    Args:
+        context: The run.
 
     Raises:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
-    experiment, data, ranks, stopwatch = bench.experiment, bench.data, bench.ranks, bench.stopwatch
-    manifest = Manifest(bench.folder / "adversarial", ranks.place.rank)
+    experiment, data, ranks, stopwatch = context.experiment, context.data, context.ranks, context.stopwatch
+    manifest = Manifest(context.folder / "adversarial", ranks.place.rank)
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target=None) for record in records]
@@ -49,14 +52,14 @@ def craft(bench: Bench) -> AdversarialSet:
     trainer = make_trainer(
         experiment.run.trainer,
         place=ranks.place,
-        callbacks=[writer, *bench.callbacks, CraftingTimes(stopwatch)],
-        loggers=bench.loggers,
+        callbacks=[writer, *context.callbacks, CraftingTimes(stopwatch)],
+        loggers=context.loggers,
     )
     device = trainer.strategy.root_device
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
 
     def take_stock() -> dict[int, SavedImage]:
-        claim_folder(bench.folder, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
+        claim_folder(context.folder, identity(experiment, device, pool_size=len(pool)), empty=not manifest.read())
         return manifest.repair(records)
 
     with stopwatch.phase("crafting/stock"):
@@ -65,12 +68,12 @@ def craft(bench: Bench) -> AdversarialSet:
     peaks = []
     if missing:
         log.info(
-            "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), bench.folder
+            "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), context.folder
         )
 
         def craft_share() -> int:
             with writer.saving():
-                return _craft(ranks.share(missing), bench, trainer, pool)
+                return _craft(ranks.share(missing), context, trainer, pool)
 
         peaks = ranks.gathered(craft_share)
         crafted = [row for rows in ranks.gathered(lambda: writer.saved) for row in rows]
@@ -85,12 +88,12 @@ def craft(bench: Bench) -> AdversarialSet:
     )
 
 
-def _craft(ids: Sequence[int], bench: Bench, trainer: Trainer, pool: Sequence[Tensor]) -> int:
+def _craft(ids: Sequence[int], context: RunContext, trainer: Trainer, pool: Sequence[Tensor]) -> int:
     """Craft images with a trainer that saves them and return the peak memory in bytes."""
-    experiment, data, device = bench.experiment, bench.data, trainer.strategy.root_device
-    assert experiment.surrogate is not None, "composition asks for it"
+    experiment, data, device = context.experiment, context.data, trainer.strategy.root_device
+    assert experiment.surrogate is not None, "composition checks it"
     if ids:
-        with bench.stopwatch.phase("crafting/build"):
+        with context.stopwatch.phase("crafting/build"):
             surrogate = experiment.surrogate.build()
         module = AttackModule(
             surrogate=surrogate,

@@ -1,89 +1,94 @@
-"""Trying saved adversarial images on targets."""
+"""Evaluating saved adversarial images on targets."""
 
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from pathlib import Path
 
-from pytorch_lightning import Trainer
-
-from naa_lightning.callbacks.stopwatch import Stopwatch
-from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.models import ModelSource
 from naa_lightning.models.answer import INVALID
 from naa_lightning.models.target import Target
 from naa_lightning.modules.target import Answers, TargetModule
-from naa_lightning.records import Prediction, SavedImage, SavedPairs
-from naa_lightning.runs.stages.prediction import ask
+from naa_lightning.records import Prediction, SavedImage
+from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.stages.prediction import predict
+from naa_lightning.runs.stages.reading import LoadedPairs
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the stage leaves.
+    """The predictions of all targets.
 
     Args:
         predictions: One row per target, random draw and image, in the order of the targets and the data set.
-        failed: Why targets could not be asked, by name.
+        failed: The reason why a target gave no predictions, by the target's name.
     """
 
     predictions: Sequence[Prediction]
     failed: Mapping[str, str]
 
+    def check_complete(self, folder: Path) -> None:
+        """Check that every target has given its predictions.
 
-def evaluate(
-    targets: Sequence[Target],
-    pairs: SavedPairs,
-    make_trainer: Callable[[], Trainer],
-    *,
-    seed: int,
-    batch_size: int,
-    num_workers: int,
-    ranks: Ranks | None = None,
-    stopwatch: Stopwatch | None = None,
-) -> Evaluation:
-    """Ask targets about clean and adversarial images, one model in memory at a time.
+        Args:
+            folder: The run's folder, for the message.
 
-    A target that cannot be loaded or asked is passed over.
+        Raises:
+            UserError: A target failed.
+        """
+        if not self.failed:
+            return
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.failed.items())
+        evaluated = {row.target for row in self.predictions}
+        raise UserError(
+            f"{len(self.failed)} of {len(self.failed) + len(evaluated)} targets failed ({reasons}); what the others "
+            f"say is in {folder}: to try again, run the same command with hydra.run.dir={folder}"
+        )
+
+
+def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
+    """Predict the classes of clean and adversarial images by every target, one model in memory at a time.
+
+    A target that cannot be loaded or evaluated is passed over.
 
     Args:
-        targets: Those with one model follow each other.
-        pairs: The images.
-        make_trainer: Makes a trainer that predicts.
-        seed: Of what defences draw at random.
-        batch_size: Pairs per batch.
-        num_workers: Processes that read images; 0 reads in the main process.
-        ranks: Share the images; None: there is but this process.
-        stopwatch: Takes what building and asking each target needs; None: nobody asks.
+        context: The run; those of its targets that share a model follow each other.
+        pairs: The clean and adversarial images.
 
     Raises:
-        UserError: No target is left.
+        UserError: Every target failed.
     """
-    ranks, stopwatch = ranks or Ranks(), stopwatch or Stopwatch()
+    targets, ranks, stopwatch = context.experiment.targets, context.ranks, context.stopwatch
     predictions: list[Prediction] = []
     failed: dict[str, str] = {}
-    options: dict[str, Any] = {"batch_size": batch_size, "num_workers": num_workers, "collate": pairs.collate}
 
-    def ask_all(source: ModelSource, of_source: Sequence[Target]) -> None:
-        with _noted(of_source, failed):
+    def evaluate_model(source: ModelSource, of_source: Sequence[Target]) -> None:
+        with _failures_noted(of_source, failed):
             with stopwatch.phase(f"targets/{source.name}/build"):
                 model = ranks.everywhere(source.build)
             for target in of_source:
-                with _noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
-                    module = TargetModule(target, model, seed=seed)
-                    batches: list[Answers] = ask(module, pairs, ranks, make_trainer, **options)
-                    predictions.extend(_rows(target, batches, pairs.saved))
+                with _failures_noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
+                    module = TargetModule(target, model, seed=context.experiment.run.seed)
+                    batches: list[Answers] = predict(
+                        context,
+                        module,
+                        pairs.pairs,
+                        batch_size=context.data.batch_size,
+                        num_workers=pairs.num_workers,
+                    )
+                    predictions.extend(_rows(target, batches, pairs.pairs.saved))
 
     for source, of_source in groupby(targets, key=lambda target: target.source):
         stop_if_asked(f"evaluating {source.name}")
         gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
-        ask_all(source, list(of_source))
+        evaluate_model(source, list(of_source))
     if len(failed) == len(targets):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise UserError(f"no target could be asked ({reasons})")
@@ -91,7 +96,7 @@ def evaluate(
 
 
 @contextmanager
-def _noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterator[None]:
+def _failures_noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterator[None]:
     """Note what goes wrong with targets, whatever a model or the user's own code does, and go on."""
     try:
         yield
@@ -109,14 +114,19 @@ def _rows(target: Target, batches: Sequence[Answers], saved: Mapping[int, SavedI
         UserError: The model's logits are numbers for no image.
     """
     rows = [
-        row for repeat in range(target.repeats) for batch in batches for row in _of_batch(target, repeat, batch, saved)
+        row
+        for repeat in range(target.repeats)
+        for batch in batches
+        for row in _rows_of_batch(target, repeat, batch, saved)
     ]
     if all(row.clean_prediction == row.adversarial_prediction == INVALID for row in rows):
         raise UserError("its logits are numbers for no image")
     return rows
 
 
-def _of_batch(target: Target, repeat: int, batch: Answers, saved: Mapping[int, SavedImage]) -> Iterator[Prediction]:
+def _rows_of_batch(
+    target: Target, repeat: int, batch: Answers, saved: Mapping[int, SavedImage]
+) -> Iterator[Prediction]:
     clean, adversarial = batch.clean[repeat], batch.adversarial[repeat]
     columns = (batch.ids, clean.classes, clean.confidence, adversarial.classes, adversarial.confidence)
     for image, *answers in zip(*(column.tolist() for column in columns), strict=True):

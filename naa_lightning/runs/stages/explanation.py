@@ -1,4 +1,4 @@
-"""Neuron attribution of some images of a run, before and after the attack."""
+"""Neuron attribution over the attacked layer, on clean images and on adversarial ones."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -11,21 +11,21 @@ from naa_lightning.exceptions import UserError
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.attribution import AttributionModule, ExplanationModule
 from naa_lightning.records import AttributionRow
-from naa_lightning.runs.context import Bench
+from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
-from naa_lightning.runs.stages.prediction import ask
+from naa_lightning.runs.stages.prediction import predict
 
 Attributions = Mapping[int, tuple[Tensor, Tensor]]
-"""Of the clean and of the adversarial image, each (1, ...) as the attacked layer's output, by image id."""
+"""Attributions of the clean and of the adversarial image, each of the shape of the layer's output, by id."""
 
 
-def explain(bench: Bench, made: AdversarialSet, ids: Collection[int]) -> list[AttributionRow]:
+def explain(context: RunContext, adversarial: AdversarialSet, ids: Collection[int]) -> list[AttributionRow]:
     """Describe the exact attribution of clean and adversarial images, over the first attacked layer.
 
     Args:
-        bench: Whose experiment says how; its surrogate has an attacked layer.
-        made: The adversarial images.
-        ids: Of the images.
+        context: The run, whose surrogate has an attacked layer.
+        adversarial: The adversarial images.
+        ids: The ids of the images to explain.
 
     Returns:
         One row per image, with the keys `id`, `clean/...`, `adversarial/...`, `effect/...`, `naa/...` (the attack's
@@ -39,41 +39,43 @@ def explain(bench: Bench, made: AdversarialSet, ids: Collection[int]) -> list[At
     if not ids:
         return []
     module = ExplanationModule(
-        method=bench.experiment.exact,
-        approximation=approximation(bench),
-        layers=attacked_layers(bench),
-        **_options(bench, made),
+        method=context.experiment.exact,
+        approximation=approximation(context),
+        layers=attacked_layers(context),
+        **_options(context, adversarial),
     )
-    return [row for rows in _predicted(module, bench, made, ids) for row in rows]
+    return [row for rows in _predictions(module, context, adversarial, ids) for row in rows]
 
 
-def attributions(bench: Bench, made: AdversarialSet, ids: Collection[int], method: Method) -> Attributions:
+def attributions(
+    context: RunContext, adversarial: AdversarialSet, ids: Collection[int], method: Method
+) -> Attributions:
     """Attribute clean and adversarial images over the first attacked layer.
 
     Args:
-        bench: As of `explain`.
-        made: As of `explain`.
-        ids: Of the images.
-        method: How.
+        context: The run, whose surrogate has an attacked layer.
+        adversarial: The adversarial images.
+        ids: The ids of the images to attribute.
+        method: The attribution method.
 
     Raises:
-        UserError: As `explain`.
+        UserError: The attacked layer does not run as attribution needs.
     """
     if not ids:
         return {}
-    module = AttributionModule(method=method, **_options(bench, made))
-    return {image: pair for found in _predicted(module, bench, made, ids) for image, pair in found.items()}
+    module = AttributionModule(method=method, **_options(context, adversarial))
+    return {image: pair for found in _predictions(module, context, adversarial, ids) for image, pair in found.items()}
 
 
-def approximation(bench: Bench) -> FeatureDifference:
+def approximation(context: RunContext) -> FeatureDifference:
     """Return NAA's approximation, with the attack's own path if it has one."""
-    objective = bench.experiment.attack.objective
+    objective = context.experiment.attack.objective
     return FeatureDifference(path=objective.path) if isinstance(objective, NeuronAttribution) else FeatureDifference()
 
 
-def attacked_layers(bench: Bench) -> list[str]:
-    """Return what the surrogate's attacked layers are called, with the model's name where there are several models."""
-    sources = bench.experiment.white_box
+def attacked_layers(context: RunContext) -> list[str]:
+    """Return the names of the attacked layers, with the model's name in front where there are several models."""
+    sources = context.experiment.white_box
     return [
         layer if len(sources) == 1 else f"{source.name} {layer}"
         for source in sources
@@ -81,12 +83,12 @@ def attacked_layers(bench: Bench) -> list[str]:
     ]
 
 
-def _options(bench: Bench, made: AdversarialSet) -> dict[str, Any]:
-    experiment = bench.experiment
-    assert experiment.surrogate is not None, "composition asks for it"
-    rows = made.saved.values()
+def _options(context: RunContext, adversarial: AdversarialSet) -> dict[str, Any]:
+    experiment = context.experiment
+    assert experiment.surrogate is not None, "composition checks it"
+    rows = adversarial.saved.values()
     return {
-        "surrogate": bench.ranks.everywhere(experiment.surrogate.build),
+        "surrogate": context.ranks.everywhere(experiment.surrogate.build),
         "attribute": experiment.attribute,
         "classes": {row.id: row.label if row.target_class == -1 else row.target_class for row in rows},
         "seed": experiment.run.seed,
@@ -94,10 +96,12 @@ def _options(bench: Bench, made: AdversarialSet) -> dict[str, Any]:
     }
 
 
-def _predicted(module: AttributionModule, bench: Bench, made: AdversarialSet, ids: Collection[int]) -> Sequence[Any]:
-    pairs = made.pairs(bench.data.images, ids)
+def _predictions(
+    module: AttributionModule, context: RunContext, adversarial: AdversarialSet, ids: Collection[int]
+) -> Sequence[Any]:
+    pairs = adversarial.pairs(context.data.images, ids)
     try:
-        # image by image: a pass holds points of its path
-        return ask(module, pairs, bench.ranks, bench.asking, batch_size=1, num_workers=bench.data.num_workers)
+        # one image at a time: a pass holds points of its path
+        return predict(context, module, pairs, batch_size=1, num_workers=context.data.num_workers)
     except LayerError as error:
         raise UserError(f"surrogate.layer: {error}") from error

@@ -1,4 +1,4 @@
-"""The figures of a run: what was done to images, where models look, and what speaks for and against the class."""
+"""The figures of a run: perturbations, the attention of models, and attribution over the attacked layer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,66 +7,67 @@ from naa_lightning.data import class_name
 from naa_lightning.models import ClassifierSource
 from naa_lightning.records import Prediction, SavedPairs
 from naa_lightning.report.attention_figure import draw_attentions
-from naa_lightning.report.attribution_figure import draw_attribution
+from naa_lightning.report.attribution_figure import attribution_figure
+from naa_lightning.report.grid import save_figure
 from naa_lightning.report.panel import draw_panels
-from naa_lightning.report.telling import telling_images, withstanding_images
-from naa_lightning.runs.context import Bench
+from naa_lightning.report.transferability import least_transferable, most_transferable
+from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.stages.attention import attention_of
 from naa_lightning.runs.stages.explanation import approximation, attacked_layers, attributions
 
 
-def draw_pictures(
-    bench: Bench, made: AdversarialSet, results: Mapping[str, Any], predictions: Sequence[Prediction]
+def draw_figures(
+    context: RunContext, adversarial: AdversarialSet, results: Mapping[str, Any], predictions: Sequence[Prediction]
 ) -> None:
-    """Draw panels of the first and of the extreme images, attention and attribution of chosen or most telling ones.
+    """Draw panels of the first, the most and the least transferable images, attention and attribution of a few.
 
-    Defended targets are left out where there are others, and what an earlier call drew is removed.
+    Attention and attribution are those of the images that `report.attention_ids` names, or else of the most
+    transferable ones. Defended targets are left out where there are others, and earlier figures are removed.
 
     Args:
-        bench: Of the run.
-        made: The adversarial images.
-        results: What `results.json` holds.
-        predictions: Every target's answers.
+        context: The run.
+        adversarial: The adversarial images.
+        results: The content of `results.json`.
+        predictions: The predictions of all targets.
     """
-    run, data = bench.experiment.run, bench.data
-    for path in (bench.folder / "figures").glob("*.png"):
+    run, data = context.experiment.run, context.data
+    for path in (context.folder / "figures").glob("*.png"):
         path.unlink()
-    white_box = [source.name for source in bench.experiment.white_box]
-    verdicts = [row for row in predictions if row.target in results["judges"]]
+    white_box = [source.name for source in context.experiment.white_box]
+    judging = [row for row in predictions if row.target in results["judges"]]
     extreme = [
-        *telling_images(verdicts, run.report.extreme_images),
-        *withstanding_images(verdicts, run.report.extreme_images),
+        *most_transferable(judging, run.report.extreme_images),
+        *least_transferable(judging, run.report.extreme_images),
     ]
     undefended = [name for name, target in results["targets"].items() if not target["defences"]]
     shown = [row for row in predictions if row.repeat == 0 and row.target in (undefended or results["judges"])]
-    panels = made.pairs(data.images, {*list(made.saved)[: run.report.panel_images], *extreme})
-    draw_panels(bench.folder, panels, shown, white_box=white_box, names=data.class_names)
-    chosen = [image for image in run.report.attention_ids or () if image in made.saved]
-    ids = chosen or telling_images(verdicts, run.report.attention_images)
+    panels = adversarial.pairs(data.images, {*list(adversarial.saved)[: run.report.panel_images], *extreme})
+    draw_panels(context.folder, panels, shown, white_box=white_box, names=data.class_names)
+    chosen = [image for image in run.report.attention_ids or () if image in adversarial.saved]
+    ids = chosen or most_transferable(judging, run.report.attention_images)
     if not ids:
         return
-    pairs = made.pairs(data.images, ids)
+    pairs = adversarial.pairs(data.images, ids)
     attentions = {
-        target.name: attention_of(target.source, pairs, bench.asking, batch_size=data.batch_size)
-        for target in bench.experiment.targets
+        target.name: attention_of(target.source, pairs, context.prediction_trainer, batch_size=data.batch_size)
+        for target in context.experiment.targets
         if target.name in undefended and isinstance(target.source, ClassifierSource)
     }
-    draw_attentions(bench.folder, pairs, shown, attentions, white_box=white_box, names=data.class_names)
-    if attacked_layers(bench):
-        _draw_attributions(bench, made, pairs, ids)
+    draw_attentions(context.folder, pairs, shown, attentions, white_box=white_box, names=data.class_names)
+    if attacked_layers(context):
+        _draw_attributions(context, adversarial, pairs, ids)
 
 
-def _draw_attributions(bench: Bench, made: AdversarialSet, pairs: SavedPairs, ids: Sequence[int]) -> None:
+def _draw_attributions(context: RunContext, adversarial: AdversarialSet, pairs: SavedPairs, ids: Sequence[int]) -> None:
     """Draw the exact attribution where the run asks for it, else the approximation, which costs less."""
-    exact = bench.experiment.run.attribution.exact_images > 0
+    exact = context.experiment.run.attribution.exact_images > 0
     kind = "exact attribution" if exact else "attribution (NAA's approximation)"
-    layer = f"{attacked_layers(bench)[0]} of {bench.experiment.white_box[0].name}"
-    found = attributions(bench, made, ids, bench.experiment.exact if exact else approximation(bench))
+    layer = f"{attacked_layers(context)[0]} of {context.experiment.white_box[0].name}"
+    found = attributions(context, adversarial, ids, context.experiment.exact if exact else approximation(context))
     for pair in (pairs[index] for index in range(len(pairs))):
         image = int(pair["id"])
-        shows = class_name(bench.data.class_names, made.saved[image].label)
+        shows = class_name(context.data.class_names, adversarial.saved[image].label)
         title = f"image {image}, {shows}: {kind} over {layer}"
-        clean, adversarial = found[image]
-        path = bench.folder / "figures" / f"attribution-{image:05d}.png"
-        draw_attribution(path, title, (pair["clean"], pair["adversarial"]), (clean[0], adversarial[0]))
+        figure = attribution_figure(title, (pair["clean"], pair["adversarial"]), found[image])
+        save_figure(figure, context.folder / "figures" / f"attribution-{image:05d}.png")

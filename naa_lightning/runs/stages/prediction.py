@@ -1,64 +1,62 @@
-"""Asking a model about images, on all ranks at once."""
+"""A module's predict step on images, on all ranks at once."""
 
-from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
-from pytorch_lightning import LightningModule, Trainer
-from torch.utils.data import DataLoader, Dataset, Subset
+from pytorch_lightning import LightningModule
+from torch.utils.data import DataLoader, Subset
 
+from naa_lightning.data import LabelledImages
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.distributed.stopping import left_to_main_process
+from naa_lightning.records import SavedPairs
+from naa_lightning.runs.context import RunContext
 
 _NONE = object()
 
 
-def ask(
+def predict(
+    context: RunContext,
     module: LightningModule,
-    images: Dataset[Any],
-    ranks: Ranks,
-    make_trainer: Callable[[], Trainer],
+    images: LabelledImages | SavedPairs,
     *,
     batch_size: int,
-    num_workers: int = 0,
-    collate: Callable[[list[Any]], Any] | None = None,
+    num_workers: int,
 ) -> list[Any]:
-    """Return what a module's predict step says of each batch, in the order of the images.
+    """Return what a module's predict step gives for each batch, in the order of the images.
 
-    Ranks share out whole batches, so that a batch's answer is the same, to the bit, whatever their number.
+    Ranks share whole batches, so that a batch's result is the same, to the bit, whatever their number.
 
     Args:
-        module: Is there on every rank.
-        images: Has a length.
-        ranks: All of them ask.
-        make_trainer: Makes a trainer that predicts.
-        batch_size: Images per batch.
-        num_workers: Processes that read images; 0 reads in the main process.
-        collate: Joins images to a batch; None: torch's own way.
+        context: The run, on every rank of which this is called.
+        module: The module, the same on every rank.
+        images: The images of all ranks.
+        batch_size: Number of images per batch.
+        num_workers: Number of processes that read images; 0 reads in the main process.
 
     Raises:
         Exception: The module, or reading an image, failed on some rank.
     """
-    own = share_of_batches(len(images), batch_size, ranks)  # type: ignore[arg-type]
-    loader = DataLoader(
+    own = share_of_batches(len(images), batch_size, context.ranks)
+    loader: DataLoader[Any] = DataLoader(
         Subset(images, own),
         batch_size=batch_size,
         num_workers=num_workers,
-        collate_fn=collate,
+        collate_fn=images.collate,
         worker_init_fn=left_to_main_process,
     )
-    answers = ranks.gathered(lambda: make_trainer().predict(module, loader) if own else [])
-    turns = zip_longest(*(of_rank or [] for of_rank in answers), fillvalue=_NONE)
-    return [answer for turn in turns for answer in turn if answer is not _NONE]
+    by_rank = context.ranks.gathered(lambda: context.prediction_trainer().predict(module, loader) if own else [])
+    turns = zip_longest(*(batches or [] for batches in by_rank), fillvalue=_NONE)
+    return [batch for turn in turns for batch in turn if batch is not _NONE]
 
 
 def share_of_batches(count: int, batch_size: int, ranks: Ranks) -> list[int]:
-    """Return the indices of the images that a rank is asked about.
+    """Return the indices of the images that are this rank's share.
 
     Args:
-        count: Of all images.
-        batch_size: Images per batch.
-        ranks: They share whole batches.
+        count: Number of all images.
+        batch_size: Number of images per batch.
+        ranks: The ranks, which share whole batches.
 
     Example:
         >>> share_of_batches(5, 2, Ranks())

@@ -48,12 +48,12 @@ def train(
     A training that was stopped goes on from the last epoch that it finished; one that was finished is not repeated.
 
     Args:
-        plan: What is trained, and how.
-        trainer: The node of a Lightning `Trainer`.
-        callbacks: Added to the trainer.
-        loggers: Take the learning curves.
-        ranks: Train together; None: one process.
-        ckpt_path: A checkpoint to go on from instead.
+        plan: The classifier to train, and its recipe.
+        trainer: The `trainer` node of the configuration.
+        callbacks: The callbacks of the trainer.
+        loggers: The loggers of the learning curves.
+        ranks: The ranks that train together; None for a single process.
+        ckpt_path: The checkpoint to go on from instead; None for the training's own last one.
 
     Returns:
         The accuracy on the test images, in [0, 1].
@@ -151,9 +151,9 @@ def _train(
         "precision": fitter.precision,
         "recipe": dict(plan.node),
     }
-    ranks.from_first(lambda: save_model(plan.weights_path, _named(plan, data), module.classifier.network, facts))
+    ranks.from_first(lambda: save_model(plan.weights_path, _with_classes(plan, data), module.classifier.network, facts))
     if ranks.first:
-        log.info("trained %s: %s; %s", plan.source.name, _in_words(facts), plan.weights_path)
+        log.info("trained %s: %s; %s", plan.source.name, _description(facts), plan.weights_path)
     return float(facts["accuracy"])
 
 
@@ -198,7 +198,7 @@ def _content(plan: TrainingPlan, data: TrainableData) -> str:
 
 
 def _checkpoint(plan: TrainingPlan, made_of: Mapping[str, Any], ckpt_path: str | None) -> Path | None:
-    """Return what to go on from: what is asked for, or the last checkpoint of this very training."""
+    """Return the checkpoint to go on from: the one asked for, or the last one of this very training."""
     last = plan.checkpoints / "last.ckpt"
     if ckpt_path is None and not last.is_file():
         return None
@@ -265,7 +265,7 @@ def _kept(plan: TrainingPlan) -> str:
     return f"finished epochs, if any, are kept in {plan.checkpoints}"
 
 
-def _named(plan: TrainingPlan, data: TrainableData) -> ClassifierSource:
+def _with_classes(plan: TrainingPlan, data: TrainableData) -> ClassifierSource:
     return replace(plan.source, classes=None if data.class_names is None else list(data.class_names))
 
 
@@ -286,8 +286,8 @@ def _measured(plan: TrainingPlan, data: TrainableData, metrics: Mapping[str, flo
     }
 
 
-def _in_words(facts: Mapping[str, Any]) -> str:
-    words = f"{100 * facts['accuracy']:.1f} % of {facts['images']} test images right"
+def _description(facts: Mapping[str, Any]) -> str:
+    text = f"{100 * facts['accuracy']:.1f} % of {facts['images']} test images right"
     if robust := facts["robust"]:
-        words += f", {100 * robust['accuracy']:.1f} % of {robust['images']} within {robust['attack']['eps']} of them"
-    return words
+        text += f", {100 * robust['accuracy']:.1f} % of {robust['images']} within {robust['attack']['eps']} of them"
+    return text

@@ -10,13 +10,7 @@ from rich.console import Console
 from torch.nn import ModuleDict, ModuleList
 from torchmetrics import MeanMetric, Metric
 
-from naa_lightning.attribution import (
-    Attribute,
-    Attribution,
-    Method,
-    agreement,
-    attribution_statistics,
-)
+from naa_lightning.attribution import Attribute, Attribution, Method, agreement, attribution_statistics
 from naa_lightning.config.studies import AttributionStudy, Candidate
 from naa_lightning.data import Batch, LabelledImages, check_ids
 from naa_lightning.exceptions import UserError
@@ -26,24 +20,24 @@ from naa_lightning.models.layer import LayerError
 from naa_lightning.report.attribution_study import draw_attribution_study, study_table
 from naa_lightning.report.study_files import log_study, write_study
 from naa_lightning.rng import SeededDraws
-from naa_lightning.runs.context import Bench
-from naa_lightning.runs.stages.prediction import ask
+from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.stages.prediction import predict
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MethodResult:
     """A row of the study's table: one method with one number of points at one layer; means over the images.
 
     Args:
-        layer: Its name, with the model's where there are several.
-        method: Its name in the configuration.
-        points: On the path; None for a method without a path.
-        gradient_evaluations: Per image.
-        completeness_gap: See `AttributionSummary`.
-        cosine: With the reference.
-        rank_correlation: With the reference.
-        positive_share, participation, gini: See `AttributionSummary`.
-        seconds: Per image.
+        layer: The name of the layer, with the model's in front where there are several models.
+        method: The name of the method in the configuration.
+        points: Number of points on the path; None for a method without a path.
+        gradient_evaluations: Number of gradients per image.
+        completeness_gap: The gap of `AttributionSummary`.
+        cosine: Cosine similarity with the reference.
+        rank_correlation: Rank correlation with the reference.
+        positive_share, participation, gini: The statistics of `AttributionSummary`.
+        seconds: Seconds per image.
     """
 
     layer: str
@@ -59,23 +53,27 @@ class Comparison:
     seconds: float
 
 
-def study_attribution(study: AttributionStudy, bench: Bench) -> None:
+def study_attribution(study: AttributionStudy, context: RunContext) -> None:
     """Compare methods on chosen images and layers; leaves a table and a figure in the run's folder.
+
+    Args:
+        study: The methods, layers and images to compare on.
+        context: The run.
 
     Raises:
         UserError: An image or a layer is not there.
     """
-    rows = [row for name, source in _layers(study, bench) for row in _compared(name, source, study, bench)]
-    if not bench.ranks.part():
+    rows = [row for name, source in _layers(study, context) for row in _results(name, source, study, context)]
+    if not context.ranks.part():
         return
     records = [asdict(row) for row in rows]
-    figure = draw_attribution_study(bench.folder, records)
-    write_study(bench.folder, "attribution", records)
-    Console().print(study_table(records, images=len(_images(study, bench))))
-    log_study(bench.loggers, "attribution_study", records, figure)
+    figure = draw_attribution_study(context.folder, records)
+    write_study(context.folder, "attribution", records)
+    Console().print(study_table(records, images=len(_images(study, context))))
+    log_study(context.loggers, "attribution_study", records, figure)
 
 
-class _Comparing(LightningModule):
+class _ComparisonModule(LightningModule):
     """Attributes images by several methods and compares them with the first."""
 
     def __init__(
@@ -119,9 +117,9 @@ def _metrics() -> dict[str, Metric]:
     return {"statistics": AttributionMetric(), "agreement": AgreementMetric(), "seconds": MeanMetric()}
 
 
-def _joined(of_ranks: Sequence[Sequence[Mapping[str, Metric]]]) -> Sequence[Mapping[str, Metric]]:
-    """Join what ranks measured."""
-    first, *others = of_ranks
+def _merged(by_rank: Sequence[Sequence[Mapping[str, Metric]]]) -> Sequence[Mapping[str, Metric]]:
+    """Merge the metrics of all ranks."""
+    first, *others = by_rank
     for other in others:
         for mine, theirs in zip(first, other, strict=True):
             for name, metric in mine.items():
@@ -129,9 +127,9 @@ def _joined(of_ranks: Sequence[Sequence[Mapping[str, Metric]]]) -> Sequence[Mapp
     return first
 
 
-def _layers(study: AttributionStudy, bench: Bench) -> Iterator[tuple[str, ClassifierSource]]:
+def _layers(study: AttributionStudy, context: RunContext) -> Iterator[tuple[str, ClassifierSource]]:
     """Yield a source for each layer, and its name."""
-    sources = bench.experiment.white_box
+    sources = context.experiment.white_box
     for source in sources:
         layers = study.layers or ([source.layer] if isinstance(source.layer, str) else source.layer)
         if not layers:
@@ -140,41 +138,35 @@ def _layers(study: AttributionStudy, bench: Bench) -> Iterator[tuple[str, Classi
             yield layer if len(sources) == 1 else f"{source.name} {layer}", replace(source, layer=layer)
 
 
-def _images(study: AttributionStudy, bench: Bench) -> LabelledImages:
-    images = bench.data.images
+def _images(study: AttributionStudy, context: RunContext) -> LabelledImages:
+    images = context.data.images
     if study.ids is None:
         return images
-    check_ids(study.ids, bench.data, "study.ids")
+    check_ids(study.ids, context.data, "study.ids")
     return images.only(study.ids)
 
 
-def _compared(name: str, source: ClassifierSource, study: AttributionStudy, bench: Bench) -> Iterator[Comparison]:
-    experiment, images = bench.experiment, _images(study, bench)
+def _results(
+    name: str, source: ClassifierSource, study: AttributionStudy, context: RunContext
+) -> Iterator[MethodResult]:
+    experiment, images = context.experiment, _images(study, context)
     reference = Candidate("reference", None, study.reference_method() or experiment.exact)
     candidates = [reference, *study.candidates()]
-    module = _Comparing(
-        bench.ranks.everywhere(source.build),
+    module = _ComparisonModule(
+        context.ranks.everywhere(source.build),
         experiment.attribute,
         [candidate.method for candidate in candidates],
         seed=experiment.run.seed,
         title=f"attributing {source.name} {source.layer}",
     )
     try:
-        # image by image: a pass holds points of its path
-        ask(
-            module,
-            images,
-            bench.ranks,
-            bench.asking,
-            batch_size=1,
-            num_workers=bench.data.num_workers,
-            collate=images.collate,
-        )
+        # one image at a time: a pass holds points of its path
+        predict(context, module, images, batch_size=1, num_workers=context.data.num_workers)
     except LayerError as error:
         raise UserError(f"{name}: {error}") from error
-    for candidate, measured in zip(candidates, _joined(bench.ranks.gathered(lambda: module.measured)), strict=True):
+    for candidate, measured in zip(candidates, _merged(context.ranks.gathered(lambda: module.measured)), strict=True):
         summary = vars(measured["statistics"].compute())
-        yield Comparison(
+        yield MethodResult(
             layer=name,
             method=candidate.name,
             points=candidate.points,

@@ -10,19 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from naa_lightning.metrics import Rate
 from naa_lightning.records import Prediction, write_predictions
+from tests.report.cases import prediction, rate
 
 NAUGHTY = "<script>alert(1)</script>"
 LONG = "a_target_whose_name_is_as_long_as_sixty_characters_may_well_be"
 RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate")
-
-
-def rate(count: int, total: int, spread: float | None = None) -> dict[str, Any]:
-    measured = Rate(count, total)
-    low, high = measured.interval
-    known = {"value": measured.value, "low": low, "high": high} if total else dict.fromkeys(("value", "low", "high"))
-    return known | {"count": count, "total": total, "spread": spread}
 
 
 def target(
@@ -114,19 +107,8 @@ def results(**changes: Any) -> dict[str, Any]:
 
 
 def answer(name: str, image: int, *, clean: int = 3, adversarial: int = 9, **others: Any) -> Prediction:
-    values: dict[str, Any] = {
-        "target": name,
-        "repeat": 0,
-        "id": image,
-        "file": f"{image}.png",
-        "label": 3,
-        "target_class": None,
-        "clean_prediction": clean,
-        "clean_confidence": 0.9,
-        "adversarial_prediction": adversarial,
-        "adversarial_confidence": 0.5,
-    }
-    return Prediction(**values | others)
+    values = {"id": image, "file": f"{image}.png", "clean_confidence": 0.9, "adversarial_confidence": 0.5}
+    return prediction(name, clean=clean, adversarial=adversarial, **values | others)
 
 
 def picture(path: Path, size: tuple[int, int] = (120, 50), colour: str = "teal") -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
-from tests.report.page.cases import LONG, NAUGHTY, means, rate, results, target, write_run
+from tests.report.cases import rate
+from tests.report.page.cases import LONG, NAUGHTY, means, results, target, write_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

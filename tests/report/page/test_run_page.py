@@ -12,7 +12,8 @@ from naa_lightning.records import write_predictions
 from naa_lightning.report import page as page_package
 from naa_lightning.report.page import write_run_page
 from tests.experiments import composed
-from tests.report.page.cases import LONG, NAUGHTY, Page, answer, means, picture, rate, results, target, write_run
+from tests.report.cases import rate
+from tests.report.page.cases import LONG, NAUGHTY, Page, answer, means, picture, results, target, write_run
 
 DASH = "\N{EN DASH}"
 

@@ -8,7 +8,8 @@ from typing import Any
 from naa_lightning.records.failure import write_failure
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
-from tests.report.page.cases import NAUGHTY, Page, means, rate, results, target, write_run
+from tests.report.cases import rate
+from tests.report.page.cases import NAUGHTY, Page, means, results, target, write_run
 from tests.report.sweep.cases import write_run as write_swept
 
 DASH = "\N{EN DASH}"

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from naa_lightning.records import Prediction, write_predictions
+from naa_lightning.records import write_predictions
 from naa_lightning.report import RunFacts, TargetFacts, summarise, write_results
-from naa_lightning.report.sweep.collected import collect
+from naa_lightning.report.sweep.folder import read_sweep
 from naa_lightning.report.sweep.summarise import summarise_sweep
 from naa_lightning.report.sweep.summary import Block, Cell, Row, Summary
-from tests.report.cases import perturbation, run_facts, saved_image
+from tests.report.cases import perturbation, prediction, run_facts, saved_image
 
 WRONG, RIGHT = 9, 3
 Hits = Mapping[str, Sequence[Any]]
@@ -47,17 +47,14 @@ def write_run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        Prediction(
-            target=name,
+        prediction(
+            name,
             repeat=repeat,
             id=first_id + image,
             file=f"{first_id + image}.png",
-            label=RIGHT,
             target_class=WRONG if targeted else None,
-            clean_prediction=5 if image in (unknown or {}).get(name, ()) else RIGHT,
-            clean_confidence=0.9,
-            adversarial_prediction=WRONG if hit else RIGHT,
-            adversarial_confidence=0.8,
+            clean=5 if image in (unknown or {}).get(name, ()) else RIGHT,
+            adversarial=WRONG if hit else RIGHT,
         )
         for name, of_target in hits.items()
         for repeat, drawn in enumerate(_draws(of_target))
@@ -95,7 +92,7 @@ def random_hits(targets: Mapping[str, float], images: int, seed: int) -> dict[st
 
 
 def summarised(runs: Sequence[Path], baseline: str | None = None) -> Summary:
-    return summarise_sweep(collect(runs), baseline)
+    return summarise_sweep(read_sweep(runs), baseline)
 
 
 def row_of(summary: Summary, name: str, surrogate: str = "source") -> Row:

@@ -17,7 +17,7 @@ from naa_lightning.report.sweep.heat_map import heat_map_figure
 from naa_lightning.report.sweep.latex import to_latex
 from naa_lightning.report.sweep.markdown import to_markdown
 from naa_lightning.report.sweep.summary import Summary
-from naa_lightning.report.sweep.terminal import BEST, sweep_tables, tell
+from naa_lightning.report.sweep.terminal import BEST, print_summary, sweep_tables
 from tests.report.sweep.cases import random_hits, summarised, write_run
 
 DASH = "\N{EN DASH}"
@@ -198,7 +198,7 @@ def test_what_to_mind_and_the_folder_follow(tmp_path: Path, capsys: pytest.Captu
     runs = plain_sweep(tmp_path)
     (tmp_path / "f").mkdir()
     write_failure(tmp_path / "f", ValueError("[red]late[/red]"))
-    tell(tmp_path, summarised([*runs, tmp_path / "f", tmp_path / "u"]))
+    print_summary(tmp_path, summarised([*runs, tmp_path / "f", tmp_path / "u"]))
     lines = capsys.readouterr().out.splitlines()
     told = ["f failed: ValueError: [red]late[/red]", "unfinished: u"]
     assert lines[-4:] == [*told, f"report: {tmp_path / 'report.html'}", f"sweep: {tmp_path}"]

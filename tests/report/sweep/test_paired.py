@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naa_lightning.report.sweep.outcomes import Outcomes
-from naa_lightning.report.sweep.paired import Pairs, compare
+from naa_lightning.report.sweep.paired import DiscordantPairs, compare
 
 NO = float("nan")
 hits = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30)
@@ -18,49 +18,49 @@ def outcomes(*images: float | list[float], first: int = 0, label: int = 3) -> Ou
     return Outcomes(ids, np.full(len(images), label), np.array(drawn, dtype=np.float64))
 
 
-def of_one(one: Outcomes, other: Outcomes) -> Pairs | None:
+def of_one(one: Outcomes, other: Outcomes) -> DiscordantPairs | None:
     return compare({1: {"t": one}}, {1: {"t": other}}, ["t"])
 
 
 @given(hits)
 def test_with_one_seed_and_one_draw_the_disagreements_are_counted(found: list[tuple[bool, bool]]) -> None:
     pairs = of_one(outcomes(*(a for a, _ in found)), outcomes(*(b for _, b in found)))
-    assert pairs == Pairs(sum(a and not b for a, b in found), sum(b and not a for a, b in found))
+    assert pairs == DiscordantPairs(sum(a and not b for a, b in found), sum(b and not a for a, b in found))
 
 
 def test_p_is_that_of_the_exact_test() -> None:
-    assert Pairs(8, 1).p == pytest.approx(2 * (1 + 9) / 2**9)
-    assert Pairs(0, 0).p == 1
+    assert DiscordantPairs(8, 1).p == pytest.approx(2 * (1 + 9) / 2**9)
+    assert DiscordantPairs(0, 0).p == 1
 
 
 def test_an_image_that_does_not_count_in_either_is_left_out() -> None:
-    assert of_one(outcomes(1, NO, 1, 0), outcomes(0, 0, NO, 1)) == Pairs(1, 1)
-    assert of_one(outcomes(NO), outcomes(NO)) == Pairs(0, 0)
+    assert of_one(outcomes(1, NO, 1, 0), outcomes(0, 0, NO, 1)) == DiscordantPairs(1, 1)
+    assert of_one(outcomes(NO), outcomes(NO)) == DiscordantPairs(0, 0)
 
 
 def test_draws_are_averaged_and_only_pairs_of_them_count() -> None:
     # 1 of 3 against 2 of 3; 1 of 1 against 0 of 1, the other draws counting in one row only; as often
     ours = outcomes([1, 0, 0], [NO, 1, 1], [1, 0, 0])
     theirs = outcomes([1, 1, 0], [1, 0, NO], [0, 0, 1])
-    assert of_one(ours, theirs) == Pairs(1, 1)
+    assert of_one(ours, theirs) == DiscordantPairs(1, 1)
 
 
 def test_only_draws_that_both_have_count() -> None:
-    assert of_one(outcomes([0, 1, 1]), outcomes([1])) == Pairs(0, 1)
+    assert of_one(outcomes([0, 1, 1]), outcomes([1])) == DiscordantPairs(0, 1)
 
 
 def test_seeds_are_averaged_and_only_shared_ones_count() -> None:
     ours = {1: {"t": outcomes(1, 1)}, 2: {"t": outcomes(0, 1)}, 3: {"t": outcomes(1, 1)}}
     theirs = {1: {"t": outcomes(0, 0)}, 2: {"t": outcomes(1, 1)}, 4: {"t": outcomes(0, 0)}}
-    assert compare(ours, theirs, ["t"]) == Pairs(1, 0)
+    assert compare(ours, theirs, ["t"]) == DiscordantPairs(1, 0)
 
 
 def test_a_mean_is_over_the_targets_on_which_an_image_counts() -> None:
     ours = {1: {"a": outcomes(1, 1, 1), "b": outcomes(0, NO, 0), "c": outcomes(1, 0, 0)}}
     theirs = {1: {"a": outcomes(0, 0, 0), "b": outcomes(1, 1, 1), "c": outcomes(0, 0, 1)}}
-    assert compare(ours, theirs, ["a", "b", "c"]) == Pairs(2, 1)
-    assert compare(ours, theirs, ["a", "b"]) == Pairs(1, 0)
-    assert compare(ours, theirs, ["a", "missing"]) == Pairs(3, 0)
+    assert compare(ours, theirs, ["a", "b", "c"]) == DiscordantPairs(2, 1)
+    assert compare(ours, theirs, ["a", "b"]) == DiscordantPairs(1, 0)
+    assert compare(ours, theirs, ["a", "missing"]) == DiscordantPairs(3, 0)
 
 
 def test_what_rounding_leaves_is_no_difference() -> None:
@@ -68,7 +68,7 @@ def test_what_rounding_leaves_is_no_difference() -> None:
     never, once, thrice = outcomes([0] * 5), outcomes([1, 0, 0, 0, 0]), outcomes([1, 1, 1, 0, 0])
     ours = {1: {"a": once, "b": once, "c": once, "d": never}}
     theirs = {1: {"a": never, "b": never, "c": never, "d": thrice}}
-    assert compare(ours, theirs, ["a", "b", "c", "d"]) == Pairs(0, 0)
+    assert compare(ours, theirs, ["a", "b", "c", "d"]) == DiscordantPairs(0, 0)
 
 
 @pytest.mark.parametrize("other", [outcomes(0, first=1), outcomes(0, label=4), outcomes(0, 0)])

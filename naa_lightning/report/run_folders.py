@@ -1,4 +1,4 @@
-"""Which folders are runs."""
+"""The folders of runs: finding them, their state and their order."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from naa_lightning.records import identity
-from naa_lightning.report import results
+from naa_lightning.report.results import FILE_NAME
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -17,6 +17,9 @@ def find_runs(folder: Path) -> list[Path]:
     """Return the folders below one that hold attack runs, finished or not, in natural order.
 
     Runs inside a job, as a study of layers has them, are not looked for.
+
+    Args:
+        folder: The folder of a sweep, or of a run, which then is the only one.
     """
     if is_run(folder):
         return [folder]
@@ -35,7 +38,7 @@ def is_run(folder: Path) -> bool:
 
 def is_finished(folder: Path) -> bool:
     """Tell whether a folder holds a run's results."""
-    return (folder / results.FILE_NAME).is_file()
+    return (folder / FILE_NAME).is_file()
 
 
 def in_job_order(folders: Sequence[Path]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""How the table of a sweep is worded, whatever it is written in."""
+"""The wording of a sweep's table, in whatever format."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 DAGGER = "\N{DAGGER}"
 
 
-def number(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
     """Write a cell without its marks: the mean in percent, with its spread where there is one.
 
-    >>> number(Cell((0.25, 0.75))), number(Cell((0.5,))), number(Cell(failed=True)), number(Cell()) == NONE
+    >>> cell_text(Cell((0.25, 0.75))), cell_text(Cell((0.5,))), cell_text(Cell(failed=True)), cell_text(Cell()) == NONE
     ('50.0 ± 35.4', '50.0', 'failed', True)
     """
     if cell.mean is None:
@@ -23,7 +23,7 @@ def number(cell: Cell) -> str:
 
 
 def rate_title(summary: Summary) -> str:
-    """Name what the table shows."""
+    """Return the names of the rates that the table shows."""
     return listed([f"{SHORT[rate]} rate" for rate in summary.rates] or ["success rate"])
 
 
@@ -32,8 +32,8 @@ def legend(summary: Summary, *, best: str, white_box: str = DAGGER) -> list[str]
 
     Args:
         summary: The table.
-        best: How the best of a column is marked, as a word.
-        white_box: How a white-box cell is marked.
+        best: The mark of the best cell of a column.
+        white_box: The mark of a white-box cell.
     """
     cells = [cell for row in summary.rows for cell in row.cells]
     parts = [f"{rate_title(summary)} in %"]
@@ -50,14 +50,14 @@ def legend(summary: Summary, *, best: str, white_box: str = DAGGER) -> list[str]
 
 
 def block_title(summary: Summary, block: Block) -> str:
-    """Name a surrogate's rows, with what is not the same for all blocks."""
+    """Return the title of a block: its surrogate, and what differs between blocks."""
     data = f" on {block.data}" if len(summary.data) > 1 else ""
     rate = f" {block.rate.replace('_', ' ')}" if len(summary.rates) > 1 else ""
     return block.surrogate + data + rate
 
 
 def facts(summary: Summary, block: Block, row: Row) -> dict[str, str]:
-    """Return what a row is, by the heads of columns; what is the same for all rows is left out, surrogate aside."""
+    """Return the description of a row, by the heads of columns; what all rows share is left out, surrogate aside."""
     found = {"surrogate": block.surrogate, "attack": row.attack}
     if summary.has_settings:
         found["setting"] = row.setting
@@ -74,7 +74,7 @@ def fact_heads(summary: Summary) -> list[str]:
 
 
 def remarks(summary: Summary) -> list[str]:
-    """Say what to mind, in one line each."""
+    """Return failed and unfinished runs and the notices of the table, in one line each."""
     return [
         *(f"{folder.name} failed: {reason}" for folder, reason in summary.failed.items()),
         *_unfinished(summary.unfinished),

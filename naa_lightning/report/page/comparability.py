@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from naa_lightning.report.page.record import Record
+from naa_lightning.report.page.record import RunRecord
 from naa_lightning.report.page.wording import budget_text, counted, listed
 
 _NAMED = 6
@@ -11,24 +11,24 @@ _NAMED = 6
 
 @dataclass(frozen=True)
 class Difference:
-    """Something in which runs differ.
+    """A property in which runs differ.
 
     Args:
-        what: They differ in.
-        values: Each with the runs that have it, in words.
+        name: The name of the property.
+        values: Each of its values with the names of the runs that have it, as text.
     """
 
-    what: str
+    name: str
     values: Sequence[tuple[str, str]]
 
 
-def differences(records: Mapping[str, Record]) -> list[Difference]:
-    """Say in what runs differ that makes their numbers no comparison of like with like.
+def differences(records: Mapping[str, RunRecord]) -> list[Difference]:
+    """Return the properties in which runs differ, so that their numbers are no comparison of like with like.
 
     A model that some run attacked is no target of that run's means, which is no such difference.
 
     Args:
-        records: By the names of the runs.
+        records: The results of the runs, by their names.
     """
     attacked = {
         target.model for record in records.values() for target in record.targets.values() if target.role == "white-box"
@@ -46,19 +46,17 @@ def differences(records: Mapping[str, Record]) -> list[Difference]:
             {name: _black_box(record, attacked, defended=True) for name, record in records.items()}
         ),
     }
-    return [_difference(what, values) for what, values in facts.items() if len(set(values.values())) > 1]
+    return [_difference(name, values) for name, values in facts.items() if len(set(values.values())) > 1]
 
 
-def _black_box(record: Record, attacked: set[str], *, defended: bool) -> set[str]:
+def _black_box(record: RunRecord, attacked: set[str], *, defended: bool) -> set[str]:
     return {
-        name
-        for name, target in record.targets.items()
-        if target.role == "black-box" and target.model not in attacked and bool(target.defences) == defended
+        name for name, target in record.select("black-box", defended=defended).items() if target.model not in attacked
     }
 
 
 def _targets(having: Mapping[str, set[str]]) -> dict[str, str]:
-    """Describe sets of targets by their size and by what not all of them hold, empty ones aside."""
+    """Describe each set of targets by its size and by its members that are not in all sets, empty ones aside."""
     known = [names for names in having.values() if names]
     common = set.intersection(*known) if known else set()
     return {run: _described(names, common) for run, names in having.items()}
@@ -68,16 +66,16 @@ def _described(names: set[str], common: set[str]) -> str:
     if not names:
         return "none"
     own = sorted(names - common)
-    return counted(len(names), "target") + (f", with {_some(own, 3)}" if own else "")
+    return counted(len(names), "target") + (f", with {_first_of(own, 3)}" if own else "")
 
 
-def _difference(what: str, values: Mapping[str, str]) -> Difference:
-    having: dict[str, list[str]] = {}
-    for name, value in values.items():
-        having.setdefault(value, []).append(name)
-    commonest = sorted(having.items(), key=lambda item: -len(item[1]))
-    return Difference(what, [(value, _some(names, _NAMED)) for value, names in commonest])
+def _difference(name: str, values: Mapping[str, str]) -> Difference:
+    runs: dict[str, list[str]] = {}
+    for run, value in values.items():
+        runs.setdefault(value, []).append(run)
+    commonest = sorted(runs.items(), key=lambda item: -len(item[1]))
+    return Difference(name, [(value, _first_of(names, _NAMED)) for value, names in commonest])
 
 
-def _some(names: Sequence[str], shown: int) -> str:
+def _first_of(names: Sequence[str], shown: int) -> str:
     return listed(names) if len(names) <= shown else f"{', '.join(names[:shown])} and {len(names) - shown} more"

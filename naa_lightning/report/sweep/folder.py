@@ -1,4 +1,4 @@
-"""The runs of a sweep, from their folders."""
+"""A sweep's folder: its finished, failed and unfinished runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.records.failure import read_failure
-from naa_lightning.report.page.record import Record, read_record
+from naa_lightning.report.page.record import RunRecord, read_record
 from naa_lightning.report.results import FILE_NAME
-from naa_lightning.report.runs import in_job_order, is_finished
+from naa_lightning.report.run_folders import in_job_order, is_finished
 from naa_lightning.report.sweep.outcomes import Outcomes, read_outcomes
 
 
@@ -17,34 +17,34 @@ class SweepRun:
     """A finished run.
 
     Args:
-        folder: Of the run.
-        record: Its numbers.
-        outcomes: What became of its images, by target; empty where that cannot be read.
-        modified: When its results were written, in seconds.
+        folder: The run's folder.
+        record: The results of the run.
+        outcomes: The outcomes of its images, by target; empty where they cannot be read.
+        modified: The time at which its results were written, in seconds.
     """
 
     folder: Path
-    record: Record
+    record: RunRecord
     outcomes: Mapping[str, Outcomes]
     modified: float
 
     @property
     def seed(self) -> int | None:
-        """Of the run's random draws, where known."""
+        """The seed of the run's random draws; None where it is unknown."""
         seed = self.record.config.get("seed")
         return seed if isinstance(seed, int) else None
 
 
 @dataclass(frozen=True)
-class Collected:
-    """What a sweep's folder holds.
+class SweepFolder:
+    """The runs of a sweep.
 
     Args:
-        runs: The finished ones, in the order of the jobs.
-        failed: Why jobs failed, by folder; also one that has results of an earlier try.
-        unreadable: Why results cannot be read, by folder.
-        unfinished: Folders of jobs that neither finished nor failed.
-        untested: Why the images of a run cannot be compared, by folder.
+        runs: The finished runs, in the order of the jobs.
+        failed: The reason why a job failed, by its folder; also of a job that has results of an earlier try.
+        unreadable: The reason why results cannot be read, by the run's folder.
+        unfinished: The folders of jobs that neither finished nor failed.
+        untested: The reason why the images of a run cannot be compared, by its folder.
     """
 
     runs: Sequence[SweepRun]
@@ -54,11 +54,11 @@ class Collected:
     untested: Mapping[Path, str]
 
 
-def collect(folders: Sequence[Path]) -> Collected:
-    """Read runs; what cannot be read is noted.
+def read_sweep(folders: Sequence[Path]) -> SweepFolder:
+    """Read the runs of a sweep.
 
     Args:
-        folders: Of the runs, finished or not.
+        folders: The folders of the runs, finished or not.
     """
     runs: list[SweepRun] = []
     failed: dict[Path, str] = {}
@@ -86,4 +86,4 @@ def collect(folders: Sequence[Path]) -> Collected:
         except UserError as error:
             untested[folder] = in_one_line(error)
         runs.append(SweepRun(folder, record, outcomes, modified))
-    return Collected(runs, failed, unreadable, unfinished, untested)
+    return SweepFolder(runs, failed, unreadable, unfinished, untested)

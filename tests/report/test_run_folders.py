@@ -7,7 +7,7 @@ import pytest
 
 from naa_lightning.records import claim_folder
 from naa_lightning.report import write_results
-from naa_lightning.report.runs import find_runs, in_job_order, is_finished, is_run
+from naa_lightning.report.run_folders import find_runs, in_job_order, is_finished, is_run
 
 
 def finished(folder: Path) -> Path:

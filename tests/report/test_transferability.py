@@ -1,7 +1,8 @@
 """Which images are shown."""
 
 from naa_lightning.records import Prediction
-from naa_lightning.report.telling import judges, telling_images, withstanding_images
+from naa_lightning.report.transferability import judging_targets, least_transferable, most_transferable
+from tests.report.cases import prediction
 
 LABEL = 7
 
@@ -17,16 +18,14 @@ def answer(
     silent: bool = False,
     repeat: int = 0,
 ) -> Prediction:
-    return Prediction(
-        target=target,
+    return prediction(
+        target,
         repeat=repeat,
         id=image,
-        file=f"{image}.png",
         label=LABEL,
-        target_class=None,
-        clean_prediction=LABEL if right else 1,
+        clean=LABEL if right else 1,
         clean_confidence=clean,
-        adversarial_prediction=-2 if silent else 2 if fooled else LABEL,
+        adversarial=-2 if silent else 2 if fooled else LABEL,
         adversarial_confidence=adversarial,
     )
 
@@ -63,50 +62,50 @@ BLACK_BOX = [row for row in PREDICTIONS if row.target != "source"]
 def test_undefended_black_boxes_judge_if_there_are_any() -> None:
     attacked, free, defended = (True, False), (False, False), (False, True)
     targets = {"s": attacked, "s+jpeg": (True, True), "a": free, "b": free, "b+jpeg": defended}
-    assert judges(targets) == ["a", "b"]
-    assert judges({"s": attacked, "b+jpeg": defended, "c+jpeg": defended}) == ["b+jpeg", "c+jpeg"]
-    assert judges({"s": attacked, "s+jpeg": (True, True)}) == ["s", "s+jpeg"]
-    assert judges({}) == []
+    assert judging_targets(targets) == ["a", "b"]
+    assert judging_targets({"s": attacked, "b+jpeg": defended, "c+jpeg": defended}) == ["b+jpeg", "c+jpeg"]
+    assert judging_targets({"s": attacked, "s+jpeg": (True, True)}) == ["s", "s+jpeg"]
+    assert judging_targets({}) == []
 
 
 def test_images_that_fool_more_targets_come_first_then_those_of_surer_ones_then_lower_ids() -> None:
     # fooled: 4 by two; 6 (0.9 + 0.3), then 1 and 3 (1.125 each); 0 and 2 by none
-    assert telling_images(BLACK_BOX, 6) == [4, 6, 1, 3, 0, 2]
-    assert telling_images(BLACK_BOX[::-1], 6) == [4, 6, 1, 3, 0, 2]
+    assert most_transferable(BLACK_BOX, 6) == [4, 6, 1, 3, 0, 2]
+    assert most_transferable(BLACK_BOX[::-1], 6) == [4, 6, 1, 3, 0, 2]
 
 
 def test_as_many_as_asked_or_all() -> None:
-    assert telling_images(BLACK_BOX, 2) == [4, 6]
-    assert telling_images(BLACK_BOX, 0) == []
-    assert len(telling_images(BLACK_BOX, 100)) == 6
-    assert telling_images([], 3) == []
+    assert most_transferable(BLACK_BOX, 2) == [4, 6]
+    assert most_transferable(BLACK_BOX, 0) == []
+    assert len(most_transferable(BLACK_BOX, 100)) == 6
+    assert most_transferable([], 3) == []
 
 
 def test_one_target_may_judge_alone() -> None:
     alone = [row for row in PREDICTIONS if row.target == "source"]
     # fooled: 2 (2.0), then 1 and 4 (1.8), then 3 (1.0)
-    assert telling_images(alone, 6) == [2, 1, 4, 3, 0, 6]
+    assert most_transferable(alone, 6) == [2, 1, 4, 3, 0, 6]
 
 
 def test_no_answer_is_not_fooled() -> None:
     rows = [answer("a", 0, 0.9, 0.9, silent=True), answer("a", 1, 0.1, 0.1)]
-    assert telling_images(rows, 2) == [1, 0]
+    assert most_transferable(rows, 2) == [1, 0]
 
 
 def test_only_the_first_of_repeated_answers_counts() -> None:
     again = [answer("a", 0, 0.9, 0.9, repeat=repeat) for repeat in (1, 2, 3)]
     rows = [answer("a", 0, 0.9, 0.9, fooled=False), *again, answer("a", 1, 0.1, 0.1)]
-    assert telling_images(rows, 2) == [1, 0]
-    assert withstanding_images(rows, 2) == [0, 1]
+    assert most_transferable(rows, 2) == [1, 0]
+    assert least_transferable(rows, 2) == [0, 1]
 
 
 def test_images_that_withstand_come_first_then_those_whose_targets_stayed_surest_then_lower_ids() -> None:
     # fooled nobody: 0 (4.0 of a and b), 2 (2.0 of a; b was wrong); by one: 3 (2.0 of b), 6 (2.0 of a), 1; by two: 4
-    assert withstanding_images(BLACK_BOX, 6) == [0, 2, 3, 6, 1, 4]
-    assert withstanding_images(BLACK_BOX[::-1], 6) == [0, 2, 3, 6, 1, 4]
-    assert withstanding_images(BLACK_BOX, 1) == [0]
+    assert least_transferable(BLACK_BOX, 6) == [0, 2, 3, 6, 1, 4]
+    assert least_transferable(BLACK_BOX[::-1], 6) == [0, 2, 3, 6, 1, 4]
+    assert least_transferable(BLACK_BOX, 1) == [0]
 
 
 def test_an_image_that_nobody_had_right_does_not_withstand() -> None:
     rows = [answer("a", 0, 0.9, 0.9, right=False, fooled=False), answer("a", 1, 0.9, 0.9)]
-    assert withstanding_images(rows, 2) == [1]
+    assert least_transferable(rows, 2) == [1]

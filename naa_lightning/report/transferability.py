@@ -1,0 +1,77 @@
+"""Which adversarial images transfer best, and which worst."""
+
+from collections.abc import Mapping, Sequence
+
+from naa_lightning.records import Prediction
+
+
+def judging_targets(targets: Mapping[str, tuple[bool, bool]]) -> list[str]:
+    """Return the targets that transfer is judged by: undefended black-box ones, or else black-box ones, or else all.
+
+    Args:
+        targets: Whether a target is white-box, and whether it is defended, by its name.
+
+    Example:
+        >>> judging_targets({"a": (True, False), "b": (False, False), "b+jpeg": (False, True)})
+        ['b']
+        >>> judging_targets({"a": (True, False)})
+        ['a']
+    """
+    black_box = [name for name, (white_box, _) in targets.items() if not white_box]
+    undefended = [name for name in black_box if not targets[name][1]]
+    return undefended or black_box or list(targets)
+
+
+def most_transferable(predictions: Sequence[Prediction], count: int) -> list[int]:
+    """Return the ids of the images that fool the most targets, of targets that were right when clean.
+
+    Among images that fool equally many come first those on which the fooled were surest, by the sum of their clean and
+    adversarial confidences; then those of lower id. Images that fool nobody come last.
+
+    Args:
+        predictions: The predictions of the judging targets; of several random draws the first one counts, and a target
+            without a prediction is not fooled.
+        count: Number of ids; all where there are fewer.
+    """
+    by_image = _by_image(predictions)
+    return sorted(by_image, key=lambda image: _transfer_rank(image, by_image[image]))[:count]
+
+
+def least_transferable(predictions: Sequence[Prediction], count: int) -> list[int]:
+    """Return the ids of the images that fool the fewest targets, of targets that were right when clean.
+
+    Among images that fool equally few come first those on which the targets that stayed right were surest, by the sum
+    of their clean and adversarial confidences; then those of lower id. An image that no target had right when clean
+    could fool nobody and is left out.
+
+    Args:
+        predictions: The predictions of the judging targets; of several random draws the first one counts.
+        count: Number of ids; all where there are fewer.
+    """
+    by_image = _by_image(predictions)
+    possible = [image for image, rows in by_image.items() if any(row.clean_prediction == row.label for row in rows)]
+    return sorted(possible, key=lambda image: _resistance_rank(image, by_image[image]))[:count]
+
+
+def stayed_right(row: Prediction) -> bool:
+    """Tell whether a target is right about the clean and about the adversarial image."""
+    return row.clean_prediction == row.label == row.adversarial_prediction
+
+
+def _by_image(predictions: Sequence[Prediction]) -> dict[int, list[Prediction]]:
+    """Group the predictions of the first random draw."""
+    by_image: dict[int, list[Prediction]] = {}
+    for row in predictions:
+        if row.repeat == 0:
+            by_image.setdefault(row.id, []).append(row)
+    return by_image
+
+
+def _transfer_rank(image: int, rows: Sequence[Prediction]) -> tuple[float, float, int]:
+    confidences = [row.clean_confidence + row.adversarial_confidence for row in rows if row.success]
+    return -len(confidences), -sum(confidences), image
+
+
+def _resistance_rank(image: int, rows: Sequence[Prediction]) -> tuple[float, float, int]:
+    confidences = [row.clean_confidence + row.adversarial_confidence for row in rows if stayed_right(row)]
+    return sum(row.success for row in rows), -sum(confidences), image
