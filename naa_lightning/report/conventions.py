@@ -1,4 +1,4 @@
-"""Which rate published papers report, and on which images, so that numbers are compared with their like."""
+"""The rates that published papers report, and their images, so that numbers are compared with their like."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ UNNAMED = "1,000, which the release does not name"
 
 @dataclass(frozen=True)
 class Convention:
-    """What a paper calls its success rate.
+    """The rate that a paper calls its success rate.
 
     Args:
         paper: The title of the paper, as in `conf/attack/`, or the name of a benchmark.

@@ -108,19 +108,14 @@ def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
     return columns, rows
 
 
-def _class_rows(results: Mapping[str, Any]) -> list[Any]:
-    return [
-        [entry["label"], entry["name"], entry["images"], entry["success_rate"]["value"]] for entry in results["classes"]
-    ]
-
-
 def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
     columns, rows = _rows(results)
+    classes = [[row["label"], row["name"], row["images"], row["success_rate"]["value"]] for row in results["classes"]]
     media: dict[str, Any] = {
         "targets": wandb.Table(columns=columns, data=rows),
-        "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=_class_rows(results)),
+        "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=classes),
     }
     for figure in figures:
         media.setdefault(media_key(figure), []).append(wandb.Image(str(figure), caption=figure.stem))

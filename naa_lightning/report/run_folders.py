@@ -1,4 +1,4 @@
-"""Which folders are runs."""
+"""The folders of runs: finding them, their state and their order."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from naa_lightning.report.layer_figure import draw_layers, layers_figure
-from tests.report.layer_results import LONG_NAMES, layer_results
+from tests.report.cases import LONG_LAYER_NAMES, layer_results
 
 
 def drawn(figure: Figure, groups: Sequence[Sequence[Text]]) -> list[npt.NDArray[np.bool_]]:
@@ -38,7 +38,7 @@ def drawn(figure: Figure, groups: Sequence[Sequence[Text]]) -> list[npt.NDArray[
 @pytest.mark.parametrize("layers", [1, 12, 30])
 def test_every_name_can_be_read(layers: int) -> None:
     """No name is cut off by the figure's edge, and none lies over one of the next two or over a title."""
-    names = [LONG_NAMES[number % 12] for number in range(layers)]
+    names = [LONG_LAYER_NAMES[number % 12] for number in range(layers)]
     figure = layers_figure(layer_results(names))
     (axes,) = figure.axes
     (above,) = axes.child_axes
@@ -55,7 +55,7 @@ def test_every_name_can_be_read(layers: int) -> None:
 
 
 def test_the_legend_lies_beside_the_curve() -> None:
-    figure = layers_figure(layer_results(LONG_NAMES))
+    figure = layers_figure(layer_results(LONG_LAYER_NAMES))
     figure.canvas.draw()
     (legend,) = figure.legends
     assert legend.get_window_extent().x0 > figure.axes[0].get_window_extent().x1

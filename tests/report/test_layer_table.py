@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from naa_lightning.report.layer_table import layer_records, layers_table, recommendation
-from tests.report.layer_results import LONG_NAMES, layer_results
+from tests.report.cases import LONG_LAYER_NAMES, layer_results
 
 
 def printed(names: list[str]) -> list[str]:
@@ -13,7 +13,7 @@ def printed(names: list[str]) -> list[str]:
 
 
 def test_the_table_marks_the_best_and_its_equals_within_80_columns() -> None:
-    lines = printed(LONG_NAMES)
+    lines = printed(LONG_LAYER_NAMES)
     assert max(map(len, lines)) <= 80
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
     rows = [row for row in rows if row[1]]  # a long name goes on in the lines below

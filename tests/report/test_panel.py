@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from naa_lightning.report.grid import fitted, save_figure
+from naa_lightning.report.grid import save_figure
 from naa_lightning.report.panel import panel_figure
 from tests.report.cases import LONG_NAMES, NAMES, picture, prediction
 from tests.report.drawn import check_legible, pixels, titles, written
@@ -57,15 +57,6 @@ def test_long_names_are_cut_so_that_all_is_legible(size: tuple[int, int]) -> Non
     rows = [prediction(name, clean=0, target_class=2), prediction("b")]
     check_legible(panel_figure(image, image, rows, [name], names=LONG_NAMES))
     check_legible(panel_figure(image, image, ROWS, ["source"], names=NAMES))
-
-
-def test_a_line_that_fits_stays_whole_and_another_keeps_its_tail() -> None:
-    assert fitted("a  short\nline", 9, 10, tail=", 5 %") == "a short line, 5 %"
-    cut = fitted("w" * 100, 1.0, 10, tail=", 5 %")
-    assert cut.endswith("w…, 5 %")
-    assert 4 < len(cut) < 20
-    assert len(fitted("w" * 100, 2.0, 10, tail=", 5 %")) > len(cut)
-    assert fitted("w" * 100, 0.1, 10, tail=", 5 %") == ", 5 %"
 
 
 def test_the_file_is_the_figure(tmp_path: Path) -> None:

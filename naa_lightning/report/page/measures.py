@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from naa_lightning.report.page.record import RunRecord
 from naa_lightning.report.page.wording import NONE, decimal, duration, levels, memory, percent
 from naa_lightning.report.phases import phase_times
+
+_Text = Callable[[float | None], str]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,22 @@ def _share(value: float | None) -> str:
     return NONE if value is None else f"{percent(value)} %"
 
 
-_STATISTICS: dict[str, tuple[str, Callable[[float | None], str], str]] = {
+def _in_levels(value: float | None) -> str:
+    return NONE if value is None else f"{255 * value:.1f}"
+
+
+def _decibels(value: float | None) -> str:
+    return NONE if value is None else f"{decimal(value, 1)} dB"
+
+
+_PERTURBATIONS: dict[str, tuple[str, _Text, str]] = {
+    "linf": ("L\N{INFINITY}", _in_levels, "largest change of any value, in steps of 1/255"),
+    "l2": ("L2", partial(decimal, digits=2), "Euclidean length of the change, values in [0, 1]"),
+    "ssim": ("SSIM", decimal, "structural similarity; 1 is the same image"),
+    "psnr": ("PSNR", _decibels, "signal over change; more is closer"),
+    "lpips": ("LPIPS", decimal, "perceptual distance; 0 is the same image"),
+}
+_STATISTICS: dict[str, tuple[str, _Text, str]] = {
     "positive_share": ("positive share", _share, "of the attribution, what speaks for the class"),
     "negative_share": ("negative share", _share, "of the attribution, what speaks against it"),
     "participation": ("participation", _share, "of the neurons, how many effectively carry the attribution"),
@@ -51,9 +69,12 @@ _EFFECTS = {
 
 def perturbation(record: RunRecord) -> list[Measure]:
     """Return the measures of perturbations: their mean over images and the worst image."""
-    found = record.perturbation or {}
-    known = {name: values for name, values in found.items() if values and values.get("mean") is not None}
-    return [measure for name, values in known.items() if (measure := _perturbation(name, values))]
+    rows = []
+    for key, values in (record.perturbation or {}).items():
+        if key in _PERTURBATIONS and values and values.get("mean") is not None:
+            name, text, meaning = _PERTURBATIONS[key]
+            rows.append(Measure(name, (text(values["mean"]), text(values.get("max", values.get("min")))), meaning))
+    return rows
 
 
 def largest(record: RunRecord) -> str | None:
@@ -125,33 +146,6 @@ def _crafted_by_call(now: int | None, images: int) -> str:
     if now is None:
         return "no image was crafted, the images were there"
     return "from start to results" if now == images else f"this call alone, which crafted {now:,} of {images:,} images"
-
-
-def _perturbation(name: str, values: Mapping[str, float | None]) -> Measure | None:
-    mean, worst = values.get("mean"), values.get("max", values.get("min"))
-    match name:
-        case "linf":
-            shown = (_in_levels(mean), _in_levels(worst))
-            return Measure("L\N{INFINITY}", shown, "largest change of any value, in steps of 1/255")
-        case "l2":
-            return Measure(
-                "L2", (decimal(mean, 2), decimal(worst, 2)), "Euclidean length of the change, values in [0, 1]"
-            )
-        case "ssim":
-            return Measure("SSIM", (decimal(mean), decimal(worst)), "structural similarity; 1 is the same image")
-        case "psnr":
-            return Measure("PSNR", (_decibels(mean), _decibels(worst)), "signal over change; more is closer")
-        case "lpips":
-            return Measure("LPIPS", (decimal(mean), decimal(worst)), "perceptual distance; 0 is the same image")
-    return None
-
-
-def _in_levels(value: float | None) -> str:
-    return NONE if value is None else f"{255 * value:.1f}"
-
-
-def _decibels(value: float | None) -> str:
-    return NONE if value is None else f"{decimal(value, 1)} dB"
 
 
 def _statistics(columns: tuple[Mapping[str, Any], ...]) -> Iterator[Measure]:

@@ -27,7 +27,7 @@ def collect(context: RunContext) -> AdversarialSet:
         UserError: No image is found, or there are two for one clean image.
     """
     run, records = context.experiment.run, context.data.images.records
-    assert run.adversarial_dir is not None, "composition asks for it"
+    assert run.adversarial_dir is not None, "composition checks it"
     folder = Path(run.adversarial_dir).expanduser()
     files = match_files(folder, records)
     missing = [record.file for record in records if record.id not in files]

@@ -92,7 +92,7 @@ def craft(context: RunContext) -> AdversarialSet:
 def _craft(ids: Sequence[int], context: RunContext, trainer: Trainer, pool: Sequence[Tensor]) -> int:
     """Craft images with a trainer that saves them and return the peak memory in bytes."""
     experiment, data, device = context.experiment, context.data, trainer.strategy.root_device
-    assert experiment.surrogate is not None, "composition asks for it"
+    assert experiment.surrogate is not None, "composition checks it"
     if ids:
         with context.stopwatch.phase("crafting/build"):
             surrogate = experiment.surrogate.build()

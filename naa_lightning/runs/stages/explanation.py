@@ -85,7 +85,7 @@ def attacked_layers(context: RunContext) -> list[str]:
 
 def _options(context: RunContext, adversarial: AdversarialSet) -> dict[str, Any]:
     experiment = context.experiment
-    assert experiment.surrogate is not None, "composition asks for it"
+    assert experiment.surrogate is not None, "composition checks it"
     rows = adversarial.saved.values()
     return {
         "surrogate": context.ranks.everywhere(experiment.surrogate.build),

@@ -202,7 +202,7 @@ def _content(plan: TrainingPlan, data: TrainableData) -> str:
 
 
 def _checkpoint(plan: TrainingPlan, made_of: Mapping[str, Any], ckpt_path: str | None) -> Path | None:
-    """Return what to go on from: what is asked for, or the last checkpoint of this very training."""
+    """Return the checkpoint to go on from: the one asked for, or the last one of this very training."""
     last = plan.checkpoints / "last.ckpt"
     if ckpt_path is None and not last.is_file():
         return None

@@ -18,7 +18,7 @@ from naa_lightning.config.compose import AttackExperiment
 from naa_lightning.config.studies import LayerStudy
 from naa_lightning.exceptions import UserError
 from naa_lightning.metrics import Rate
-from naa_lightning.metrics.wilson import Z_95
+from naa_lightning.metrics.estimate import Estimate, estimate
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
 from naa_lightning.records import Prediction, write_predictions
@@ -91,10 +91,10 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
 
 
 def _surrogate(experiment: AttackExperiment) -> ClassifierSource:
-    """Return the surrogate, if the study can be made.
+    """Return the surrogate of a study.
 
     Raises:
-        UserError: It cannot.
+        UserError: The study cannot be made with this attack, surrogate or targets.
     """
     name = experiment.run.attack.name
     if not experiment.attack.objective.feature_level:
@@ -164,7 +164,7 @@ def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> dict[
         context: The run.
     """
     experiment, run = context.experiment, context.experiment.run
-    assert experiment.surrogate is not None, "_surrogate has asked for it"
+    assert experiment.surrogate is not None, "_surrogate checks it"
     outcomes = [_outcomes(trial.predictions, targeted=run.attack.targeted) for trial in trials]
     names = [target.name for target in experiment.black_box]
     black_box = [torch.stack([of_layer[name] for name in names]) for of_layer in outcomes]
@@ -211,49 +211,6 @@ def _outcomes(predictions: Sequence[Prediction], *, targeted: bool) -> dict[str,
         success = row.adversarial_prediction == row.target_class if targeted else row.wrong
         outcomes.setdefault(row.target, []).append(float(success) if counts else math.nan)
     return {target: torch.tensor(values, dtype=torch.float64) for target, values in outcomes.items()}
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def estimate(outcomes: Tensor, imagined: Sequence[float]) -> Estimate | None:
-    """Return the mean over targets of each target's mean over images, with a 95 % interval.
-
-    The interval is Wald's with a few imagined images added, which keeps it honest near the ends of the range. The
-    targets are given and the images are a sample, so that an image's outcomes on several targets count as one draw. For
-    one target, two imagined failures and two successes make it that of Agresti and Coull (1998) for a rate, and one
-    image for each side that of Bonett and Price (2012) for a difference of paired rates.
-
-    Args:
-        outcomes: Outcomes of shape (targets, images) in the range of `imagined`, NaN where an image does not count.
-        imagined: Outcomes of the imagined images, the same for every target.
-
-    Returns:
-        None where no image counts.
-
-    Example:
-        >>> rate = estimate(torch.tensor([[1.0, 1.0, 1.0, 0.0]]), imagined=(0.0, 0.0, 1.0, 1.0))
-        >>> f"{rate.value:.2f}, {rate.low:.3f} to {rate.high:.3f}"
-        '0.75, 0.290 to 0.960'
-    """
-    known = outcomes[outcomes.isfinite().any(1)].double()
-    if not len(known):
-        return None
-    padded = torch.cat([known, known.new_tensor(imagined).expand(len(known), -1)], dim=1)
-    means = padded.nanmean(1, keepdim=True)
-    influence = ((padded - means) / padded.isfinite().sum(1, keepdim=True)).nan_to_num(0).mean(0)
-    centre, margin = means.mean().item(), Z_95 * influence.square().sum().sqrt().item()
-    return Estimate(
-        value=known.nanmean(1).mean().item(),
-        low=max(min(imagined), centre - margin),
-        high=min(max(imagined), centre + margin),
-    )
 
 
 def _verdict(difference: Estimate | None, is_recommended: bool) -> str | None:
