@@ -14,9 +14,10 @@ from pytorch_lightning.loggers import CSVLogger
 from rich.console import Console
 
 from naa_lightning.callbacks.stopwatch import Stopwatch
-from naa_lightning.config.compose import AttackExperiment, TrainingExperiment
+from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.schema import AttackRun, TrainRun
 from naa_lightning.config.studies import AttributionStudy, LayerStudy
+from naa_lightning.config.training_experiment import TrainingExperiment
 from naa_lightning.config.training_plan import plan_of
 from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_labels, check_targets
 from naa_lightning.distributed.launching import in_ranks

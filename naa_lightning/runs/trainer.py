@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
-from naa_lightning.config.schema import build_target, expect
+from naa_lightning.config.building import build_target, expect
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.ranks import Place, Ranks
 from naa_lightning.exceptions import UserError

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from naa_lightning.cli.entry import in_hydras_words
 from naa_lightning.exceptions import UserError
 from tests.experiments import adversarial_files, attack
 
@@ -18,7 +17,7 @@ def results(folder: Path) -> dict[str, Any]:
 
 
 def test_several_surrogates(tmp_path: Path, models_dir: str) -> None:
-    members = in_hydras_words("surrogate=[digits_plain,digits_residual]")
+    members = ["surrogate=[digits_plain,digits_residual]"]
     layers = ["surrogate.members.digits_plain.layer=[middle,top]"]
     success = attack(tmp_path, models_dir, *members, *layers, "attack=naa")
     found = results(tmp_path)
