@@ -17,7 +17,7 @@ def main(config: DictConfig) -> float | None:
     began = time.perf_counter() if in_a_sweep() else process_began()
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
-        from naa_lightning.config.compose import compose_attack_run  # noqa: PLC0415
+        from naa_lightning.config.attack_experiment import compose_attack_run  # noqa: PLC0415
 
         experiment = compose_attack_run(config)
         from naa_lightning.runs.attack import run_attack  # noqa: PLC0415

@@ -12,7 +12,7 @@ def main(config: DictConfig) -> float:
     """Run one job; a sweep optimises what it returns, the accuracy on test images."""
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
-        from naa_lightning.config.compose import compose_training_run  # noqa: PLC0415
+        from naa_lightning.config.training_experiment import compose_training_run  # noqa: PLC0415
 
         experiment = compose_training_run(config)
         from naa_lightning.runs.training import run_training  # noqa: PLC0415
@@ -21,4 +21,4 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    launch(main, trains=True)
+    launch(main)

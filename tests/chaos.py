@@ -48,7 +48,7 @@ def listed(folder: Path) -> int:
 
 def start(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
     """Start the digits example."""
-    command = [sys.executable, "attack.py", "experiment=digits", "logger=null", f"hydra.run.dir={folder}", *arguments]
+    command = [sys.executable, "attack.py", "experiment=digits", "~logger", f"hydra.run.dir={folder}", *arguments]
     return subprocess.Popen(
         command,
         cwd=ROOT,
@@ -115,7 +115,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         killed, undisturbed = Path(folder) / "killed", Path(folder) / "undisturbed"
-        arguments = [f"data.limit={options.images}", "data.batch_size=4", "targets=null", *options.arguments]
+        arguments = [f"data.limit={options.images}", "data.batch_size=4", "~targets", *options.arguments]
         process = start(undisturbed, arguments, {})
         _, err = process.communicate()
         assert (process.returncode, err) == (0, ""), err

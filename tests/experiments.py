@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.cli.entry import of_the_recipe
-from naa_lightning.config.compose import TrainingExperiment, compose_attack_run, compose_training_run, plain_values
-from naa_lightning.config.schema import AttackRun, validated
+from naa_lightning.config.attack_experiment import compose_attack_run
+from naa_lightning.config.building import plain_values, validated
+from naa_lightning.config.schema import AttackRun
+from naa_lightning.config.training_experiment import TrainingExperiment, compose_training_run
 from naa_lightning.runs.attack import run_attack
 from naa_lightning.runs.training import run_training
 
@@ -28,8 +30,9 @@ NETWORKS = sorted(set(presets("surrogate")) - {"ensemble", "timm", "torchvision"
 
 def composed(*overrides: str, program: str = "attack") -> DictConfig:
     """Compose a program's configuration as its command line would, with `run` as the run's folder."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(program, overrides=list(overrides), return_hydra_config=True)
+    GlobalHydra.instance().clear()
+    initialize_config_dir(str(CONF), version_base="1.3")  # and stays so, as in a program
+    config = compose(program, overrides=list(overrides), return_hydra_config=True)
     config.hydra.runtime.output_dir = "run"
     HydraConfig.instance().set_config(config)
     OmegaConf.set_struct(config, False)
@@ -65,8 +68,7 @@ def training(folder: Path, *overrides: str) -> TrainingExperiment:
     """Compose a training as its command line would, by default without a logger and progress bar."""
     shown = [f"~{group}" for group in ("logger", "callbacks") if not any(o.startswith(f"{group}=") for o in overrides)]
     models = f"paths.models_dir={folder / 'models'}"
-    words = of_the_recipe([*shown, f"paths.run_dir={folder}", models, *overrides])
-    return compose_training_run(composed(*words, program="train"))
+    return compose_training_run(composed(*shown, f"paths.run_dir={folder}", models, *overrides, program="train"))
 
 
 def train(folder: Path, *overrides: str) -> float:

@@ -26,7 +26,7 @@ def undisturbed(models_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_kills_lose_nothing_and_repeat_nothing(undisturbed: Path, models_dir: str, tmp_path: Path) -> None:
     killed = tmp_path / "run"
     environment = {"HOME": str(tmp_path)}
-    arguments = [*OVERRIDES, *NO_PICTURES, "targets=null", models_dir]
+    arguments = [*OVERRIDES, *NO_PICTURES, "~targets", models_dir]
     # of this seed the first kill comes at once, the second later
     counts = kill_again_and_again(killed, arguments, environment, images=IMAGES, kills=2, seed=1)
     assert counts == sorted(set(counts))
@@ -59,7 +59,7 @@ def test_a_full_disk_is_told_in_one_line_and_keeps_what_is_saved(
     small_disk: Path, undisturbed: Path, models_dir: str, tmp_path: Path
 ) -> None:
     folder = small_disk / "run"
-    arguments = [*OVERRIDES, *NO_PICTURES, "targets=null", models_dir]
+    arguments = [*OVERRIDES, *NO_PICTURES, "~targets", models_dir]
     process = start(folder, arguments, {"HOME": str(tmp_path)})
     _, err = process.communicate()
     assert process.returncode == 1

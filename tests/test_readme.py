@@ -6,9 +6,11 @@ import shlex
 import pytest
 
 from naa_lightning.attacks import Attack
-from naa_lightning.cli.entry import in_hydras_words, of_the_recipe
-from naa_lightning.config.compose import compose_attack, compose_training_run, plain_values
-from naa_lightning.config.schema import AttackRun, validated
+from naa_lightning.config.attack import compose_attack
+from naa_lightning.config.building import plain_values, validated
+from naa_lightning.config.ensemble import separate_members
+from naa_lightning.config.schema import AttackRun
+from naa_lightning.config.training_experiment import compose_training_run
 from naa_lightning.models.torchvision_model import TorchvisionModel
 from tests.attacks.test_every_attack import ATTACKS, configured
 from tests.experiments import ROOT, composed
@@ -38,8 +40,9 @@ def test_commands_compose(words: list[str]) -> None:
     sweep = "-m" in words or any(word.startswith("experiment=") for word in words)
     words = [word for word in words if word != "-m"]
     words = [word.split(",")[0] if sweep else word for word in words if word not in ("--cfg", "job")]
-    overrides = [word for argument in words for word in in_hydras_words(argument)]
-    assert isinstance(compose_attack(validated(AttackRun, plain_values(composed(*overrides))).attack), Attack)
+    config = composed(*words)
+    separate_members(config)
+    assert isinstance(compose_attack(validated(AttackRun, plain_values(config)).attack), Attack)
 
 
 def test_there_are_commands_to_compose() -> None:
@@ -50,5 +53,5 @@ def test_there_are_commands_to_compose() -> None:
 @pytest.mark.parametrize("words", commands("train"), ids=" ".join)
 def test_commands_that_train_compose(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TorchvisionModel, "check_published_weights", lambda _: None)
-    experiment = compose_training_run(composed(*of_the_recipe(words), program="train"))
+    experiment = compose_training_run(composed(*words, program="train"))
     assert experiment.plan.recipe.epochs > 1

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from naa_lightning.attribution import Method, Path
-from naa_lightning.config.schema import Node, build, build_target, expect
+from naa_lightning.config.building import build, build_target, expect
+from naa_lightning.config.schema import Node
 from naa_lightning.validation import check_at_least
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from naa_lightning.config.schema import build, build_target, expect
+from naa_lightning.config.building import build, build_part
+from naa_lightning.config.schema import Node
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.saved import library_of
@@ -43,8 +44,7 @@ def plan_training(
     library_of(source)
     options = dict(node.get("training", {}))
     options["augmentation"] = build(Augmentation, options.get("augmentation", {}), f"{key}.augmentation")
-    loss = build_target(_within_its_budget(options, key), f"{key}.loss")
-    options["loss"] = expect(TrainingLoss, loss, f"{key}.loss")
+    options["loss"] = build_part(TrainingLoss, _within_its_budget(options, key), f"{key}.loss")
     if options.get("robustness") is not None:
         options["robustness"] = build(Robustness, options["robustness"], f"{key}.robustness")
     recipe = build(Recipe, options, key)
@@ -61,6 +61,20 @@ def plan_training(
         case file:
             check_weights_file(Path(file).expanduser(), f"{key}.start")
     return TrainingPlan(source, recipe, node, models_dir, data_key)
+
+
+def check_that_recipes_hold(trainer: Node) -> None:
+    """Check that a recipe alone says what weights depend on.
+
+    Args:
+        trainer: The options of Lightning's trainer.
+
+    Raises:
+        UserError: The trainer would change how long or in which steps a network is trained.
+    """
+    for key in ("max_epochs", "min_epochs", "max_steps", "min_steps", "gradient_clip_val", "accumulate_grad_batches"):
+        if key in trainer:
+            raise UserError(f"trainer.{key} would change what the recipe says: give training.epochs and such instead")
 
 
 def _within_its_budget(options: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pytorch_lightning.loggers import CSVLogger
 
 from naa_lightning.callbacks.stopwatch import Stopwatch
-from naa_lightning.config.compose import AttackExperiment
+from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.studies import AttributionStudy, LayerStudy
 from naa_lightning.config.training_plan import plan_of

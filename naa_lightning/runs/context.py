@@ -8,7 +8,7 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
 
 from naa_lightning.callbacks.stopwatch import Stopwatch
-from naa_lightning.config.compose import AttackExperiment
+from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.runs.trainer import make_trainer

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from naa_lightning.config.compose import AttackExperiment, TrainingExperiment
+from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.schema import AttackRun, TrainRun
+from naa_lightning.config.training_experiment import TrainingExperiment
 from naa_lightning.distributed.launching import launch
 from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined

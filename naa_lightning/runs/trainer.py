@@ -10,7 +10,7 @@ from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.loggers import Logger
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
-from naa_lightning.config.schema import build_target, expect
+from naa_lightning.config.building import build_target, expect
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.exceptions import UserError

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from naa_lightning.config.compose import TrainingExperiment
+from naa_lightning.config.training_experiment import TrainingExperiment
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.report.log import logging_to
 from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results

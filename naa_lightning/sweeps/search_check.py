@@ -23,7 +23,7 @@ class SearchCheck(Callback):
 
 
 def _check(config: DictConfig) -> None:
-    from naa_lightning.config.compose import compose_attack_run  # noqa: PLC0415 - not needed by other sweeps
+    from naa_lightning.config.attack_experiment import compose_attack_run  # noqa: PLC0415 - not needed by other sweeps
     from naa_lightning.config.studies import AttributionStudy  # noqa: PLC0415
 
     for key in config.hydra.sweeper.get("params") or {}:

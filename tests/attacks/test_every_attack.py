@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from naa_lightning.attacks import Attack
-from naa_lightning.config.compose import compose_attack, plain_values
-from naa_lightning.config.schema import AttackNode, AttackRun, validated
+from naa_lightning.config.attack import compose_attack
+from naa_lightning.config.building import plain_values, validated
+from naa_lightning.config.schema import AttackNode, AttackRun
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier
 from naa_lightning.rng import SeededDraws

@@ -8,7 +8,7 @@ import torch
 from timm.layers.hybrid_embed import HybridEmbed
 from torch import Tensor, nn
 
-from naa_lightning.config.compose import compose_attack
+from naa_lightning.config.attack import compose_attack
 from naa_lightning.models import Classifier
 from naa_lightning.rng import SeededDraws
 from tests.attacks.test_every_attack import ATTACKS, compose, configured

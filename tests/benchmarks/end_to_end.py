@@ -67,8 +67,8 @@ class Workplace:
             "trainer=ddp",
             f"trainer.devices={ranks}",
             f"trainer.accelerator={accelerator}",
-            "targets=null",
-            "logger=null",
+            "~targets",
+            "~logger",
             f"hydra.run.dir={run}",
             *NO_PICTURES,
         ]

@@ -6,8 +6,9 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from naa_lightning.config.compose import compose_attack, plain_values
-from naa_lightning.config.schema import AttackRun, build, validated
+from naa_lightning.config.attack import compose_attack
+from naa_lightning.config.building import build, plain_values, validated
+from naa_lightning.config.schema import AttackRun
 from naa_lightning.data import Batch
 from naa_lightning.engine import Engine
 from naa_lightning.models import Classifier

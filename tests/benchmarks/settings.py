@@ -5,8 +5,7 @@ from functools import cached_property
 
 import torch
 
-from naa_lightning.config.compose import plain_values
-from naa_lightning.config.schema import build_target, expect
+from naa_lightning.config.building import build_target, expect, plain_values
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource
 from tests.experiments import NETWORKS, composed

@@ -10,7 +10,7 @@ import torch
 import torchattack
 from torch import Tensor
 
-from naa_lightning.config.compose import plain_values
+from naa_lightning.config.building import plain_values
 from naa_lightning.engine.fusing import can_fuse, fuse_activations
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier

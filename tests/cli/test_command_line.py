@@ -57,7 +57,7 @@ def test_mistakes_end_in_one_line_and_exit_code_1(arguments: list[str], message:
 
 def test_group_null_means_nothing_of_it(models_dir: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    arguments = [*BRIEF, "logger=null", "targets=null", models_dir, f"hydra.run.dir={folder}"]
+    arguments = [*BRIEF, "~logger", "~targets", models_dir, f"hydra.run.dir={folder}"]
     code, out, err = finish(start("attack.py", *arguments, home=tmp_path))
     assert (code, err) == (0, "")
     assert out.rstrip().endswith(f"results: {folder}")
@@ -67,7 +67,7 @@ def test_group_null_means_nothing_of_it(models_dir: str, tmp_path: Path) -> None
 
 def test_a_bad_job_leaves_the_rest_of_a_sweep(models_dir: str, tmp_path: Path) -> None:
     sweep = ["-m", "attack.budget.eps=-1,64/255", f"hydra.sweep.dir={tmp_path}/sweep"]
-    arguments = [*BRIEF, "logger=null", "targets=null", models_dir]
+    arguments = [*BRIEF, "~logger", "~targets", models_dir]
     code, out, err = finish(start("attack.py", *sweep, *arguments, home=tmp_path))
     assert code == 1
     mistake = "attack.budget: eps must be between 0 and 1"
@@ -100,7 +100,7 @@ def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tm
     made, rated = tmp_path / "made", tmp_path / "rated"
     attack(made, models_dir, "data.limit=4", "attack.budget.steps=1", "attack=mim", "~targets")
     rating = ["craft=false", f"adversarial_dir={made}", "defences=[jpeg,bit_depth]", f"hydra.run.dir={rated}"]
-    code, out, err = finish(start("attack.py", *BRIEF, "logger=null", models_dir, *rating, home=tmp_path))
+    code, out, err = finish(start("attack.py", *BRIEF, "~logger", models_dir, *rating, home=tmp_path))
     assert (code, err) == (0, "")
     assert "mim: 4 images of digits" in out
     targets = json.loads((rated / "results.json").read_text())["targets"]
@@ -173,7 +173,7 @@ def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: st
 
 
 def test_a_key_without_a_connection_does_not_wait(models_dir: str, tmp_path: Path) -> None:
-    arguments = [*BRIEF, "targets=null", models_dir, f"hydra.run.dir={tmp_path / 'run'}"]
+    arguments = [*BRIEF, "~targets", models_dir, f"hydra.run.dir={tmp_path / 'run'}"]
     began = time.monotonic()
     code, out, _ = finish(start("attack.py", *arguments, home=tmp_path, WANDB_API_KEY="0" * 40))
     assert code == 0

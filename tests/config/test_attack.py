@@ -5,7 +5,7 @@ import re
 import pytest
 
 from naa_lightning.attribution import Path as IntegrationPath
-from naa_lightning.config.compose import compose_attack
+from naa_lightning.config.attack import compose_attack
 from naa_lightning.exceptions import UserError
 from tests.experiments import attack_run
 
@@ -63,24 +63,27 @@ def test_parts_of_attacks_are_recombined() -> None:
             "attack.objective: the rule trapezoid needs at least 2 points, got 1",
         ),
         ("attack.objective.antithetic=sometimes", "attack.objective.antithetic must be a valid boolean"),
-        ("attack.update.decay=null", "attack.update.decay must be a valid number, got None"),
-        ("~attack.update._target_", "attack.update must name what it builds in attack.update._target_"),
+        ("attack.update_rule.decay=null", "attack.update_rule.decay must be a valid number, got None"),
+        ("~attack.update_rule._target_", "attack.update_rule must name what it builds in attack.update_rule._target_"),
         (
             "attack.targeted=true attack/objective=fda",
             "attack: FeatureDisruption cannot be targeted: it swaps strong and",
         ),
-        ("attack/budget=l2 attack/update=nesterov", "attack: Nesterov works with budgets of the norm linf, got l2"),
+        (
+            "attack/budget=l2 attack/update_rule=nesterov",
+            "attack: Nesterov works with budgets of the norm linf, got l2",
+        ),
         ("attack.budget.norm=l1", "attack.budget: norm must be one of linf, l2, got 'l1'"),
         ("attack.budget.random_start=2", "attack.budget: random_start must be between 0 and 1"),
         ("attack.objective.positive=cube", "attack.objective: positive must be one of identity, log, exponential"),
         (
-            "attack.update._target_=naa_lightning.attacks.Sign ~attack.update.decay attack/objective=fda "
+            "attack.update_rule._target_=naa_lightning.attacks.Sign ~attack.update_rule.decay attack/objective=fda "
             "attack.objective._target_=naa_lightning.attacks.Sign",
             "attack.objective._target_ must build Objective, it builds Sign",
         ),
-        ("attack.update._target_=os.system", "attack.update._target_ must be in one of naa_lightning, "),
+        ("attack.update_rule._target_=os.system", "attack.update_rule._target_ must be in one of naa_lightning, "),
         (
-            "attack.update._target_=naa_lightning.attacks.Momentun",
+            "attack.update_rule._target_=naa_lightning.attacks.Momentun",
             "names naa_lightning.attacks.Momentun, which does not",
         ),
     ],

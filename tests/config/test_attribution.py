@@ -11,7 +11,7 @@ from PIL import Image
 
 from naa_lightning.attribution import Conductance, attribute, class_margin
 from naa_lightning.attribution import Path as IntegrationPath
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.exceptions import UserError
 from naa_lightning.rng import SeededDraws
 from tests.experiments import composed

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.engine import Engine
 from naa_lightning.exceptions import UserError
 from tests.experiments import composed

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.config.options import in_options, key_of
 from naa_lightning.exceptions import (
     DataError,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from naa_lightning.attacks import Attack
-from naa_lightning.config.compose import compose_attack
-from naa_lightning.config.schema import build_target
+from naa_lightning.config.attack import compose_attack
+from naa_lightning.config.building import build_target
 from naa_lightning.config.studies import LayerStudy
 from naa_lightning.models.saved import save_model
 from tests.experiments import CONF, NETWORKS, attack_run, presets, training

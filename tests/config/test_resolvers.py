@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.config.compose import plain_values
+from naa_lightning.config.building import plain_values
 from naa_lightning.config.resolvers import LONGEST, job_folder, run_group
 from naa_lightning.sweeps.job_names import JobNames
 from tests.experiments import composed

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from naa_lightning.config.schema import build, build_target
+from naa_lightning.config.building import build, build_target
 from naa_lightning.exceptions import UserError
 from tests.experiments import attack_run
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from naa_lightning.cli.entry import one_line_errors
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.exceptions import UserError
 from naa_lightning.training.losses import AdversarialTraining, CleanTraining
-from tests.experiments import composed, training
+from tests.experiments import CONF, composed, training
 
 
 def test_a_part_of_the_usual_recipe_can_be_changed(tmp_path: Path) -> None:
@@ -27,6 +28,31 @@ def test_any_network_can_be_hardened(network: list[str], tmp_path: Path) -> None
     assert isinstance(loss, AdversarialTraining)
     assert loss.attack.budget.steps == 3
     assert loss.label_smoothing == (0.1 if "data=digits" in network else 0.0)
+
+
+def test_a_recipe_that_is_chosen_replaces_the_networks_own(tmp_path: Path) -> None:
+    own, chosen = (training(tmp_path, *words).run.training for words in ([], ["training=cifar10"]))
+    assert (own["epochs"], own["robustness"]["eps"]) == (6, "64/255")
+    assert (chosen["epochs"], chosen["robustness"]["eps"]) == (20, "8/255")
+    changed = training(tmp_path, "training=cifar10", "training/loss=trades", "training.loss.beta=3").run.training
+    assert changed.pop("loss") == {**composed_loss("trades"), "beta": 3, "label_smoothing": 0.1}
+    assert changed == {key: value for key, value in chosen.items() if key != "loss"}
+
+
+def test_another_loss_takes_over_the_smoothing_of_labels_alone(tmp_path: Path) -> None:
+    hardened = training(tmp_path, "surrogate=cifar10_vgg_hardened", "training/loss=clean").run.training["loss"]
+    assert hardened == {**composed_loss("clean"), "label_smoothing": 0.1}
+
+
+def composed_loss(name: str) -> dict[str, object]:
+    """The keys of `conf/training/loss/`."""
+    found: dict[str, object] = yaml.safe_load((CONF / "training" / "loss" / f"{name}.yaml").read_text())
+    return found
+
+
+def test_the_data_of_a_recipe_can_be_changed(tmp_path: Path) -> None:
+    own, changed = (training(tmp_path, *words).run.data for words in ([], ["data.limit=3"]))
+    assert changed == {**own, "limit": 3}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +77,7 @@ def test_any_network_can_be_hardened(network: list[str], tmp_path: Path) -> None
         (["+trainer.max_epochs=9"], "trainer.max_epochs would change what the recipe says: give training.epochs"),
         (["training/loss=ensemble", "training.loss.models=[]"], "training.loss: models must name the fixed models"),
         (["surrogate=ensemble", "data=digits"], "several surrogates are trained one by one"),
+        (["surrogate=[digits_plain,digits_residual]"], "several surrogates are trained one by one"),
     ],
 )
 def test_mistakes_in_a_training(overrides: list[str], message: str, tmp_path: Path) -> None:

@@ -5,22 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.cli.entry import in_hydras_words
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
+from naa_lightning.config.ensemble import separate_members
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import EnsembleSource
 from tests.experiments import CONF, attack_run, composed
 
 
-def several(*names: str) -> list[str]:
-    return in_hydras_words(f"surrogate=[{','.join(names)}]")
-
-
 def test_several_surrogates() -> None:
-    members = several("digits_plain", "digits_residual")
-    experiment = compose_attack_run(
-        composed("experiment=digits", *members, "surrogate.combine=losses", "surrogate.members.digits_plain.layer=top")
-    )
+    members = ["surrogate=[digits_plain,digits_residual]", "surrogate.members.digits_plain.layer=top"]
+    experiment = compose_attack_run(composed("experiment=digits", *members, "surrogate.combine=losses"))
     assert isinstance(experiment.surrogate, EnsembleSource)
     assert experiment.surrogate.name == "digits_plain+digits_residual"
     assert experiment.surrogate.combine == "losses"
@@ -44,10 +38,29 @@ def test_a_file_of_several_surrogates(tmp_path: Path) -> None:
     assert [source.name for source in experiment.white_box] == ["digits_plain", "digits_residual"]
 
 
-def test_a_sweep_over_several_surrogates_at_once_is_refused() -> None:
-    for choice in ("[inception_v3,resnet50],vgg16", "[inception_v3,resnet50],[vgg16]", "vgg16,[resnet50]"):
-        with pytest.raises(UserError, match="a sweep takes surrogates by name"):
-            in_hydras_words(f"surrogate={choice}")
+def test_a_preset_of_several_surrogates(tmp_path: Path) -> None:
+    """What it says of them is kept, and no surrogate takes over what belongs to another."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "both.yaml").write_text(
+        "# @package _global_\n"
+        "defaults:\n  - override /surrogate: [digits_plain, cifar10_vgg]\n"
+        "surrogate:\n  combine: losses\n  members:\n    digits_plain:\n      num_classes: 3\n"
+    )
+    surrogate = composed(f"hydra.searchpath=[file://{tmp_path}]", "experiment=both")
+    separate_members(surrogate)
+    alone = [composed(f"surrogate={name}").surrogate for name in ("digits_plain", "cifar10_vgg")]
+    alone[0].num_classes = 3
+    assert surrogate.surrogate == {
+        "name": "digits_plain+cifar10_vgg",
+        "members": {"digits_plain": alone[0], "cifar10_vgg": alone[1]},
+        "combine": "losses",
+    }
+
+
+def test_no_surrogate() -> None:
+    for choice in ("surrogate=[]", "~surrogate"):
+        with pytest.raises(UserError, match="there is no surrogate to craft on"):
+            compose_attack_run(composed("experiment=digits", choice))
 
 
 def test_several_layers() -> None:
@@ -61,18 +74,23 @@ def test_several_layers() -> None:
     [
         (["surrogate=ensemble"], "surrogate: an ensemble needs members: surrogate=[inception_v3,resnet50]"),
         (
-            [*several("digits_plain", "vgg16")],
+            ["surrogate=[digits_plain,vgg16]"],
             "surrogate: members must tell apart the same classes, got digits_plain 10",
         ),
         (
             ["surrogate.layer=null"],
             "attack=naa attacks a layer, and surrogate digits_plain names none: give its `layer`",
         ),
-        ([*several("digits_plain"), "surrogate.combine=votes"], "surrogate.combine must be 'logits' or 'losses', got"),
         (
-            [*several("digits_plain"), "+surrogate.layer=top"],
+            ["surrogate=[digits_plain]", "surrogate.combine=votes"],
+            "surrogate.combine must be 'logits' or 'losses', got",
+        ),
+        (
+            ["surrogate=[digits_plain,digits_residual]", "surrogate.layer=middle"],
             "there is no option surrogate.layer; there are name, memb",
         ),
+        (["surrogate=[digits_plain,digits_plain]"], "surrogate=[digits_plain,digits_plain] names one of them twice"),
+        (["surrogate.layr=top"], "there is no option surrogate.layr; did you mean layer?"),
     ],
 )
 def test_mistakes_in_several_surrogates(overrides: list[str], message: str) -> None:

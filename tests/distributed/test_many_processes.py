@@ -54,7 +54,7 @@ def test_two_processes_leave_what_one_leaves(models_dir: str, tmp_path: Path) ->
         "report.panel_images=4",
         "report.extreme_images=3",
         "report.attention_images=1",
-        "+defence@defences.random_resize_pad=random_resize_pad",
+        "defences=[random_resize_pad]",
         "defences.random_resize_pad.repeats=2",
     ]
     alone = attack(tmp_path / "alone", *options)
@@ -129,7 +129,7 @@ def ranks_of(pid: int) -> list[int]:
 
 
 def test_a_sweep_starts_ranks_for_each_job_and_repeats_none(models_dir: str, tmp_path: Path) -> None:
-    arguments = ["-m", "experiment=digits", "attack=fgsm,mim", "data.limit=3", "logger=null", "targets=null"]
+    arguments = ["-m", "experiment=digits", "attack=fgsm,mim", "data.limit=3", "~logger", "~targets"]
     arguments += [models_dir, *TWO, *NO_PICTURES, f"hydra.sweep.dir={tmp_path}/sweep"]
     code, out, err = finish(start("attack.py", *arguments, home=tmp_path))
     assert (code, err) == (0, "")

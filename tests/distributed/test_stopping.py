@@ -293,7 +293,7 @@ def to_all(process: subprocess.Popen[str]) -> None:
 def test_stopped_and_started_again_gives_the_same_bytes(models_dir: str, tmp_path: Path) -> None:
     undisturbed, folder = tmp_path / "undisturbed", tmp_path / "run"
     attack(undisturbed, models_dir, *OVERRIDES, "~targets")
-    code, out, err = stopped(folder, tmp_path, models_dir, "targets=null", "data.num_workers=1", send=to_all)
+    code, out, err = stopped(folder, tmp_path, models_dir, "~targets", "data.num_workers=1", send=to_all)
     before = saved_images(folder)
     assert code == 75, (out, err)
     assert len(before) in range(4, IMAGES, 4)
@@ -316,7 +316,7 @@ def test_a_sweep_ends_at_once(models_dir: str, tmp_path: Path) -> None:
         "hydra.sweep.subdir=${hydra:job.num}",
     ]
     code, out, err = stopped(
-        folder / "0", tmp_path, models_dir, "targets=null", *sweep, "-m", send=lambda process: process.terminate()
+        folder / "0", tmp_path, models_dir, "~targets", *sweep, "-m", send=lambda process: process.terminate()
     )
     assert code == 75, (out, err)
     assert err.startswith("stopped by SIGTERM at crafting mim on digits_plain")

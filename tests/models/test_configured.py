@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from naa_lightning.cli.entry import one_line_errors
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.saved import library_of
 from tests.experiments import CONF, NETWORKS, composed

@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file
 
 from naa_lightning.cli.entry import one_line_errors
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.saved import save_model
 from tests.experiments import adversarial_files, attack, composed

@@ -9,7 +9,7 @@ import torch
 
 from naa_lightning.attribution import Conductance, FeatureDifference, attribute
 from naa_lightning.attribution import Path as IntegrationPath
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
 from naa_lightning.rng import SeededDraws

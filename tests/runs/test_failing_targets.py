@@ -111,9 +111,8 @@ def test_logits_that_are_no_numbers_are_named_and_no_success(
 
 
 def test_without_a_budget_no_target_is_fooled_whatever_stands_before_it(models_dir: str, tmp_path: Path) -> None:
-    kinds = ["defences.jpeg=jpeg", "defences.random_resize_pad=random_resize_pad", "defences.median=median"]
-    defences = [f"+defence@{kind}" for kind in kinds]
-    assert attack(tmp_path, models_dir, "attack=mim", "attack.budget.eps=0", "data.limit=6", *defences) == 0
+    defences = "defences=[jpeg,random_resize_pad,median]"
+    assert attack(tmp_path, models_dir, "attack=mim", "attack.budget.eps=0", "data.limit=6", defences) == 0
     targets = results(tmp_path)["targets"]
     assert len(targets) == 12
     for target in targets.values():
@@ -121,8 +120,7 @@ def test_without_a_budget_no_target_is_fooled_whatever_stands_before_it(models_d
 
 
 def test_random_defences_carry_their_spread(models_dir: str, tmp_path: Path) -> None:
-    defence = "+defence@defences.random_resize_pad=random_resize_pad"
-    attack(tmp_path, models_dir, "attack=mim", "targets=digits", defence)
+    attack(tmp_path, models_dir, "attack=mim", "targets=digits", "defences=random_resize_pad")
     found = results(tmp_path)
     defended = found["targets"]["digits_inception+random_resize_pad"]
     assert (defended["repeats"], defended["error_rate"]["total"]) == (5, 100)

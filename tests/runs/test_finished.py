@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from naa_lightning import __version__
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.report import optimised
 from naa_lightning.runs.finished import finished_results

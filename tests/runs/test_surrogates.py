@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.cli.entry import in_hydras_words
 from naa_lightning.exceptions import UserError
 from tests.experiments import adversarial_files, attack
 from tests.runs.cases import results
 
 
 def test_several_surrogates(tmp_path: Path, models_dir: str) -> None:
-    members = in_hydras_words("surrogate=[digits_plain,digits_residual]")
+    members = ["surrogate=[digits_plain,digits_residual]"]
     layers = ["surrogate.members.digits_plain.layer=[middle,top]"]
     success = attack(tmp_path, models_dir, *members, *layers, "attack=naa")
     found = results(tmp_path)

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.cli.entry import in_hydras_words
-from naa_lightning.config.compose import AttackExperiment, compose_attack_run
-from naa_lightning.config.schema import build_target
+from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
+from naa_lightning.config.building import build_target
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.black_box.callable_model import CallableModel
 from naa_lightning.models.defences import Defence, Jpeg, Median
 from tests.experiments import composed, presets
 
-DEFENCES = presets("defence")
+DEFENCES = presets("defences")
 BLACK_BOXES = presets("black_box")
 MINE = ["+black_box@targets.mine=callable", "targets.mine.name=mine", "targets.mine.num_classes=10"]
 
@@ -26,8 +25,7 @@ def mine(tmp_path: Path) -> list[str]:
 
 
 def experiment(*overrides: str) -> AttackExperiment:
-    words = [word for override in overrides for word in in_hydras_words(override)]
-    return compose_attack_run(composed("experiment=digits", *words))
+    return compose_attack_run(composed("experiment=digits", *overrides))
 
 
 def names(of: AttackExperiment) -> list[str]:
@@ -69,8 +67,8 @@ def test_the_surrogate_comes_first_and_models_stay_together() -> None:
 
 
 def test_a_target_with_defences_of_its_own_meets_no_others(mine: list[str]) -> None:
-    chain = ["+defence@targets.mine.defences.jpeg=jpeg", "+defence@targets.mine.defences.median=median"]
-    found = experiment("targets=null", *mine, *chain, "targets.mine.defences.jpeg.quality=50", "defences=[bit_depth]")
+    chain = "+defences@targets.mine.defences=[jpeg,median]"
+    found = experiment("~targets", *mine, chain, "targets.mine.defences.jpeg.quality=50", "defences=[bit_depth]")
     assert names(found) == ["digits_plain", "digits_plain+bit_depth", "mine+jpeg+median"]
     jpeg, median = found.targets[-1].defences.values()
     assert isinstance(jpeg, Jpeg)
@@ -85,13 +83,13 @@ def test_kinds_of_targets_mix(mine: list[str]) -> None:
 
 
 def test_a_defended_surrogate_is_no_black_box() -> None:
-    found = experiment("+defence@targets.digits_plain.defences.jpeg=jpeg")
+    found = experiment("+defences@targets.digits_plain.defences=jpeg")
     assert names(found) == ["digits_plain", "digits_plain+jpeg", "digits_residual", "digits_inception"]
     assert [target.name for target in found.black_box] == ["digits_residual", "digits_inception"]
 
 
 def test_one_model_may_be_tried_plain_and_defended() -> None:
-    again = ["+surrogate@targets.again=digits_residual", "+defence@targets.again.defences.jpeg=jpeg"]
+    again = ["+surrogate@targets.again=digits_residual", "+defences@targets.again.defences=jpeg"]
     found = experiment(*again)
     assert names(found) == ["digits_plain", "digits_residual", "digits_residual+jpeg", "digits_inception"]
 
@@ -111,7 +109,7 @@ def test_one_model_may_be_tried_plain_and_defended() -> None:
             [
                 "+surrogate@targets.again=digits_residual",
                 "targets.again.mean=[0,0,0]",
-                "+defence@targets.again.defences.jpeg=jpeg",
+                "+defences@targets.again.defences=jpeg",
             ],
             "two different models are called digits_residual: give each its own name",
         ),
@@ -121,7 +119,7 @@ def test_one_model_may_be_tried_plain_and_defended() -> None:
             "there is no option defences.jpeg.qualty; did you mean quality?",
         ),
         (
-            ["+defence@targets.digits_residual.defences.jpeg=jpeg", "targets.digits_residual.defences.jpeg.quality=x"],
+            ["+defences@targets.digits_residual.defences=jpeg", "targets.digits_residual.defences.jpeg.quality=x"],
             "targets.digits_residual.defences.jpeg.quality must be a valid integer",
         ),
         (
@@ -152,14 +150,14 @@ def test_mistakes(overrides: list[str], message: str) -> None:
         (["craft=false"], "craft=false rates images that are there: give adversarial_dir=FOLDER"),
         (["adversarial_dir=."], "adversarial_dir=. is what craft=false rates: give both or neither"),
         (["craft=false", "adversarial_dir=/nowhere"], "adversarial_dir=/nowhere is not a folder"),
-        (["surrogate=null"], "there is no surrogate to craft on: give surrogate=, or rate images with craft=false"),
+        (["~surrogate"], "there is no surrogate to craft on: give surrogate=, or rate images with craft=false"),
         (["craft=false", "adversarial_dir=.", "study=layers"], "a study crafts its own images"),
         (
-            ["craft=false", "adversarial_dir=.", "surrogate=null", "attribution.exact_images=1"],
+            ["craft=false", "adversarial_dir=.", "~surrogate", "attribution.exact_images=1"],
             "attribution.exact_images needs the surrogate",
         ),
         (
-            ["craft=false", "adversarial_dir=.", "surrogate=null", "targets=null"],
+            ["craft=false", "adversarial_dir=.", "~surrogate", "~targets"],
             "there is no model to try the images on",
         ),
     ],
@@ -201,17 +199,3 @@ def test_what_the_command_line_says_of_the_images_to_rate_holds(tmp_path: Path) 
     assert found.run.attack.name == "theirs"
     assert experiment(*rating, "attack=fia").run.attack.name == "fia"
     assert experiment(*rating, "attack.budget.eps=8/255").run.attack.name == tmp_path.name
-
-
-@pytest.mark.parametrize(
-    "words", ["defences=jpeg,median", "defences=[jpeg],[median]", "defences=['jpeg']", "defences={}"]
-)
-def test_defences_are_given_by_name(words: str) -> None:
-    with pytest.raises(UserError, match=r"give defences by name, in brackets where there are several"):
-        in_hydras_words(f"defences={words}")
-
-
-def test_no_defences() -> None:
-    assert in_hydras_words("defences=null") == in_hydras_words("defences=[]") == []
-    assert in_hydras_words("defences=[ jpeg, median ]") == in_hydras_words("defences=[jpeg,median]")
-    assert in_hydras_words("defences=jpeg") == ["+defence@defences.jpeg=jpeg"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from naa_lightning.config.compose import compose_attack_run
+from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.data.cifar10 import CLASSES
 from naa_lightning.exceptions import UserError
 from naa_lightning.runs.attack import run_attack

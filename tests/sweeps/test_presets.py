@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
-from naa_lightning.config.compose import AttackExperiment, compose_attack_run
+from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
 from tests.experiments import CONF, NO_PICTURES, ROOT, composed
@@ -134,8 +134,8 @@ def test_ablated_layers_are_layers_of_the_network_in_its_order() -> None:
     assert places == sorted(places)
 
 
-QUICK = ["attack.budget.steps=1", "logger=null", "callbacks=training", *NO_PICTURES]
-MINIATURE = ["surrogate=digits_plain", "data=digits", "targets=null", "data.limit=2", *QUICK]
+QUICK = ["attack.budget.steps=1", "~logger", "callbacks=training", *NO_PICTURES]
+MINIATURE = ["surrogate=digits_plain", "data=digits", "~targets", "data.limit=2", *QUICK]
 CHOSEN = {
     "undefended": {"attack": ["fia", "nrdm"]},
     "undefended_pd": {"attack": ["fia_pd"]},

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from naa_lightning.attacks import Attack
 from naa_lightning.callbacks import AdversarialWriter, CraftingTimes
-from naa_lightning.config.compose import AttackExperiment
+from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.data import LabelledImages
 from naa_lightning.exceptions import FolderInUseError, UserError
 from naa_lightning.identity import images_depend_on

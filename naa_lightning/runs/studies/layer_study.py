@@ -14,7 +14,7 @@ from torch import Tensor
 
 from naa_lightning import __version__
 from naa_lightning.atomic import write_atomically
-from naa_lightning.config.compose import AttackExperiment
+from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.studies import LayerStudy
 from naa_lightning.exceptions import UserError
 from naa_lightning.metrics import Rate

@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.config.schema import build_target
+from naa_lightning.config.building import build_target
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ModelSource
 from naa_lightning.models.black_box.callable_model import CallableModel

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from naa_lightning.config.schema import build_target, expect
+from naa_lightning.config.building import build_target, expect
 from naa_lightning.models.defences import Defence, InputDefence
 from naa_lightning.rng import SeededDraws
 from tests.experiments import CONF

@@ -1,0 +1,55 @@
+"""What Hydra cannot compose, in the user's words and with what there is instead."""
+
+import re
+import sys
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import MissingConfigException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from naa_lightning.config.building import suggest
+
+# Configurations that are found only where an extra is installed.
+_EXTRAS = {"hydra/sweeper/optuna": "search"}
+_NULL_GROUP = "Config group override must be a string or a list. Got NoneType"
+
+
+def explain(error: Exception) -> str | None:
+    """Return what is wrong with a command line or a preset, None where Hydra's own words say it or it is no such error.
+
+    Args:
+        error: Any error.
+    """
+    text = str(error)
+    match error:
+        case MissingMandatoryValue():
+            return f"{error.full_key} must be given"
+        case MissingConfigException() if "/" in (error.missing_cfg_file or ""):
+            for config, extra in _EXTRAS.items():
+                if config in text:
+                    return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
+            group, _, name = str(error.missing_cfg_file).rpartition("/")
+            options = GlobalHydra.instance().config_loader().get_group_options(group)
+            return f"there is no {group}={name}; {suggest(name, options, all_of_them=True)}"
+        case ValueError() if text == _NULL_GROUP:
+            groups = [word.removesuffix("=null") for word in sys.argv[1:] if word.endswith("=null")] or ["GROUP"]
+            return f"nothing of a group is an empty list of it: give {' '.join(f'{group}=[]' for group in groups)}"
+    named = re.search(r"Could not override '([^']+)'|Override \+?(\S+) looks like", text)
+    if named is None:
+        return None
+    return _about_a_key((named[1] or named[2]).partition("=")[0].partition("@")[0], error.__cause__)
+
+
+def _about_a_key(key: str, cause: BaseException | None) -> str | None:
+    """Say what a key or group of an override should have been."""
+    parent, _, name = key.rpartition("/")
+    if not parent and isinstance(cause, OmegaConfBaseException) and cause.parent_node is not None:
+        if cause.key in _groups(""):
+            return f"there is no {key}: nothing is chosen by {cause.key}="
+        options = [*map(str, cause.parent_node), *(_groups("") if "." not in key else [])]
+        return f"there is no {key}; {suggest(str(cause.key), options)}"
+    return None if name in _groups(parent) else f"there is no group {key}; {suggest(name, _groups(parent))}"
+
+
+def _groups(parent: str) -> list[str]:
+    return [group.strip("/").rpartition("/")[2] for group in GlobalHydra.instance().config_loader().list_groups(parent)]

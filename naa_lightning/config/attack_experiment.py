@@ -1,0 +1,140 @@
+"""From `attack.yaml`, composed, to an experiment whose mistakes are found in seconds.
+
+Nothing here loads a model, or Lightning and the other libraries that take seconds to load themselves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+import naa_lightning.config.extendable
+import naa_lightning.config.resolvers  # noqa: F401 - both for the configuration
+from naa_lightning.attacks import Attack
+from naa_lightning.attribution import Attribute, Conductance
+from naa_lightning.config.attack import compose_attack
+from naa_lightning.config.attribution import compose_attribution
+from naa_lightning.config.building import build, build_part, plain_values, validated
+from naa_lightning.config.ensemble import separate_members
+from naa_lightning.config.image_origin import keep_only_named_origin
+from naa_lightning.config.models import compose_surrogate, compose_targets, members_of
+from naa_lightning.config.options import in_options, key_of
+from naa_lightning.config.schema import AttackRun
+from naa_lightning.config.studies import LayerStudy, Study
+from naa_lightning.config.training_plan import check_that_recipes_hold, plan_of
+from naa_lightning.engine import Engine
+from naa_lightning.exceptions import ModelError, UserError
+from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, TrainedModel
+from naa_lightning.models.target import Target
+
+
+@dataclass(frozen=True)
+class AttackExperiment:
+    """One attack run.
+
+    Args:
+        run: Its configuration.
+        surrogate: What is attacked; None in a run that rates images of unknown origin.
+        targets: What the images are tried on: first the surrogate, or each of its members. Those with one model follow
+            each other.
+        attack: As its parts say.
+        engine: How the surrogate is run.
+        exact: The method that attributes exactly.
+        attribute: `naa_lightning.attribution.attribute` with the run's output, baseline and bound on memory.
+        study: What to answer instead of attacking, if anything.
+    """
+
+    run: AttackRun
+    surrogate: ClassifierSource | EnsembleSource | None
+    targets: Sequence[Target]
+    attack: Attack
+    engine: Engine
+    exact: Conductance
+    attribute: Attribute
+    study: Study | None
+
+    @property
+    def white_box(self) -> Sequence[ClassifierSource]:
+        """The surrogate, or its members."""
+        return members_of(self.surrogate)
+
+    @property
+    def black_box(self) -> list[Target]:
+        """The targets whose models are not attacked."""
+        return [target for target in self.targets if target.source not in self.white_box]
+
+    @property
+    def sources(self) -> list[ModelSource]:
+        """The targets' models, each once."""
+        return [source for source, _ in groupby(self.targets, key=lambda target: target.source)]
+
+
+def compose_attack_run(config: DictConfig) -> AttackExperiment:
+    """Check `attack.yaml`, composed, and build what needs no heavy library.
+
+    Args:
+        config: The composed configuration, which is changed where Hydra cannot say what it means: several surrogates
+            get a node each, a target without a name has that of its key, and where nothing is crafted, surrogate and
+            attack are unknown unless the command line names them.
+
+    Raises:
+        UserError: A key or value is refused, or a model's weights cannot be had.
+    """
+    separate_members(config)
+    if not config.get("surrogate"):  # an empty list, or deleted
+        config.surrogate = None
+    for key, target in (config.get("targets") or {}).items():
+        if OmegaConf.is_missing(target, "name"):
+            target.name = key
+    if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
+        keep_only_named_origin(config)
+    run = validated(AttackRun, plain_values(config))
+    attack = compose_attack(run.attack)
+    surrogate = None if run.surrogate is None else compose_surrogate(run.surrogate)
+    study = None if run.study is None else build_part(Study, run.study, "study")
+    targets = compose_targets(run, members_of(surrogate))
+    exact, attribution = compose_attribution(run.attribution)
+    engine = build(Engine, run.engine, "engine")
+    experiment = AttackExperiment(run, surrogate, targets, attack, engine, exact, attribution, study)
+    _check_work(experiment)
+    for source in experiment.white_box:
+        if run.craft and attack.objective.feature_level and not source.layer and not isinstance(study, LayerStudy):
+            raise UserError(
+                f"attack={run.attack.name} attacks a layer, and surrogate {source.name} names none: give its `layer`"
+            )
+        if run.attribution.exact_images and not source.layer:
+            raise UserError(
+                f"attribution.exact_images={run.attribution.exact_images} attributes over the attacked layer, and "
+                f"surrogate {source.name} names none: give its `layer`"
+            )
+    for model in experiment.sources:
+        key = key_of(model, run)
+        with in_options(key, ModelError):
+            model.check()
+        if isinstance(model, TrainedModel) and not model.weights_path.is_file():
+            check_that_recipes_hold(run.trainer)
+            plan_of(model, key)
+    return experiment
+
+
+def _check_work(experiment: AttackExperiment) -> None:
+    """Check that there is something to craft or to rate, and something to try it on."""
+    run = experiment.run
+    if run.craft:
+        if experiment.surrogate is None:
+            raise UserError("there is no surrogate to craft on: give surrogate=, or rate images with craft=false")
+        if run.adversarial_dir is not None:
+            raise UserError(f"adversarial_dir={run.adversarial_dir} is what craft=false rates: give both or neither")
+        return
+    if run.adversarial_dir is None:
+        raise UserError("craft=false rates images that are there: give adversarial_dir=FOLDER")
+    if not Path(run.adversarial_dir).expanduser().is_dir():
+        raise UserError(f"adversarial_dir={run.adversarial_dir} is not a folder; name the one that holds the images")
+    if experiment.study is not None:
+        raise UserError("a study crafts its own images: leave out craft=false or the study")
+    if experiment.surrogate is None and run.attribution.exact_images:
+        raise UserError("attribution.exact_images needs the surrogate that the images were crafted on: give surrogate=")
+    if not experiment.targets:
+        raise UserError("there is no model to try the images on: give targets= or surrogate=")
