@@ -18,7 +18,10 @@ def told(*overrides: str, program: str = "attack") -> str:
     ("override", "message"),
     [
         ("attack=naaa", "there is no attack=naaa; did you mean naa? there are admix, bfa, bsr, danaa, dim, "),
-        ("surrogate=[vgg16,resnet05]", "there is no surrogate=resnet05; did you mean resnet50? there are cifar10_densen"),
+        (
+            "surrogate=[vgg16,resnet05]",
+            "there is no surrogate=resnet05; did you mean resnet50? there are cifar10_densen",
+        ),
         ("targets=[undefended,vgg17]", "there is no targets=vgg17; did you mean vgg16? there are callable, cifar10, "),
         ("defences=x", "there is no defences=x; there are bit_depth, feature_distillation, gaussian, jpeg, "),
         ("attack/objective=na", "there is no attack/objective=na; did you mean naa? there are bfa, cross_entropy, "),
@@ -31,7 +34,10 @@ def told(*overrides: str, program: str = "attack") -> str:
         ("targets.vgg17.weights=a.pt", "there is no targets.vgg17.weights; did you mean vgg16?"),
         ("defences.jpeg.quality=50", "there is no defences.jpeg.quality: nothing is chosen by defences="),
         ("hydra.swep.dir=x", "there is no hydra.swep.dir; did you mean sweep?"),
-        ("surrogate@targets.mine=vgg16", "Could not override 'surrogate@targets.mine'. Did you mean to override surrog"),
+        (
+            "surrogate@targets.mine=vgg16",
+            "Could not override 'surrogate@targets.mine'. Did you mean to override surrog",
+        ),
         ("hydra/sweeper=optunaa", "this needs the extra `search`: pip install -e '.[search]'"),
     ],
 )

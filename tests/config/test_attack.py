@@ -69,7 +69,10 @@ def test_parts_of_attacks_are_recombined() -> None:
             "attack.targeted=true attack/objective=fda",
             "attack: FeatureDisruption cannot be targeted: it swaps strong and",
         ),
-        ("attack/budget=l2 attack/update_rule=nesterov", "attack: Nesterov works with budgets of the norm linf, got l2"),
+        (
+            "attack/budget=l2 attack/update_rule=nesterov",
+            "attack: Nesterov works with budgets of the norm linf, got l2",
+        ),
         ("attack.budget.norm=l1", "attack.budget: norm must be one of linf, l2, got 'l1'"),
         ("attack.budget.random_start=2", "attack.budget: random_start must be between 0 and 1"),
         ("attack.objective.positive=cube", "attack.objective: positive must be one of identity, log, exponential"),

@@ -23,7 +23,9 @@ def names(*overrides: str) -> list[str]:
 @pytest.mark.parametrize("group", ["surrogate", "black_box"])
 def test_every_model_can_be_named_as_a_target(group: str) -> None:
     for name in set(presets(group)) - {"ensemble"}:
-        assert yaml.safe_load((CONF / "targets" / f"{name}.yaml").read_text()) == {"defaults": [f"/{group}/{name}@{name}"]}
+        assert yaml.safe_load((CONF / "targets" / f"{name}.yaml").read_text()) == {
+            "defaults": [f"/{group}/{name}@{name}"]
+        }
 
 
 @pytest.mark.parametrize(

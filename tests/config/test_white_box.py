@@ -81,7 +81,10 @@ def test_several_layers() -> None:
             ["surrogate.layer=null"],
             "attack=naa attacks a layer, and surrogate digits_plain names none: give its `layer`",
         ),
-        (["surrogate=[digits_plain]", "surrogate.combine=votes"], "surrogate.combine must be 'logits' or 'losses', got"),
+        (
+            ["surrogate=[digits_plain]", "surrogate.combine=votes"],
+            "surrogate.combine must be 'logits' or 'losses', got",
+        ),
         (
             ["surrogate=[digits_plain,digits_residual]", "surrogate.layer=middle"],
             "there is no option surrogate.layer; there are name, memb",
