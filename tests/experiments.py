@@ -7,8 +7,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.config.attack_experiment import compose_attack_run
-from naa_lightning.config.building import plain_values, validated
+from naa_lightning.config.attack_experiment import checked_attack_run, compose_attack_run
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.config.training_experiment import TrainingExperiment, compose_training_run
 from naa_lightning.runs.attack import run_attack
@@ -42,7 +41,7 @@ def composed(*overrides: str, program: str = "attack") -> DictConfig:
 
 def attack_run(*overrides: str) -> AttackRun:
     """An attack's configuration as its command line would make it, nothing built of it."""
-    return validated(AttackRun, plain_values(composed(*overrides)))
+    return checked_attack_run(composed(*overrides))
 
 
 def attack(folder: Path, *overrides: str) -> float | None:

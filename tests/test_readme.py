@@ -7,13 +7,10 @@ import pytest
 
 from naa_lightning.attacks import Attack
 from naa_lightning.config.attack import compose_attack
-from naa_lightning.config.building import plain_values, validated
-from naa_lightning.config.ensemble import separate_members
-from naa_lightning.config.schema import AttackRun
 from naa_lightning.config.training_experiment import compose_training_run
 from naa_lightning.models.torchvision_model import TorchvisionModel
 from tests.attacks.test_every_attack import ATTACKS, configured
-from tests.experiments import ROOT, composed
+from tests.experiments import ROOT, attack_run, composed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -40,9 +37,7 @@ def test_commands_compose(words: list[str]) -> None:
     sweep = "-m" in words or any(word.startswith("experiment=") for word in words)
     words = [word for word in words if word != "-m"]
     words = [word.split(",")[0] if sweep else word for word in words if word not in ("--cfg", "job")]
-    config = composed(*words)
-    separate_members(config)
-    assert isinstance(compose_attack(validated(AttackRun, plain_values(config)).attack), Attack)
+    assert isinstance(compose_attack(attack_run(*words).attack), Attack)
 
 
 def test_there_are_commands_to_compose() -> None:

@@ -71,8 +71,8 @@ class AttackExperiment:
         return [source for source, _ in groupby(self.targets, key=lambda target: target.source)]
 
 
-def compose_attack_run(config: DictConfig) -> AttackExperiment:
-    """Check `attack.yaml`, composed, and build what needs no heavy library.
+def checked_attack_run(config: DictConfig) -> AttackRun:
+    """Return `attack.yaml`, composed, with every key and value checked.
 
     Args:
         config: The composed configuration, which is changed where Hydra cannot say what it means: several surrogates
@@ -80,7 +80,7 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
             attack are unknown unless the command line names them.
 
     Raises:
-        UserError: A key or value is refused, or a model's weights cannot be had.
+        UserError: A key or value is refused.
     """
     separate_members(config)
     if not config.get("surrogate"):  # an empty list, or deleted
@@ -90,7 +90,19 @@ def compose_attack_run(config: DictConfig) -> AttackExperiment:
             target.name = key
     if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
         keep_only_named_origin(config)
-    run = validated(AttackRun, plain_values(config))
+    return validated(AttackRun, plain_values(config))
+
+
+def compose_attack_run(config: DictConfig) -> AttackExperiment:
+    """Check `attack.yaml`, composed, and build what needs no heavy library.
+
+    Args:
+        config: The composed configuration, which is changed as by `checked_attack_run`.
+
+    Raises:
+        UserError: A key or value is refused, or a model's weights cannot be had.
+    """
+    run = checked_attack_run(config)
     attack = compose_attack(run.attack)
     surrogate = None if run.surrogate is None else compose_surrogate(run.surrogate)
     study = None if run.study is None else build_part(Study, run.study, "study")

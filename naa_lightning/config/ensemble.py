@@ -5,7 +5,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from naa_lightning.exceptions import UserError
 
@@ -46,7 +46,9 @@ def separate_members(config: DictConfig) -> None:
         "surrogate=ensemble",
         *(f"+surrogate@surrogate.members.{name}={name}" for name in names),
     ]
-    config.surrogate = compose(HydraConfig.get().job.config_name, overrides).surrogate
+    separate = compose(HydraConfig.get().job.config_name, overrides).surrogate
+    # what presets say of members stands before the members themselves, and is to win
+    config.surrogate = OmegaConf.merge(separate, {"members": config.surrogate.get("members", {})})
 
 
 def _overrides() -> list[str]:

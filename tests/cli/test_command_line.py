@@ -38,8 +38,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["attack.budget.epss=1"], "error: Could not override 'attack.budget.epss'."),
-        (["surrogate=inception_v33"], "error: In 'attack': Could not find 'surrogate/inception_v33'"),
+        (["attack.budget.epss=1"], "error: there is no attack.budget.epss; did you mean eps?"),
+        (
+            ["surrogate=inception_v33"],
+            "error: there is no surrogate=inception_v33; did you mean inception_v3? there are cifa",
+        ),
         (["experiment=digits", "attack.budget.eps=-1"], "error: attack.budget: eps must be between 0 and 1 (for exam"),
         (["surrogate=inception_v3"], "error: the weights of inception_v3 (inception_v3.tf_in1k) are not on this mach"),
         (["experiment=digits", "hydra.run.dir=/dev/null/run"], "error: /dev/null/run: Not a directory"),
@@ -55,9 +58,34 @@ def test_mistakes_end_in_one_line_and_exit_code_1(arguments: list[str], message:
     assert err.count("\n") == 1
 
 
-def test_group_null_means_nothing_of_it(models_dir: str, tmp_path: Path) -> None:
+def test_lists_of_choices_are_swept_and_said_by_presets_of_a_users_folder(models_dir: str, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - digits\n"
+        "  - override /targets: [digits_inception]\n  - override /defences: [jpeg]\n"
+    )
+    preset = [
+        *("experiment=mine" if word == "experiment=digits" else word for word in BRIEF),
+        "attack=mim",
+        "logger=csv",
+    ]
+    sweep = ["-m", "surrogate=[digits_plain,digits_residual],digits_plain", f"hydra.sweep.dir={tmp_path}/sweep"]
+    arguments = ["--config-dir", str(tmp_path / "mine"), *sweep, *preset, models_dir]
+    code, _, err = finish(start("attack.py", *arguments, home=tmp_path))
+    assert (code, err) == (0, "")
+    found = [json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("*/results.json")]
+    assert {result["surrogate"]: list(result["targets"]) for result in found} == {
+        name: [model + defence for model in models for defence in ("", "+jpeg")]
+        for name, models in {
+            "digits_plain+digits_residual": ["digits_plain", "digits_residual", "digits_inception"],
+            "digits_plain": ["digits_plain", "digits_inception"],
+        }.items()
+    }
+
+
+def test_an_empty_list_means_nothing_of_a_group(models_dir: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    arguments = [*BRIEF, "~logger", "~targets", models_dir, f"hydra.run.dir={folder}"]
+    arguments = [*BRIEF, "logger=[]", "targets=[]", models_dir, f"hydra.run.dir={folder}"]
     code, out, err = finish(start("attack.py", *arguments, home=tmp_path))
     assert (code, err) == (0, "")
     assert out.rstrip().endswith(f"results: {folder}")

@@ -37,6 +37,12 @@ def test_every_preset_composes_and_is_valid(override: str) -> None:
         "surrogate=trained": ["surrogate.model=mine"],
         "surrogate=timm": ["surrogate.architecture=resnet18"],
         "surrogate=torchvision": ["surrogate.architecture=resnet18.IMAGENET1K_V1"],
+        "targets=trained": ["targets.trained.model=mine"],
+        "targets=timm": ["targets.timm.architecture=resnet18"],
+        "targets=torchvision": ["targets.torchvision.architecture=resnet18.IMAGENET1K_V1"],
+        "targets=onnx": ["targets.onnx.path=net.onnx"],
+        "targets=torchscript": ["targets.torchscript.path=net.pt"],
+        "targets=callable": ["targets.callable.function=mine.py:predict"],
     }
     run = attack_run(override, *needed.get(override, []))
     assert isinstance(compose_attack(run.attack), Attack)

@@ -1,4 +1,4 @@
-"""What holds for every file of conf/defence; a new one is tested here by itself."""
+"""What holds for every file of conf/defences; a new one is tested here by itself."""
 
 import re
 from pathlib import Path
@@ -8,20 +8,21 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from naa_lightning.config.building import build_target, expect
+from naa_lightning.config.building import build_part
 from naa_lightning.models.defences import Defence, InputDefence
 from naa_lightning.rng import SeededDraws
 from tests.experiments import CONF
 from tests.models.defences.given import DRAWS, Colours, eight_bit_images
 
-FILES = sorted((CONF / "defence").glob("*.yaml"))
+FILES = sorted((CONF / "defences").glob("*.yaml"))
 LARGER = {"random_resize_pad"}
 every_defence = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 every_size = pytest.mark.parametrize("size", [(1, 3, 32, 32), (3, 3, 40, 24), (1, 3, 299, 299)], ids=str)
 
 
 def built(file: Path) -> Defence:
-    return expect(Defence, build_target(OmegaConf.to_container(OmegaConf.load(file)), file.stem), file.stem)  # type: ignore[arg-type]
+    node = OmegaConf.to_container(OmegaConf.load(file)[file.stem])
+    return build_part(Defence, node, file.stem)  # type: ignore[arg-type]
 
 
 INPUT_DEFENCES = {file.stem: part for file in FILES if isinstance(part := built(file), InputDefence)}
