@@ -10,18 +10,16 @@ from pytorch_lightning.loggers import CSVLogger
 
 from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.config.compose import AttackExperiment
-from naa_lightning.config.schema import AttackRun
 from naa_lightning.config.studies import AttributionStudy, LayerStudy
 from naa_lightning.config.training_plan import plan_of
 from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_labels, check_targets
-from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.report import optimised
 from naa_lightning.report.log import logging_to
 from naa_lightning.runs.context import Bench
 from naa_lightning.runs.finished import finished_results
-from naa_lightning.runs.on_all_ranks import join_ranks, on_all_ranks, print_results
+from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results
 from naa_lightning.runs.pipeline import attack_and_report
 from naa_lightning.runs.stages.training import train
 from naa_lightning.runs.studies.attribution_study import study_attribution
@@ -54,23 +52,15 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True, began: float
         log.info("finished before: %s", run.paths.run_dir)
         return optimised(results)
     began = time.perf_counter() if began is None else began
-    return on_all_ranks(experiment, partial(run_attack_on_rank, began=began), resume_hint=_resume_hint(run))
+    resume_hint = f"the same command with hydra.run.dir={run.paths.run_dir} goes on"
+    return on_all_ranks(experiment, partial(_attack, began=began), resume_hint=resume_hint)
 
 
-def run_attack_on_rank(experiment: AttackExperiment, process: ProcessInfo, *, began: float) -> float | None:
-    """Do one rank's part of `run_attack`, which says what is returned and raised."""
-    with join_ranks(experiment.run, process, _resume_hint(experiment.run)) as ranks:
-        experiment = _in_one_folder(experiment, ranks)
-        mean = _attack(experiment, ranks, began)
-        if ranks.first:
-            print_results(Path(experiment.run.paths.run_dir))
-    return mean
-
-
-def _attack(experiment: AttackExperiment, ranks: Ranks, began: float) -> float | None:
+def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> float | None:
+    experiment = _in_one_folder(experiment, ranks)
+    run = experiment.run
     stopwatch = Stopwatch(began)
     stopwatch.move("start_up")
-    run = experiment.run
     callbacks = make_all(run.callbacks, "callbacks") if ranks.first else []
     with stopwatch.phase("data"):
         data = make_data(run.data)
@@ -84,15 +74,21 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, began: float) -> float |
 
     loggers = make_all(run.logger, "logger") if ranks.first else []
     with logging_to(loggers, asdict(run)):
-        bench = Bench(experiment, data, callbacks, loggers, ranks, stopwatch)
-        match experiment.study:
-            case AttributionStudy() as study:
-                study_attribution(study, bench)
-                return None
-            case LayerStudy() as study:
-                return study_layers(study, bench)
-            case _:
-                return attack_and_report(bench)
+        mean = _attack_or_study(Bench(experiment, data, callbacks, loggers, ranks, stopwatch))
+    if ranks.first:
+        print_results(Path(run.paths.run_dir))
+    return mean
+
+
+def _attack_or_study(bench: Bench) -> float | None:
+    match bench.experiment.study:
+        case AttributionStudy() as study:
+            study_attribution(study, bench)
+            return None
+        case LayerStudy() as study:
+            return study_layers(study, bench)
+        case _:
+            return attack_and_report(bench)
 
 
 def _in_one_folder(experiment: AttackExperiment, ranks: Ranks) -> AttackExperiment:
@@ -116,7 +112,3 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
     if run.attack.targeted:
         check_targets(data.images.records, data.name)
     check_ids(run.report.attention_ids or [], data, "report.attention_ids")
-
-
-def _resume_hint(run: AttackRun) -> str:
-    return f"the same command with hydra.run.dir={run.paths.run_dir} goes on"

@@ -2,9 +2,9 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,13 +22,13 @@ E = TypeVar("E", AttackExperiment, TrainingExperiment)
 R = TypeVar("R")
 
 
-def on_all_ranks(experiment: E, work: Callable[[E, ProcessInfo], R], *, resume_hint: str) -> R:
-    """Start the ranks that the configuration asks for, unless a cluster has done so.
+def on_all_ranks(experiment: E, work: Callable[[E, Ranks], R], *, resume_hint: str) -> R:
+    """Do a job on the ranks that the configuration asks for, which are started here unless a cluster has done so.
 
     Args:
         experiment: Experiment that each rank gets.
-        work: One rank's part of the job.
-        resume_hint: Words for a message on how a run goes on that has lost a rank.
+        work: One rank's part of the job; it can be pickled.
+        resume_hint: Words for a message on how a run goes on that was stopped or has lost a rank.
 
     Returns:
         The first rank's result.
@@ -37,24 +37,19 @@ def on_all_ranks(experiment: E, work: Callable[[E, ProcessInfo], R], *, resume_h
     _quieten(run)
     count = local_ranks(run.trainer, process)
     make_trainer(run.trainer, process=process)  # refuses a device that is not there
-    return launch(count, work, experiment, resume_hint=resume_hint) if count > 1 else work(experiment, process)
+    on_rank = partial(_on_rank, work=work, resume_hint=resume_hint)
+    return launch(count, on_rank, experiment, resume_hint=resume_hint) if count > 1 else on_rank(experiment, process)
 
 
-@contextmanager
-def join_ranks(run: AttackRun | TrainRun, process: ProcessInfo, resume_hint: str) -> Iterator[Ranks]:
-    """Join the ranks of a run; what fails after SIGTERM, such as a worker that got it too, has been stopped.
-
-    Args:
-        run: Configuration of the run.
-        process: This process, as one of the ranks.
-        resume_hint: Words for a message on how a stopped run goes on.
-    """
+def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], R], resume_hint: str) -> R:
+    """Do one rank's part; what fails after SIGTERM, such as a worker that got it too, has been stopped."""
+    run = experiment.run
     _quieten(run)
     with joined(process) as ranks, sigterm_noted():
         if run.extras.print_config and ranks.first:
             Console().print(asdict(run))
         try:
-            yield ranks
+            return work(experiment, ranks)
         except (Stopped, Exception) as error:
             # another rank may be asked to stop before this one is
             if not isinstance(error, Stopped) and not asked_to_stop():

@@ -3,13 +3,11 @@
 from dataclasses import asdict
 
 from naa_lightning.config.compose import TrainingExperiment
-from naa_lightning.distributed.process_info import ProcessInfo
+from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.report.log import logging_to
-from naa_lightning.runs.on_all_ranks import join_ranks, on_all_ranks, print_results
+from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results
 from naa_lightning.runs.stages.training import train
 from naa_lightning.runs.trainer import make_all
-
-_RESUME_HINT = "the same command goes on with the last finished epoch"
 
 
 def run_training(experiment: TrainingExperiment) -> float:
@@ -27,16 +25,14 @@ def run_training(experiment: TrainingExperiment) -> float:
         UserError: Something in the recipe or the data is not as it must be.
         Stopped: SIGTERM asked for it; the epochs that are finished are saved.
     """
-    return on_all_ranks(experiment, run_training_on_rank, resume_hint=_RESUME_HINT)
+    return on_all_ranks(experiment, _train, resume_hint="the same command goes on with the last finished epoch")
 
 
-def run_training_on_rank(experiment: TrainingExperiment, process: ProcessInfo) -> float:
-    """Do one rank's part of `run_training`, which says what is returned and raised."""
+def _train(experiment: TrainingExperiment, ranks: Ranks) -> float:
     run, plan = experiment.run, experiment.plan
-    with join_ranks(run, process, _RESUME_HINT) as ranks:
-        callbacks = make_all(run.callbacks, "callbacks")
-        with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
-            accuracy = train(plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
-        if ranks.first:
-            print_results(plan.weights_path)
+    callbacks = make_all(run.callbacks, "callbacks")
+    with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
+        accuracy = train(plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
+    if ranks.first:
+        print_results(plan.weights_path)
     return accuracy
