@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,8 +22,8 @@ every_size = pytest.mark.parametrize("size", [(1, 3, 32, 32), (3, 3, 40, 24), (1
 
 
 def built(file: Path) -> Defence:
-    node = OmegaConf.to_container(OmegaConf.load(file)[file.stem])
-    return build_part(Defence, node, file.stem)  # type: ignore[arg-type]
+    named: Any = OmegaConf.to_container(OmegaConf.load(file))
+    return build_part(Defence, named[file.stem], file.stem)
 
 
 INPUT_DEFENCES = {file.stem: part for file in FILES if isinstance(part := built(file), InputDefence)}
