@@ -13,7 +13,7 @@ ROWS = re.findall(r"^\|[^|]+\|[^|]+\| `([\w.]+)` \| \[(.+):(\d+)\]\((.+)\) \|$",
 
 def definitions(body: list[ast.stmt], prefix: str = "") -> dict[str, int]:
     """The lines of all that a module and its classes define."""
-    found = {}
+    found: dict[str, int] = {}
     for node in body:
         match node:
             case ast.ClassDef(name=name):
