@@ -97,6 +97,12 @@ def test_paper_and_year_are_named(name: str) -> None:
     assert str(node.year) in node.paper
 
 
+def test_a_transform_is_no_smoothing() -> None:
+    node = replace(configured("mim"), smoothing={"_target_": "naa_lightning.attacks.ScaleInvariant"})
+    with pytest.raises(UserError, match=r"attack\.smoothing.*ScaleInvariant"):
+        compose_attack(node)
+
+
 @attacks
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @given(seed=st.integers(0, 10_000), contrast=st.sampled_from([0.0, 1.0, 50.0]), eps=st.floats(0, 1))
