@@ -1,7 +1,7 @@
 """Small networks and files that tests share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Tests that run side by side share the cores; torch and its children read this when they are loaded.
@@ -10,6 +10,7 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 
 import pytest
 import torch
+from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 
 from naa_lightning.models import Classifier
@@ -32,6 +33,13 @@ class GoldenNetwork(nn.Module):
         features = self.middle(self.conv2(torch.relu(self.conv1(inputs))))
         logits: torch.Tensor = self.fc(torch.relu(self.conv3(features)).mean(dim=(2, 3)))
         return logits
+
+
+@pytest.fixture(autouse=True)
+def hydra_lets_go() -> Iterator[None]:
+    """Configurations composed by one test are not those of the next."""
+    yield
+    GlobalHydra.instance().clear()
 
 
 @pytest.fixture

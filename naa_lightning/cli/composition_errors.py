@@ -2,7 +2,10 @@
 
 import re
 import sys
+from pathlib import Path
 
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import MissingConfigException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -11,6 +14,7 @@ from naa_lightning.config.building import suggest
 
 # Configurations that are found only where an extra is installed.
 _EXTRAS = {"hydra/sweeper/optuna": "search"}
+_CONF = Path(__file__).parents[2] / "conf"
 _NULL_GROUP = "Config group override must be a string or a list. Got NoneType"
 
 
@@ -29,7 +33,7 @@ def explain(error: Exception) -> str | None:
                 if config in text:
                     return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
             group, _, name = str(error.missing_cfg_file).rpartition("/")
-            options = GlobalHydra.instance().config_loader().get_group_options(group)
+            options = error.options or _loader().get_group_options(group)
             return f"there is no {group}={name}; {suggest(name, options, all_of_them=True)}"
         case ValueError() if text == _NULL_GROUP:
             groups = [word.removesuffix("=null") for word in sys.argv[1:] if word.endswith("=null")] or ["GROUP"]
@@ -52,4 +56,11 @@ def _about_a_key(key: str, cause: BaseException | None) -> str | None:
 
 
 def _groups(parent: str) -> list[str]:
-    return [group.strip("/").rpartition("/")[2] for group in GlobalHydra.instance().config_loader().list_groups(parent)]
+    return [group.strip("/").rpartition("/")[2] for group in _loader().list_groups(parent)]
+
+
+def _loader() -> ConfigLoader:
+    """Return what finds configurations; Hydra lets go of its own before its error arrives here."""
+    if not GlobalHydra.instance().is_initialized():
+        initialize_config_dir(str(_CONF), version_base="1.3")
+    return GlobalHydra.instance().config_loader()
