@@ -37,9 +37,7 @@ class Cifar10Data(TrainableData):
         download: Whether `cache` may be filled; else only what it holds is used.
         validation_every: The distance, in each class, of the training images that are held out to choose the best
             epoch on.
-        seed: See `TrainableData`.
-        name: See `ImageDataModule`.
-        batch_size: See `TrainableData`.
+        seed, name, batch_size: See `TrainableData`.
         num_workers: See `ImageDataModule`. Each process keeps the training images that it has read in memory.
         limit: See `ImageDataModule`.
 

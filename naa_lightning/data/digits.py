@@ -19,11 +19,7 @@ class DigitsData(TrainableData):
     train. The target class of a digit is the next one, (label + 1) % 10.
 
     Args:
-        seed: See `TrainableData`.
-        name: See `ImageDataModule`.
-        batch_size: See `TrainableData`.
-        num_workers: See `ImageDataModule`.
-        limit: See `ImageDataModule`.
+        seed, name, batch_size, num_workers, limit: See `TrainableData`.
 
     >>> digits = DigitsData()
     >>> digits.setup("predict")

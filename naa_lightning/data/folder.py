@@ -32,11 +32,7 @@ class FolderData(TrainableData):
         validation: A folder like `train` of images to choose the best epoch on; None for those of `root`.
         image_size: Resize the shorter side to this (bilinear, antialiased) and crop the central square; None
             leaves images as they are stored.
-        seed: See `TrainableData`.
-        name: See `ImageDataModule`.
-        batch_size: See `TrainableData`.
-        num_workers: See `ImageDataModule`.
-        limit: See `ImageDataModule`.
+        seed, name, batch_size, num_workers, limit: See `TrainableData`.
 
     Raises:
         ValueError: A number is out of its range.

@@ -40,10 +40,7 @@ class Nips2017Data(ImageDataModule):
             first `limit` images are fetched.
         download: Whether `cache` may be filled; else only what it holds is used.
         url: The URL below which `dataset/dev_dataset.csv` and `dataset/images/1.png` to `1000.png` are published.
-        name: See `ImageDataModule`.
-        batch_size: See `ImageDataModule`.
-        num_workers: See `ImageDataModule`.
-        limit: See `ImageDataModule`.
+        name, batch_size, num_workers, limit: See `ImageDataModule`.
     """
 
     num_classes = 1000

@@ -37,8 +37,7 @@ class ClassifierSource(ModelSource):
     """Describes a classifier that can be attacked, without loading it.
 
     Args:
-        name: See `ModelSource`.
-        num_classes: See `ModelSource`.
+        name, num_classes: See `ModelSource`.
         architecture: The library's name for it, with the tag of its published weights.
         layer: The dotted name of the attacked layer, or of several; needed of a surrogate only.
         weights: The path of a local file instead of the published weights.

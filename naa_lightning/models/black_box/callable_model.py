@@ -28,8 +28,7 @@ class CallableModel(ModelSource):
     use, and returns (B, num_classes) numbers as a tensor, a NumPy array or a nested list.
 
     Args:
-        name: See `ModelSource`.
-        num_classes: See `ModelSource`.
+        name, num_classes: See `ModelSource`.
         function: "package.module:name" or "path/to/file.py:name". A class is instantiated once with the arguments and
             the instance is called; anything else gets the arguments at every call. A module of torch is put in
             evaluation mode and moves to the device.

@@ -18,19 +18,10 @@ class NetworkFile(ModelSource):
     """Describes a network in a file, that is asked for predictions only, without loading it.
 
     Args:
-        name: See `ModelSource`.
-        num_classes: See `ModelSource`.
+        name, num_classes: See `ModelSource`.
         path: The file.
-        mean: See `ImageFormat`.
-        std: See `ImageFormat`.
-        value_range: See `ImageFormat`.
-        channels: See `ImageFormat`.
-        layout: See `ImageFormat`.
-        input_size: See `ImageFormat`.
-        interpolation: See `ImageFormat`.
-        antialias: See `ImageFormat`.
-        gives: See `OutputFormat`.
-        first_class: See `OutputFormat`.
+        mean, std, value_range, channels, layout, input_size, interpolation, antialias: See `ImageFormat`.
+        gives, first_class: See `OutputFormat`.
         output: Name or index of the output, for networks with several; None: the first.
 
     Raises:
