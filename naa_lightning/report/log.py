@@ -112,7 +112,9 @@ def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequenc
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
     columns, rows = _rows(results)
-    classes = [[row["label"], row["name"], row["images"], row["success_rate"]["value"]] for row in results["classes"]]
+    classes: list[Any] = [
+        [row["label"], row["name"], row["images"], row["success_rate"]["value"]] for row in results["classes"]
+    ]
     media: dict[str, Any] = {
         "targets": wandb.Table(columns=columns, data=rows),
         "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=classes),
