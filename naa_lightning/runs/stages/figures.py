@@ -69,5 +69,6 @@ def _draw_attributions(context: RunContext, adversarial: AdversarialSet, pairs: 
         image = int(pair["id"])
         shows = class_name(context.data.class_names, adversarial.saved[image].label)
         title = f"image {image}, {shows}: {kind} over {layer}"
-        figure = attribution_figure(title, (pair["clean"], pair["adversarial"]), found[image])
+        before, after = found[image]
+        figure = attribution_figure(title, (pair["clean"], pair["adversarial"]), (before[0], after[0]))
         save_figure(figure, context.folder / "figures" / f"attribution-{image:05d}.png")
