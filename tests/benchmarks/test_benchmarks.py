@@ -145,7 +145,7 @@ def alike(images: Tensor, others: Tensor) -> float:
 
 @pytest.mark.skipif(not can_fuse(torch.device("cpu")), reason="needs bfloat16 in oneDNN")
 def test_fused_convolutions_count_as_those_that_they_replace() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten())
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten())
     model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3).requires_grad_(False)
     image = torch.rand(1, 3, 8, 8)
 
