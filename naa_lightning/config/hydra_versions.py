@@ -23,7 +23,7 @@ INSTANTIATE_OPTIONS = _whitelist(instantiate)
 """Arguments of `hydra.utils.instantiate`."""
 
 MAIN_OPTIONS = _whitelist(hydra.main, "optuna") or {"version_base": "1.3"}
-"""Arguments of `hydra.main`: 1.4 deprecates `version_base`, whose default there behaves as "1.3"."""
+"""Arguments of `hydra.main`: 1.4 deprecates `version_base`."""
 
 register_resolver: Callable[..., None] = (
     OmegaConf.register_resolver

@@ -19,9 +19,10 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from naa_lightning.cli.entry import one_line_errors
+from naa_lightning.config.hydra_versions import MAIN_OPTIONS
 from naa_lightning.exceptions import UserError
 
-@hydra.main(version_base="1.3", config_path=None)
+@hydra.main(config_path=None, **MAIN_OPTIONS)
 def main(config):
     folder = Path(HydraConfig.get().runtime.output_dir)
     (folder / "began").write_text(f"{HydraConfig.get().job.id} {HydraConfig.get().job.num}")
@@ -61,7 +62,7 @@ def start(folder: Path, jobs: str, *overrides: str, path: str = os.environ["PATH
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     try:
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=600)
     finally:
         process.kill()
     return process.returncode, err

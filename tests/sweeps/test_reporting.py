@@ -23,11 +23,12 @@ import sys
 from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from naa_lightning.config.hydra_versions import MAIN_OPTIONS
 from naa_lightning.exceptions import UserError
 from naa_lightning.sweeps.reporting import tell_sweep
 from tests.report.sweep.cases import write_run
 
-@hydra.main(version_base="1.3", config_path=None)
+@hydra.main(config_path=None, **MAIN_OPTIONS)
 def main(config):
     if config.attack == "broken":
         raise UserError("no such\\nlayer")
