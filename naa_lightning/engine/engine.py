@@ -11,9 +11,7 @@ from torch import Tensor
 
 from naa_lightning.engine.compiling import compile_submodules
 from naa_lightning.engine.folding import fold_batch_norms
-from naa_lightning.engine.fusing import can_fuse, fuse_activations
 from naa_lightning.engine.memory import saved_tensor_bytes
-from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier, Ensemble
 from naa_lightning.models.precision import autocast_to
 from naa_lightning.validation import check_at_least
@@ -34,20 +32,18 @@ class Engine:
         pass_mib: The MiB that the saved activations of a pass may take where an objective is averaged over many, such
             as the points of a path. None means 256 on a CPU and a quarter of a GPU's memory.
         fold: Whether batch normalisations are folded into the convolutions before them.
-        fuse: Whether convolutions are fused with the ReLU behind them on a CPU, which changes nothing but bfloat16.
         tf32: Whether a GPU multiplies float32 numbers as TensorFloat-32, rounded to 10 bits.
         compile: The mode of `torch.compile`, see `compile_submodules`. None compiles nothing.
         preparation: The precision in which an objective is prepared, such as weights averaged over a path, where
             rounding averages out as well. None means that of the steps.
 
     Raises:
-        ValueError: A value is out of range, or layers are both fused and compiled.
+        ValueError: A value is out of range.
     """
 
     group_images: int | None = None
     pass_mib: int | None = None
     fold: bool = True
-    fuse: bool = False
     tf32: bool = False
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
     preparation: Literal["bfloat16"] | None = None
@@ -57,8 +53,6 @@ class Engine:
             value = getattr(self, key)
             if value is not None:
                 check_at_least(key, value, 1)
-        if self.fuse and self.compile is not None:
-            raise ValueError("fuse must be false where compile is given: compiled layers are fused already")
 
     def optimise(self, surrogate: Classifier | Ensemble, images: Tensor) -> None:
         """Optimise a surrogate's networks for speed, in place.
@@ -66,21 +60,11 @@ class Engine:
         Args:
             surrogate: The frozen classifier or ensemble.
             images: Images of shape (B, 3, H, W) in [0, 1] for the passes that check the changes.
-
-        Raises:
-            UserError: Layers cannot be fused on this device.
         """
-        if self.fuse and not can_fuse(images.device):
-            raise UserError(
-                f"`fuse=true` needs a CPU on which oneDNN multiplies bfloat16, which this {images.device.type} is not: "
-                "leave it out"
-            )
-        with torch.autocast(images.device.type, enabled=False):
-            for classifier in _classifiers(surrogate):
-                if self.fold:
+        if self.fold:
+            with torch.autocast(images.device.type, enabled=False):
+                for classifier in _classifiers(surrogate):
                     fold_batch_norms(classifier, images)
-                if self.fuse:
-                    fuse_activations(classifier, images)
         if images.device.type == "cpu" or self.tf32 or torch.is_autocast_enabled(images.device.type):
             surrogate.to(memory_format=torch.channels_last)  # a GPU's units for plain float32 prefer the usual order
         if self.compile is not None:

@@ -1,6 +1,6 @@
 """Whether a classifier computes what it did before, as far as crafting observes it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from torch import Tensor
@@ -38,27 +38,3 @@ def equal_up_to_rounding(outputs: Sequence[Tensor], references: Sequence[Tensor]
         bool((output - reference).abs().max() <= _ROUNDING * reference.abs().max())
         for output, reference in zip(outputs, references, strict=True)
     )
-
-
-def is_equivalent_after(
-    change: Callable[[], object], restore: Callable[[], object], classifier: Classifier, images: Tensor
-) -> bool:
-    """Change a classifier and return whether its observed outputs stay equal; if not, it is restored.
-
-    Args:
-        change: The function that changes the classifier in place.
-        restore: The function that undoes as much of the change as was made.
-        classifier: The classifier.
-        images: Images of shape (B, 3, H, W) in [0, 1].
-    """
-    before = observed_outputs(classifier, images)
-    equal = False
-    try:
-        change()
-        equal = equal_up_to_rounding(observed_outputs(classifier, images), before)
-    except (AttributeError, TypeError):
-        pass  # the network reads more of a layer than its output, or computes a convolution's weights itself
-    finally:
-        if not equal:
-            restore()
-    return equal

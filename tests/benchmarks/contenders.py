@@ -121,10 +121,6 @@ _MIXED = [
     )
     for attack, sizes, gradients in (("naa", (_POINTS, _STEPS), _points_and_steps), ("naa_fast", (), _of_naa_fast))
 ]
-_FUSED = [
-    Contender(f"{attack}_bf16_fused", "naa", ours(attack, *sizes, "engine.fuse=true"), gradients, precision="bfloat16")
-    for attack, sizes, gradients in (("naa", (_POINTS, _STEPS), _points_and_steps), ("naa_fast", (), _of_naa_fast))
-]
 _PLAIN = Contender("reference_naa", "naa", plain_crafting, _points_and_steps)
 _PAIRS = [one for pair in zip(_IN_FLOAT32, _IN_BFLOAT16, strict=True) for one in pair]
-CONTENDERS = {one.name: one for one in (*_PAIRS, *_MIXED, *_FUSED, _PLAIN)}
+CONTENDERS = {one.name: one for one in (*_PAIRS, *_MIXED, _PLAIN)}

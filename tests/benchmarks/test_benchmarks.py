@@ -11,13 +11,10 @@ import torchattack
 from torch import Tensor
 
 from naa_lightning.config.building import plain_values
-from naa_lightning.engine.fusing import can_fuse, fuse_activations
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import Classifier
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.contenders import CONTENDERS, METHODS, Crafting, their_mim, theirs
 from tests.benchmarks.figure import draw_scaling
-from tests.benchmarks.operations import operations_of
 from tests.benchmarks.ours import our_crafting
 from tests.benchmarks.race import Race
 from tests.benchmarks.reference import plain_crafting
@@ -28,8 +25,6 @@ from tests.experiments import composed
 
 TINY = Settings(network="digits_plain", images=8, points=3, steps=2)
 SMALL = ["--network", "digits_plain", "--images", "2", "--points", "3", "--steps", "2", "--device", "cpu"]
-# Fused layers need a processor that multiplies bfloat16.
-RUNNABLE = [name for name in CONTENDERS if can_fuse(torch.device("cpu")) or not name.endswith("_fused")]
 PEAK = {precision: {"conv2d": 1e9, "matmul": 2e9} for precision in ("float32", "bfloat16")}
 
 
@@ -96,7 +91,7 @@ def scaled(results: dict[str, Any]) -> list[tuple[str, dict[str, list[dict[str, 
     return list(results["scaling"].items())
 
 
-@pytest.mark.parametrize("name", RUNNABLE)
+@pytest.mark.parametrize("name", CONTENDERS)
 def test_contenders_craft_within_the_budget(name: str) -> None:
     batch = random_batch(TINY)
     crafted = CONTENDERS[name].ready(random_surrogate(TINY), TINY)(batch)
@@ -143,21 +138,6 @@ def alike(images: Tensor, others: Tensor) -> float:
     return ((images.int() - others.int()).abs() <= 1).float().mean().item()
 
 
-@pytest.mark.skipif(not can_fuse(torch.device("cpu")), reason="needs bfloat16 in oneDNN")
-def test_fused_convolutions_count_as_those_that_they_replace() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten())
-    model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3).requires_grad_(False)
-    image = torch.rand(1, 3, 8, 8)
-
-    def work() -> None:
-        with torch.autocast("cpu", torch.bfloat16):
-            model(image.clone().requires_grad_()).sum().backward()
-
-    plain = operations_of(work)
-    assert fuse_activations(model, image) == 1
-    assert operations_of(work) == plain
-
-
 def test_a_race_tells_times_and_operations_of_the_same_work() -> None:
     race = raced("naa", "torchattack_naa", "reference_naa", "naa_bf16")
     results = race.results(PEAK)
@@ -173,9 +153,9 @@ def test_a_race_tells_times_and_operations_of_the_same_work() -> None:
 
 
 def test_nobody_is_left_out_of_a_network_that_all_can_attack() -> None:
-    race = raced(*RUNNABLE, rounds=1)
+    race = raced(*CONTENDERS, rounds=1)
     assert race.failed == {}
-    assert list(race.results(PEAK)) == RUNNABLE
+    assert list(race.results(PEAK)) == list(CONTENDERS)
 
 
 def test_who_cannot_craft_is_left_out_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,6 @@ from tests.experiments import composed
         ("engine.tf32=maybe", "engine.tf32 must be a valid boolean, unable to interpret input, got 'maybe'"),
         ("engine.compile=fast", "engine.compile must be 'default', 'reduce-overhead' or 'max-autotune', got 'fast'"),
         ("engine.preparation=bf16", "engine.preparation must be 'bfloat16', got 'bf16'"),
-        (
-            "engine={fuse: true, compile: default}",
-            "engine: fuse must be false where compile is given: compiled layers are fused already",
-        ),
         ("engine.fold=1.5", "engine.fold must be a valid boolean, got 1.5"),
         ("+engine.layers=true", "there is no option engine.layers"),
     ],
@@ -47,5 +43,4 @@ def test_the_engine_is_as_configured() -> None:
     assert engine == Engine(
         group_images=3, pass_mib=64, fold=False, tf32=True, compile="max-autotune", preparation="bfloat16"
     )
-    assert compose_attack_run(composed("experiment=digits", "engine.fuse=true")).engine == Engine(fuse=True)
     assert compose_attack_run(composed("experiment=digits")).engine == Engine()
