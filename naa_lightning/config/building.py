@@ -40,8 +40,7 @@ def validated(schema: type[T], node: Mapping[str, Any], key: str = "") -> T:
         UserError: A key is unknown or missing, or a value is of the wrong type or out of range.
 
     Example:
-        >>> from naa_lightning.config.hydra_versions import INSTANTIATE_OPTIONS, TRUSTED_PACKAGES
-    from naa_lightning.config.schema import ExtrasNode
+        >>> from naa_lightning.config.schema import ExtrasNode
         >>> validated(ExtrasNode, {"print_config": True, "ignore_warnigns": True}, "extras")
         Traceback (most recent call last):
         ...

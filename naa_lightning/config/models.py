@@ -24,6 +24,8 @@ def compose_surrogate(node: Node) -> ClassifierSource | EnsembleSource:
     if "members" not in node:
         return _classifier(node, "surrogate")
     ensemble = validated(EnsembleNode, node, "surrogate")
+    if not ensemble.members:
+        raise UserError("surrogate: an ensemble needs members: surrogate=[inception_v3,resnet50]")
     members = [_classifier(member, f"surrogate.members.{key}") for key, member in ensemble.members.items()]
     try:
         return EnsembleSource(ensemble.name, members, ensemble.combine)
