@@ -35,15 +35,15 @@ class AttackExperiment:
     """One attack run.
 
     Args:
-        run: Its configuration.
-        surrogate: What is attacked; None in a run that rates images of unknown origin.
-        targets: What the images are tried on: first the surrogate, or each of its members. Those with one model follow
+        run: The checked configuration.
+        surrogate: The white-box network or ensemble; None in a run that rates images of unknown origin.
+        targets: The models that classify the images, the surrogate or its members first. Targets of one model follow
             each other.
-        attack: As its parts say.
-        engine: How the surrogate is run.
+        attack: The attack, composed of its parts.
+        engine: The way of running the surrogate.
         exact: The method that attributes exactly.
         attribute: `naa_lightning.attribution.attribute` with the run's output, baseline and bound on memory.
-        study: What to answer instead of attacking, if anything.
+        study: The study that is made instead of an attack; None for an attack.
     """
 
     run: AttackRun

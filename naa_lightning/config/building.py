@@ -34,7 +34,7 @@ def validated(schema: type[T], node: Mapping[str, Any], key: str = "") -> T:
     Args:
         schema: A dataclass.
         node: Plain, resolved values.
-        key: Where the node stands in the configuration.
+        key: The full key of the node in the configuration.
 
     Raises:
         UserError: A key is unknown or missing, or a value is of the wrong type or out of range.
@@ -57,7 +57,7 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
     """Call `target` with a node's values as keyword arguments, after checking them against its signature.
 
     Raises:
-        UserError: As `validated`, or `target` itself refuses a value.
+        UserError: A key or value does not fit the signature, or `target` itself refuses a value.
     """
     parameters = inspect.signature(target).parameters
     hints = get_type_hints(target if inspect.isfunction(target) else target.__init__)
@@ -80,7 +80,7 @@ def build_target(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
 
     Args:
         node: Plain, resolved values.
-        key: Where the node stands in the configuration.
+        key: The full key of the node in the configuration.
         **extra: Further arguments, which win over the node's.
 
     Raises:
@@ -122,10 +122,10 @@ def build_part(kind: type[T], node: Mapping[str, Any], key: str) -> T:
     Args:
         kind: The class that the configuration's part must have.
         node: Plain, resolved values.
-        key: Where the node stands in the configuration.
+        key: The full key of the node in the configuration.
 
     Raises:
-        UserError: As `build_target`, or another kind of part is named.
+        UserError: The part cannot be built, or is of another kind.
     """
     return expect(kind, build_target(node, key), key)
 

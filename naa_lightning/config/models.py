@@ -55,7 +55,7 @@ def members_of(surrogate: ClassifierSource | EnsembleSource | None) -> Sequence[
 
 
 def compose_targets(run: AttackRun, white_box: Sequence[ClassifierSource]) -> list[Target]:
-    """Return the surrogates and the targets; those without a defence of their own also behind each of `defences`.
+    """Return the surrogates and the targets; those without a defence of their own also with each of `defences`.
 
     Args:
         run: The run's configuration.
@@ -70,13 +70,13 @@ def compose_targets(run: AttackRun, white_box: Sequence[ClassifierSource]) -> li
         if target not in targets[: len(white_box)]:
             targets.append(target)
     shared = _defences(run.defences, "defences")
-    behind = [
+    defended = [
         Target(source=target.source, defences={name: defence})
         for target in targets
         if not target.defences
         for name, defence in shared.items()
     ]
-    everything = [*targets, *behind]
+    everything = [*targets, *defended]
     for name, count in Counter(target.name for target in everything).items():
         if count > 1:
             raise UserError(f"two models are called {name}: give each surrogate and target its own name")

@@ -1,4 +1,4 @@
-"""What the studies are told."""
+"""The options of studies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Candidate:
     """A method with a number of points.
 
     Args:
-        name: Of the method.
-        points: On its path; None if it has none.
-        method: The method itself.
+        name: The name of the method in the configuration.
+        points: The number of points on its path; None for a method without a path.
+        method: The method.
     """
 
     name: str
@@ -33,12 +33,12 @@ class AttributionStudy(Study):
     """How well do attribution methods approximate exact neuron attribution, and at what cost?
 
     Args:
-        layers: Names of the surrogate's layers; None: the attacked ones.
-        ids: Of the images; None: all of the data set.
-        methods: By name, as a configuration of one of the methods of `naa_lightning.attribution`.
+        layers: Names of the surrogate's layers; None for the attacked ones.
+        ids: Ids of the images; None for all of the data set.
+        methods: Configurations of methods of `naa_lightning.attribution`, by name.
         points: Numbers of path points, for methods whose path says none.
-        reference: What methods are compared with, a configuration as of `methods` that says its number of points;
-            None: exact attribution, as `attribution` of the run's configuration says.
+        reference: The configuration of the method that the others are compared with, with its number of points; None
+            for exact attribution, as `attribution` of the run's configuration says.
 
     Raises:
         ValueError: There is no method or number of points.
@@ -93,9 +93,9 @@ class LayerStudy(Study):
     """Which of a surrogate's layers should be attacked?
 
     Args:
-        layers: Names of the candidates; None: found by running the network once.
-        depth: How many parts the names of candidates that are found may have: 1 for `layer2`, 2 for `layer2.3`.
-        candidates: At most so many are tried, spread evenly over the list of those found; None: all.
+        layers: Names of the candidates; None for those that a pass through the network finds.
+        depth: The largest number of dotted parts in a found name: 1 for `layer2`, 2 for `layer2.3`.
+        candidates: The largest number of candidates, spread evenly over the list of those found; None for all.
         branches: Whether layers are found that other layers run beside; see
             `naa_lightning.models.candidates.candidate_layers`.
     """

@@ -23,8 +23,8 @@ class TrainingExperiment:
     """One training run.
 
     Args:
-        run: Its configuration.
-        plan: What is trained and how.
+        run: The checked configuration.
+        plan: The network and its recipe.
     """
 
     run: TrainRun

@@ -34,9 +34,9 @@ def plan_training(
     Args:
         source: Describes the network.
         node: The recipe as the configuration says it: `training` and `data`.
-        models_dir: Where trained weights are kept.
-        key: Where `training` stands in the configuration.
-        data_key: Where `data` stands.
+        models_dir: The folder of trained weights.
+        key: The full key of `training` in the configuration.
+        data_key: The full key of `data`.
 
     Raises:
         UserError: The recipe is refused, or the network could not be saved.
