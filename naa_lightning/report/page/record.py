@@ -148,6 +148,11 @@ class RunRecord(_Part):
             if target.role == role and bool(target.defences) == defended
         }
 
+    def headline_rates(self, role: Role, *, defended: bool) -> list[float]:
+        """Return the headline rates that the targets of a role have, those with or those without a defence."""
+        rates = (target.rate(self.headline) for target in self.select(role, defended=defended).values())
+        return [rate.value for rate in rates if rate.value is not None]
+
     @property
     def judges(self) -> tuple[str, ...]:
         """Names of the targets that transfer is judged by; see `judged_by`."""
