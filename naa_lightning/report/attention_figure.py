@@ -85,7 +85,7 @@ def attention_figure(
         columns: The models, at least one; `MODELS` of them are shown, surrogates first, then the fooled targets.
         names: The names of the classes, by class; None where they are unknown.
     """
-    shown = sorted(columns, key=_rank)[:MODELS]
+    shown = sorted(columns, key=lambda column: (not column.surrogate, not column.prediction.success))[:MODELS]
     grid = Grid((2, 1 + len(shown)), clean, cell=_CELL, top=1.1, right=1.0, left=0.4, title=0.32)
     _write_head(grid, shown[0].prediction, names, (len(shown), len(columns)))
     images = (clean, adversarial)
@@ -106,10 +106,6 @@ def attention_figure(
     bar = grid.figure.colorbar(ScalarMappable(cmap=_on_grey(_COLOURS)), cax=grid.bar())
     bar.set_label("attention, share of the model's largest", fontsize=_TEXT)
     return grid.figure
-
-
-def _rank(column: AttentionColumn) -> tuple[bool, bool]:
-    return not column.surrogate, not column.prediction.success
 
 
 def _write_head(grid: Grid, prediction: Prediction, names: Sequence[str] | None, models: tuple[int, int]) -> None:

@@ -155,10 +155,7 @@ def _target(facts: TargetFacts, rows: Sequence[Prediction]) -> dict[str, Any]:
         "defences": list(facts.defences),
         "repeats": facts.repeats,
         **{rate: _rate([getattr(rates, rate) for rates in draws]) for rate in RATES},
-        "unanswered": {
-            "invalid": _counts(rows, INVALID),
-            "abstained": _counts(rows, ABSTAINED),
-        },
+        "unanswered": {"invalid": _counts(rows, INVALID), "abstained": _counts(rows, ABSTAINED)},
         "invalid_files": sorted(
             {row.file for row in rows if INVALID in (row.clean_prediction, row.adversarial_prediction)}
         ),

@@ -4,7 +4,6 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 from pytorch_lightning.loggers import WandbLogger
@@ -43,10 +42,11 @@ def wandb_logger(
     # W&B makes a folder for media in the system's temporary one when it is first imported.
     before, tempfile.tempdir = tempfile.tempdir, str(folder.resolve())
     try:
-        import_module("wandb")
+        import wandb  # noqa: PLC0415 - only here, for the folder above
     finally:
         tempfile.tempdir = before
-    _silence()
+    # Keeps W&B's own lines off the terminal, also where it is not asked for a key first.
+    wandb.setup(settings=wandb.Settings(silent=True))
     return WandbLogger(
         project=project,
         name=name,
@@ -56,13 +56,6 @@ def wandb_logger(
         mode=mode or _mode(save_dir),
         id=run_id,
     )
-
-
-def _silence() -> None:
-    """Keep W&B's own lines off the terminal, also where it is not asked for a key first."""
-    import wandb  # noqa: PLC0415 - see `wandb_logger`
-
-    wandb.setup(settings=wandb.Settings(silent=True))
 
 
 def _mode(save_dir: str) -> str:

@@ -1,7 +1,6 @@
 """Whether the runs of a sweep can be compared, and if not, which differ in what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from naa_lightning.report.page.record import RunRecord
 from naa_lightning.report.page.wording import budget_text, counted, listed
@@ -9,21 +8,8 @@ from naa_lightning.report.page.wording import budget_text, counted, listed
 _NAMED = 6
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A property in which runs differ.
-
-    Args:
-        name: The name of the property.
-        values: Each of its values with the names of the runs that have it, as text.
-    """
-
-    name: str
-    values: Sequence[tuple[str, str]]
-
-
-def differences(records: Mapping[str, RunRecord]) -> list[Difference]:
-    """Return the properties in which runs differ, so that their numbers are no comparison of like with like.
+def differences(records: Mapping[str, RunRecord]) -> dict[str, list[tuple[str, str]]]:
+    """Return the properties in which runs differ, each with its values and the names of the runs that have them.
 
     A model that some run attacked is no target of that run's means, which is no such difference.
 
@@ -46,7 +32,7 @@ def differences(records: Mapping[str, RunRecord]) -> list[Difference]:
             {name: _black_box(record, attacked, defended=True) for name, record in records.items()}
         ),
     }
-    return [_difference(name, values) for name, values in facts.items() if len(set(values.values())) > 1]
+    return {name: _runs_by_value(values) for name, values in facts.items() if len(set(values.values())) > 1}
 
 
 def _black_box(record: RunRecord, attacked: set[str], *, defended: bool) -> set[str]:
@@ -69,12 +55,12 @@ def _described(names: set[str], common: set[str]) -> str:
     return counted(len(names), "target") + (f", with {_first_of(own, 3)}" if own else "")
 
 
-def _difference(name: str, values: Mapping[str, str]) -> Difference:
+def _runs_by_value(values: Mapping[str, str]) -> list[tuple[str, str]]:
     runs: dict[str, list[str]] = {}
     for run, value in values.items():
         runs.setdefault(value, []).append(run)
     commonest = sorted(runs.items(), key=lambda item: -len(item[1]))
-    return Difference(name, [(value, _first_of(names, _NAMED)) for value, names in commonest])
+    return [(value, _first_of(names, _NAMED)) for value, names in commonest]
 
 
 def _first_of(names: Sequence[str], shown: int) -> str:

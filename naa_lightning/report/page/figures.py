@@ -15,43 +15,17 @@ _CAPTIONS = {
 
 
 @dataclass(frozen=True)
-class CaptionedFigure:
-    """A figure with its caption.
-
-    Args:
-        picture: The figure as a picture.
-        caption: The caption of the figure.
-    """
-
-    picture: Picture
-    caption: str
-
-
-@dataclass(frozen=True)
-class ExplainedImage:
-    """The figures of an image.
-
-    Args:
-        title: The heading, which names the image.
-        figures: The figures of its attention and attribution, as far as they were drawn.
-    """
-
-    title: str
-    figures: Sequence[CaptionedFigure]
-
-
-@dataclass(frozen=True)
 class Figures:
-    """The figures of a run, without its panels.
+    """The figures of a run, without its panels, each with its caption.
 
     Args:
-        explained: The figures of attention and attribution, image by image.
+        explained: The figures of attention and attribution, by the heading that names their image.
         others: All other figures of the run.
         unreadable: The names of files that are no pictures.
     """
 
-    explained: Sequence[ExplainedImage]
-    others: Sequence[CaptionedFigure]
+    explained: Mapping[str, Sequence[tuple[Picture, str]]]
+    others: Sequence[tuple[Picture, str]]
     unreadable: Sequence[str]
 
 
@@ -62,8 +36,8 @@ def read_figures(folder: Path, titles: Mapping[int, str]) -> Figures:
         folder: The run's folder.
         titles: The true classes of images, by id, where they are known.
     """
-    explained: dict[int, list[CaptionedFigure]] = {}
-    others: list[CaptionedFigure] = []
+    explained: dict[int, list[tuple[Picture, str]]] = {}
+    others: list[tuple[Picture, str]] = []
     unreadable: list[str] = []
     for path in sorted((folder / "figures").glob("*.png")):
         if path.stem.startswith("panel-"):
@@ -75,12 +49,10 @@ def read_figures(folder: Path, titles: Mapping[int, str]) -> Figures:
         if picture is None:
             unreadable.append(path.name)
         elif image is None:
-            others.append(CaptionedFigure(picture, caption))
+            others.append((picture, caption))
         else:
-            explained.setdefault(image, []).append(CaptionedFigure(picture, caption))
-    return Figures(
-        [ExplainedImage(_title(image, titles), explained[image]) for image in sorted(explained)], others, unreadable
-    )
+            explained.setdefault(image, []).append((picture, caption))
+    return Figures({_title(image, titles): explained[image] for image in sorted(explained)}, others, unreadable)
 
 
 def _title(image: int, titles: Mapping[int, str]) -> str:

@@ -51,6 +51,5 @@ def groups(record: RunRecord) -> list[Group]:
 
 def white_box_mean(record: RunRecord) -> float | None:
     """Return the mean headline rate of the attacked models, without a defence."""
-    white_box = record.select("white-box", defended=False).values()
-    values = [value for target in white_box if (value := target.rate(record.headline).value) is not None]
+    values = record.headline_rates("white-box", defended=False)
     return fmean(values) if values else None

@@ -1,7 +1,6 @@
 """The names and meanings of the rates, and the papers that report them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from naa_lightning.report.conventions import CONVENTIONS, Convention
@@ -31,30 +30,15 @@ _MEANING = {
 }
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """The meaning of a rate.
-
-    Args:
-        rate: The short name of the rate.
-        text: The event that is counted, and the images among which it is.
-        papers: The papers that report the rate, as "name (year)".
-    """
-
-    rate: str
-    text: str
-    papers: tuple[str, ...]
-
-
 def rate_names(*, targeted: bool) -> tuple[str, ...]:
     """Return the rates of a run's table; the last is its headline."""
     return TARGETED if targeted else UNTARGETED
 
 
-def meanings(*, targeted: bool) -> list[Meaning]:
-    """Return the meanings of the rates of a run's table, the headline first."""
+def meanings(*, targeted: bool) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return the rates of a run's table, the headline first, each with its meaning and the papers that report it."""
     shown = [rate for rate in reversed(rate_names(targeted=targeted)) if rate != "clean_accuracy"]
-    return [Meaning(_LONG.get(rate, SHORT[rate]), _MEANING[rate], _papers(rate)) for rate in (*shown, "clean_accuracy")]
+    return [(_LONG.get(rate, SHORT[rate]), _MEANING[rate], _papers(rate)) for rate in (*shown, "clean_accuracy")]
 
 
 def own_convention(config: Mapping[str, Any]) -> Convention | None:

@@ -38,7 +38,7 @@ class RateRecord(_Part):
 
 
 class Unanswered(_Part):
-    """Numbers of images without a prediction, over all draws.
+    """Numbers of images without a prediction for one reason, over all draws.
 
     Args:
         clean: Number of clean images.
@@ -49,18 +49,6 @@ class Unanswered(_Part):
     adversarial: int = 0
 
 
-class NoAnswers(_Part):
-    """Numbers of images without a prediction, by the reason.
-
-    Args:
-        invalid: Images for which the logits are no numbers.
-        abstained: Images on which a defence abstains.
-    """
-
-    invalid: Unanswered = Unanswered()
-    abstained: Unanswered = Unanswered()
-
-
 class TargetRecord(_Part):
     """The rates of one target.
 
@@ -69,7 +57,7 @@ class TargetRecord(_Part):
         model: The name of its model; empty where the file does not say.
         defences: The names of its defences.
         repeats: Number of predictions for each image.
-        unanswered: Numbers of images without a prediction.
+        unanswered: Numbers of images without a prediction, by the reason: "invalid" or "abstained".
         invalid_files: The files for which the logits are no numbers.
     """
 
@@ -82,7 +70,7 @@ class TargetRecord(_Part):
     error_rate: RateRecord = RateRecord()
     success_rate: RateRecord = RateRecord()
     target_rate: RateRecord = RateRecord()
-    unanswered: NoAnswers = NoAnswers()
+    unanswered: dict[str, Unanswered] = Field(default_factory=dict)
     invalid_files: tuple[str, ...] = ()
 
     def rate(self, name: str) -> RateRecord:
@@ -159,6 +147,11 @@ class RunRecord(_Part):
             for name, target in self.targets.items()
             if target.role == role and bool(target.defences) == defended
         }
+
+    def headline_rates(self, role: Role, *, defended: bool) -> list[float]:
+        """Return the headline rates that the targets of a role have, those with or those without a defence."""
+        rates = (target.rate(self.headline) for target in self.select(role, defended=defended).values())
+        return [rate.value for rate in rates if rate.value is not None]
 
     @property
     def judges(self) -> tuple[str, ...]:

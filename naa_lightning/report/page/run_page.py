@@ -131,5 +131,5 @@ def _share(name: str, share: float | None, note: str) -> KeyFigure:
 
 
 def _any_unanswered(record: RunRecord, why: str) -> bool:
-    found = [getattr(target.unanswered, why) for target in record.targets.values()]
+    found = [target.unanswered[why] for target in record.targets.values() if why in target.unanswered]
     return any(count.clean or count.adversarial for count in found)

@@ -1,7 +1,7 @@
 """The page of a sweep."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -10,29 +10,12 @@ from naa_lightning.atomic import write_atomically
 from naa_lightning.report.page.comparability import differences
 from naa_lightning.report.page.picture import embed
 from naa_lightning.report.page.rates import SHORT
-from naa_lightning.report.page.record import RateRecord, RunRecord, read_record
-from naa_lightning.report.page.run_page import FILE_NAME, KeyFigure, key_figures, subtitle, title
+from naa_lightning.report.page.record import RunRecord, read_record
+from naa_lightning.report.page.run_page import FILE_NAME, key_figures, subtitle, title
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import NONE, budget_text, counted, duration, percent
 from naa_lightning.report.sweep.summary import HEAT_MAP, Summary
 from naa_lightning.report.sweep.wording import cell_text, fact_heads, facts, legend
-
-
-@dataclass(frozen=True)
-class RunCell:
-    """A run's headline rate on a target.
-
-    Args:
-        rate: The rate; None where the run has no predictions of the target.
-        white_box: Whether the run attacked the target.
-        failed: Whether the target failed.
-        best: Whether no other run has a higher rate on the target.
-    """
-
-    rate: RateRecord | None
-    white_box: bool
-    failed: bool
-    best: bool
 
 
 @dataclass(frozen=True)
@@ -43,48 +26,13 @@ class RunRow:
         label: The attack and surrogate of the run, with its folder where two runs have the same.
         record: The results of the run.
         link: The address of its own page, relative to that of the sweep; None where there is none.
-        subtitle: The images, the budget and the aim of the run.
-        key_figures: The numbers that stand for the run.
-        cells: The cells of the targets, in the order of the table's columns.
-        mean: The mean rate over its undefended black-box targets.
-        mean_is_best: Whether no other run has a higher one.
-        members: The rates that it is the mean of.
-        defended: The mean rate over its defended black-box targets.
-        defended_is_best: Whether no other run has a higher one.
-        defended_members: The rates that it is the mean of.
-        gradients: Number of gradients per image, as text.
-        seconds: Seconds per image, as text.
+        best: The targets, and the means, on which no other run has a higher headline rate; white-box targets aside.
     """
 
     label: str
     record: RunRecord
     link: str | None
-    subtitle: str
-    key_figures: Sequence[KeyFigure]
-    cells: Sequence[RunCell]
-    mean: float | None
-    mean_is_best: bool
-    members: list[float]
-    defended: float | None
-    defended_is_best: bool
-    defended_members: list[float]
-    gradients: str
-    seconds: str
-
-
-@dataclass(frozen=True)
-class TargetColumn:
-    """A target of the sweep.
-
-    Args:
-        name: The name of the target.
-        defended: Whether the target is defended.
-        clean: The clean accuracy in percent, as text; a range where runs differ.
-    """
-
-    name: str
-    defended: bool
-    clean: str
+    best: set[str]
 
 
 def write_sweep_page(folder: Path, summary: Summary) -> Path:
@@ -100,9 +48,7 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
     Raises:
         UserError: A run's `results.json` has been damaged or removed since it was read.
     """
-    records = _labelled({run: read_record(run) for run in summary.folders})
-    columns = _columns([record for _, record in records.values()])
-    rows = _rows(folder, records, columns)
+    rows = _rows(folder, summary.folders)
     headlines = dict.fromkeys(SHORT[row.record.headline] for row in rows)
     page = rendered(
         "sweep.html.j2",
@@ -110,13 +56,16 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
         subtitle=_subtitle(rows),
         rate=" or ".join(headlines) or SHORT["success_rate"],
         rows=rows,
-        columns=columns,
+        columns=_clean_accuracies([row.record for row in rows]),
         show_data=len({row.record.data for row in rows}) > 1,
         show_budget=len({row.record.budget for row in rows}) > 1,
         show_rate=len(headlines) > 1,
         short=SHORT,
         budget_text=budget_text,
-        any_defended=any(row.defended is not None for row in rows),
+        any_defended=any(row.record.headline_mean(defended=True) is not None for row in rows),
+        run_subtitle=subtitle,
+        key_figures=key_figures,
+        duration=duration,
         differences=differences({row.label: row.record for row in rows}),
         summary=summary,
         lines=[(block, row, facts(summary, block, row)) for block in summary.blocks for row in block.rows],
@@ -133,13 +82,14 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
     return path
 
 
-def _labelled(records: Mapping[Path, RunRecord]) -> dict[Path, tuple[str, RunRecord]]:
+def _rows(folder: Path, runs: Sequence[Path]) -> list[RunRow]:
     """Name runs by attack and surrogate; those of the same name, by their folder as well."""
-    names = [title(record) for record in records.values()]
-    return {
-        run: (f"{name} ({run.name})" if names.count(name) > 1 else name, record)
-        for (run, record), name in zip(records.items(), names, strict=True)
-    }
+    records = [read_record(run) for run in runs]
+    names = [title(record) for record in records]
+    return [
+        RunRow(f"{name} ({run.name})" if names.count(name) > 1 else name, record, _link(run, folder), best)
+        for run, record, name, best in zip(runs, records, names, _best(records), strict=True)
+    ]
 
 
 def _subtitle(rows: Sequence[RunRow]) -> str:
@@ -155,84 +105,47 @@ def _subtitle(rows: Sequence[RunRow]) -> str:
     return ", ".join(parts)
 
 
-def _columns(records: Sequence[RunRecord]) -> list[TargetColumn]:
-    """Return the targets of all runs, also those that failed, those without a defence first."""
+def _clean_accuracies(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Return the clean accuracy of all runs' targets, also of those that failed, those without a defence first."""
     defended: dict[str, bool] = {}
     for record in records:
         for name, target in record.targets.items():
             defended.setdefault(name, bool(target.defences))
         for name in record.failed:
             defended.setdefault(name, "+" in name)
-    ordered = sorted(defended, key=lambda name: defended[name])
-    return [TargetColumn(name, defended[name], _clean(name, records)) for name in ordered]
+    return {name: _clean(name, records) for name in sorted(defended, key=lambda name: defended[name])}
 
 
 def _clean(name: str, records: Sequence[RunRecord]) -> str:
+    """Return a target's clean accuracy in percent, a range where runs differ."""
     rates = [record.targets[name].clean_accuracy.value for record in records if name in record.targets]
     shown = list(dict.fromkeys(percent(value) for value in sorted(rate for rate in rates if rate is not None)))
     return NONE if not shown else shown[0] if len(shown) == 1 else f"{shown[0]}\N{EN DASH}{shown[-1]}"
 
 
-def _rows(folder: Path, records: Mapping[Path, tuple[str, RunRecord]], columns: Sequence[TargetColumn]) -> list[RunRow]:
-    known = [record for _, record in records.values()]
-    best = {column.name: _best_on(column.name, known) for column in columns}
-    best_mean = _best((record.headline, record.headline_mean(defended=False)) for record in known)
-    best_defended = _best((record.headline, record.headline_mean(defended=True)) for record in known)
-    rows = []
-    for run, (label, record) in records.items():
-        mean, defended = record.headline_mean(defended=False), record.headline_mean(defended=True)
-        gradients, seconds = (record.cost.get(f"{key}_per_image") for key in ("gradient_evaluations", "seconds"))
-        rows.append(
-            RunRow(
-                label=label,
-                record=record,
-                link=_link(run, folder),
-                subtitle=subtitle(record),
-                key_figures=key_figures(record),
-                cells=[_cell(column.name, record, best[column.name]) for column in columns],
-                mean=mean,
-                mean_is_best=mean is not None and mean == best_mean.get(record.headline),
-                members=_members(record, defended=False),
-                defended=defended,
-                defended_is_best=defended is not None and defended == best_defended.get(record.headline),
-                defended_members=_members(record, defended=True),
-                gradients=NONE if gradients is None else f"{gradients:g}",
-                seconds=duration(seconds),
-            )
-        )
-    return rows
+def _best(records: Sequence[RunRecord]) -> list[set[str]]:
+    """Return each run's best columns; a value is best among several runs of the same headline rate."""
+    rates = [_rates(record) for record in records]
+    found: dict[tuple[str, str], list[float]] = {}
+    for record, of_run in zip(records, rates, strict=True):
+        for column, rate in of_run.items():
+            found.setdefault((record.headline, column), []).append(rate)
+    highest = {key: max(values) for key, values in found.items() if len(values) > 1}
+    return [
+        {column for column, rate in of_run.items() if rate == highest.get((record.headline, column))}
+        for record, of_run in zip(records, rates, strict=True)
+    ]
 
 
-def _members(record: RunRecord, *, defended: bool) -> list[float]:
-    targets = record.select("black-box", defended=defended).values()
-    return [rate for target in targets if (rate := target.rate(record.headline).value) is not None]
-
-
-def _cell(name: str, record: RunRecord, best: Mapping[str, float]) -> RunCell:
-    target = record.targets.get(name)
-    if target is None:
-        return RunCell(None, white_box=False, failed=name in record.failed, best=False)
-    rate, white_box = target.rate(record.headline), target.role == "white-box"
-    marked = not white_box and rate.value is not None and rate.value == best.get(record.headline)
-    return RunCell(rate, white_box=white_box, failed=False, best=marked)
-
-
-def _best_on(name: str, records: Iterable[RunRecord]) -> dict[str, float]:
-    """Return the largest rate that runs reach on a target that they did not attack, by the runs' headline."""
-    return _best(
-        (record.headline, record.targets[name].rate(record.headline).value)
-        for record in records
-        if name in record.targets and record.targets[name].role == "black-box"
-    )
-
-
-def _best(values: Iterable[tuple[str, float | None]]) -> dict[str, float]:
-    """Return the largest of the values that share a key; nothing for a value without another one."""
-    known: dict[str, list[float]] = {}
-    for headline, value in values:
-        if value is not None:
-            known.setdefault(headline, []).append(value)
-    return {headline: max(found) for headline, found in known.items() if len(found) > 1}
+def _rates(record: RunRecord) -> dict[str, float]:
+    """Return the headline rates of a run on targets that it did not attack, and their means, by column."""
+    means = {
+        "black-box mean": record.headline_mean(defended=False),
+        "defended mean": record.headline_mean(defended=True),
+    }
+    black_box = {name: target for name, target in record.targets.items() if target.role == "black-box"}
+    rates = means | {name: target.rate(record.headline).value for name, target in black_box.items()}
+    return {column: rate for column, rate in rates.items() if rate is not None}
 
 
 def _link(run: Path, folder: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 
 from naa_lightning.report.sweep.summary import Block, Cell, Column, Row, Summary
 
@@ -36,16 +35,12 @@ def to_csv(summary: Summary) -> str:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(HEADS)
-    writer.writerows(_lines(summary))
-    return content.getvalue()
-
-
-def _lines(summary: Summary) -> Iterator[list[object]]:
     for block in summary.blocks:
         for row in block.rows:
             for column, cell in zip(summary.columns, row.cells, strict=True):
                 if cell.rates or cell.failed:
-                    yield _line(block, row, column, cell)
+                    writer.writerow(_line(block, row, column, cell))
+    return content.getvalue()
 
 
 def _line(block: Block, row: Row, column: Column, cell: Cell) -> list[object]:

@@ -84,7 +84,6 @@ def _draw(axes: Axes, cell: Cell, left: float, top: float) -> None:
     colour = "0.93" if cell.mean is None else _COLOURS(cell.mean)
     axes.add_patch(Rectangle((left, top), 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
     dark = cell.mean is not None and cell.mean < 0.5
-    ink = "white" if dark else "black"
     if cell.white_box:
         line = "0.75" if dark else "0.35"
         axes.add_patch(Rectangle((left, top), 1, 1, fill=False, hatch="///", edgecolor=line, linewidth=0, alpha=0.45))
@@ -92,26 +91,16 @@ def _draw(axes: Axes, cell: Cell, left: float, top: float) -> None:
         text = "failed" if cell.failed else ""
     else:
         text = percent(cell.mean) + ("*" if cell.differs else "")
-    many = cell.spread is not None
-    style: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
-    weight = "bold" if cell.best else "normal"
-    middle = top + (0.36 if many else 0.5)
-    axes.text(left + 0.5, middle, text, fontsize=9, weight=weight, **style)
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": "white" if dark else "black"}
+    middle = top + (0.5 if cell.spread is None else 0.36)
+    axes.text(left + 0.5, middle, text, fontsize=9, weight="bold" if cell.best else "normal", **style)
     if cell.spread is not None:
         axes.text(left + 0.5, top + 0.76, f"\N{PLUS-MINUS SIGN} {percent(cell.spread)}", fontsize=6.5, **style)
 
 
 def _name_block(axes: Axes, summary: Summary, block: Block, top: float) -> None:
-    axes.text(
-        0,
-        top - 0.15,
-        _shortened(block_title(summary, block), 2 * _LONGEST),
-        ha="left",
-        va="bottom",
-        fontsize=10,
-        weight="bold",
-        parse_math=False,
-    )
+    title = _shortened(block_title(summary, block), 2 * _LONGEST)
+    axes.text(0, top - 0.15, title, ha="left", va="bottom", fontsize=10, weight="bold", parse_math=False)
 
 
 def _name_columns(axes: Axes, columns: Sequence[Column], across: Sequence[float]) -> None:

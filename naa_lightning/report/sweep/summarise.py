@@ -15,6 +15,8 @@ BLACK_BOX_MEAN = Column("black-box mean", "mean")
 DEFENDED_MEAN = Column("defended mean", "mean")
 # What rounding may take from a rate that ties.
 _ROUNDING = 1e-12
+# The places of a block, a row in it and a column.
+_Place = tuple[int, int, int]
 
 
 def summarise_sweep(sweep: SweepFolder, baseline: str | None = None) -> Summary:
@@ -28,21 +30,28 @@ def summarise_sweep(sweep: SweepFolder, baseline: str | None = None) -> Summary:
     arranged, notices = arrange(sweep.runs)
     columns = _columns([run.record for run in sweep.runs])
     baseline = baseline or _baseline_of(sweep.runs)
-    blocks: list[Block] = []
-    tests: dict[tuple[int, int, int], DiscordantPairs] = {}
-    for place, of_block in enumerate(arranged):
-        chosen = _chosen(of_block, baseline)
-        if chosen is None:
-            notices.append(f"no row of {of_block.surrogate} is called {baseline}, the baseline: nothing is compared")
-        elif len(of_block.rows) > 1:
-            tests |= {(place, *where): pairs for where, pairs in _tests(of_block, chosen, columns, notices).items()}
-        blocks.append(_block(of_block, columns, chosen))
-        notices += _seeds_notice(of_block)
+    tests: dict[_Place, tuple[str, DiscordantPairs]] = {}
+    chosen = [_chosen(block, baseline) for block in arranged]
+    for number, (block, other) in enumerate(zip(arranged, chosen, strict=True)):
+        if other is None:
+            notices.append(f"no row of {block.surrogate} is called {baseline}, the baseline: nothing is compared")
+        elif len(block.rows) > 1:
+            pairs = _tests(block, other, columns, notices)
+            tests |= {(number, *where): (other.name, found) for where, found in pairs.items()}
+        notices += _seeds_notice(block)
+    adjusted = holm([pairs.p for _, pairs in tests.values()])
+    comparisons = {
+        where: Comparison(name, pairs.better, pairs.worse, pairs.p, p_holm)
+        for (where, (name, pairs)), p_holm in zip(tests.items(), adjusted, strict=True)
+    }
     notices += [f"{folder.name} is left out: {reason}" for folder, reason in sweep.unreadable.items()]
     notices += [f"{folder.name} is in no test: {reason}" for folder, reason in sweep.untested.items()]
     return Summary(
         columns=tuple(columns),
-        blocks=_with_tests(blocks, tests),
+        blocks=tuple(
+            _block(number, block, columns, other, comparisons)
+            for number, (block, other) in enumerate(zip(arranged, chosen, strict=True))
+        ),
         notices=notices,
         failed=sweep.failed,
         unfinished=sweep.unfinished,
@@ -89,8 +98,17 @@ def _chosen(block: RunsOfBlock, baseline: str | None) -> RunsOfRow | None:
     return next(named, None)
 
 
-def _block(block: RunsOfBlock, columns: Sequence[Column], baseline: RunsOfRow | None) -> Block:
-    cells = [[_cell(row, column) for column in columns] for row in block.rows]
+def _block(
+    number: int,
+    block: RunsOfBlock,
+    columns: Sequence[Column],
+    baseline: RunsOfRow | None,
+    comparisons: Mapping[_Place, Comparison],
+) -> Block:
+    cells = [
+        [_cell(row, column, comparisons.get((number, place, at))) for at, column in enumerate(columns)]
+        for place, row in enumerate(block.rows)
+    ]
     best = [_best(row[place] for row in cells) for place in range(len(columns))]
     rows = [
         Row(
@@ -106,15 +124,15 @@ def _block(block: RunsOfBlock, columns: Sequence[Column], baseline: RunsOfRow | 
     return Block(block.surrogate, block.data, block.rate, tuple(rows))
 
 
-def _cell(row: RunsOfRow, column: Column) -> Cell:
+def _cell(row: RunsOfRow, column: Column, comparison: Comparison | None) -> Cell:
     records = [run.record for run in row.runs.values()]
-    known = [rate for record in records if (rate := _rate(record, column)) is not None]
+    known = tuple(rate for record in records if (rate := _rate(record, column)) is not None)
+    comparison = comparison if known else None
     if column.kind == "mean":
-        return Cell(tuple(known))
+        return Cell(known, comparison=comparison)
     roles = {record.targets[column.name].role for record in records if column.name in record.targets}
-    return Cell(
-        tuple(known), white_box="white-box" in roles, failed=any(column.name in record.failed for record in records)
-    )
+    failed = any(column.name in record.failed for record in records)
+    return Cell(known, white_box="white-box" in roles, failed=failed, comparison=comparison)
 
 
 def _best(cells: Iterable[Cell]) -> float | None:
@@ -157,32 +175,6 @@ def _members(row: RunsOfRow, column: Column) -> list[str]:
     defended = column == DEFENDED_MEAN
     members = (run.record.select("black-box", defended=defended) for run in row.runs.values())
     return list(dict.fromkeys(name for targets in members for name in targets))
-
-
-def _with_tests(blocks: Sequence[Block], tests: Mapping[tuple[int, int, int], DiscordantPairs]) -> tuple[Block, ...]:
-    adjusted = dict(zip(tests, holm([pairs.p for pairs in tests.values()]), strict=True))
-
-    def cell(found: Cell, where: tuple[int, int, int], baseline: str | None) -> Cell:
-        if where not in tests or baseline is None or not found.rates:
-            return found
-        pairs = tests[where]
-        return replace(found, comparison=Comparison(baseline, pairs.better, pairs.worse, pairs.p, adjusted[where]))
-
-    return tuple(
-        replace(
-            block,
-            rows=tuple(
-                replace(
-                    row,
-                    cells=tuple(
-                        cell(found, (number, place, column), block.baseline) for column, found in enumerate(row.cells)
-                    ),
-                )
-                for place, row in enumerate(block.rows)
-            ),
-        )
-        for number, block in enumerate(blocks)
-    )
 
 
 def _seeds_notice(block: RunsOfBlock) -> list[str]:

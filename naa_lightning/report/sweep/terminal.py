@@ -14,7 +14,6 @@ from naa_lightning.report.sweep.wording import DAGGER, block_title, cell_text, f
 
 _UNBOUNDED = Console(width=100_000, file=None)
 _LONGEST = 28
-_FEWEST = 1
 
 BEST = "\N{BLACK UP-POINTING TRIANGLE}"
 """The mark of the best cell where there are no colours."""
@@ -49,7 +48,7 @@ def sweep_tables(summary: Summary, width: int) -> list[Table]:
     """
     if not summary.rows:
         return []
-    columns = _means_first(summary.columns)
+    columns = sorted(summary.columns, key=lambda column: column.kind != "mean")
     whole = _table(summary, columns)
     if _width(whole) <= width:
         return [whole]
@@ -57,7 +56,7 @@ def sweep_tables(summary: Summary, width: int) -> list[Table]:
     if all(_width(table) <= width for table in turned):
         return turned
     shown = len(columns)
-    while shown > _FEWEST and _width(_table(summary, columns[:shown])) > width:
+    while shown > 1 and _width(_table(summary, columns[:shown])) > width:
         shown -= 1
     return [_table(summary, columns[:shown])]
 
@@ -103,10 +102,6 @@ def _turned(summary: Summary, block: Block, *, last: bool) -> Table:
             style="bold" if column.kind == "mean" else None,
         )
     return table
-
-
-def _means_first(columns: Sequence[Column]) -> list[Column]:
-    return sorted(columns, key=lambda column: column.kind != "mean")
 
 
 def _widest(summary: Summary, column: Column) -> int:

@@ -1,8 +1,5 @@
 """The wording of a sweep's table, in whatever format."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.wording import NONE, listed, percent
 from naa_lightning.report.sweep.summary import ALPHA, Block, Cell, Row, Summary
@@ -75,12 +72,9 @@ def fact_heads(summary: Summary) -> list[str]:
 
 def remarks(summary: Summary) -> list[str]:
     """Return failed and unfinished runs and the notices of the table, in one line each."""
+    unfinished = ", ".join(folder.name for folder in summary.unfinished)
     return [
         *(f"{folder.name} failed: {reason}" for folder, reason in summary.failed.items()),
-        *_unfinished(summary.unfinished),
+        *([f"unfinished: {unfinished}"] if unfinished else []),
         *summary.notices,
     ]
-
-
-def _unfinished(folders: Sequence[Path]) -> list[str]:
-    return [f"unfinished: {', '.join(folder.name for folder in folders)}"] if folders else []
