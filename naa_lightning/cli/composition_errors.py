@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from naa_lightning.config.building import suggest
@@ -29,12 +29,9 @@ def explain(error: Exception) -> str | None:
         case MissingMandatoryValue():
             return f"{error.full_key} must be given"
         case MissingConfigException() if "/" in (error.missing_cfg_file or ""):
-            for config, extra in _EXTRAS.items():
-                if config in text:
-                    return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
-            group, _, name = str(error.missing_cfg_file).rpartition("/")
-            options = error.options or _loader().get_group_options(group)
-            return f"there is no {group}={name}; {suggest(name, options, all_of_them=True)}"
+            return _about_an_option(error)
+        case HydraException() if "hydra.mode changed during config composition" in text:
+            return "this preset is a sweep, which Hydra 1.4 is to be told on the command line: give -m"
         case ValueError() if text == _NULL_GROUP:
             groups = [word.removesuffix("=null") for word in sys.argv[1:] if word.endswith("=null")] or ["GROUP"]
             return f"nothing of a group is an empty list of it: give {' '.join(f'{group}=[]' for group in groups)}"
@@ -42,6 +39,16 @@ def explain(error: Exception) -> str | None:
     if named is None:
         return None
     return _about_a_key((named[1] or named[2]).partition("=")[0].partition("@")[0], error.__cause__)
+
+
+def _about_an_option(error: MissingConfigException) -> str:
+    """Say which options the group of a missing configuration has, or which extra brings it."""
+    for config, extra in _EXTRAS.items():
+        if config in str(error):
+            return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
+    group, _, name = str(error.missing_cfg_file).rpartition("/")
+    options = error.options or _loader().get_group_options(group)
+    return f"there is no {group}={name}; {suggest(name, options, all_of_them=True)}"
 
 
 def _about_a_key(key: str, cause: BaseException | None) -> str | None:

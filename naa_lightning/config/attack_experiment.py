@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 import naa_lightning.config.extendable
@@ -71,38 +73,41 @@ class AttackExperiment:
         return [source for source, _ in groupby(self.targets, key=lambda target: target.source)]
 
 
-def checked_attack_run(config: DictConfig) -> AttackRun:
+def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> AttackRun:
     """Return `attack.yaml`, composed, with every key and value checked.
 
     Args:
         config: The composed configuration, which is changed where Hydra cannot say what it means: several surrogates
             get a node each, a target without a name has that of its key, and where nothing is crafted, surrogate and
             attack are unknown unless the command line names them.
+        hydra: Hydra's own part of the configuration; None for that of the job that runs.
 
     Raises:
         UserError: A key or value is refused.
     """
-    separate_members(config)
+    hydra = hydra or HydraConfig.get()
+    separate_members(config, hydra)
     if not config.get("surrogate"):  # an empty list, or deleted
         config.surrogate = None
     for key, target in (config.get("targets") or {}).items():
         if OmegaConf.is_missing(target, "name"):
             target.name = key
     if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
-        keep_only_named_origin(config)
+        keep_only_named_origin(config, hydra)
     return validated(AttackRun, plain_values(config))
 
 
-def compose_attack_run(config: DictConfig) -> AttackExperiment:
+def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> AttackExperiment:
     """Check `attack.yaml`, composed, and build what needs no heavy library.
 
     Args:
         config: The composed configuration, which is changed as by `checked_attack_run`.
+        hydra: Hydra's own part of the configuration; None for that of the job that runs.
 
     Raises:
         UserError: A key or value is refused, or a model's weights cannot be had.
     """
-    run = checked_attack_run(config)
+    run = checked_attack_run(config, hydra)
     attack = compose_attack(run.attack)
     surrogate = None if run.surrogate is None else compose_surrogate(run.surrogate)
     study = None if run.study is None else build_part(Study, run.study, "study")

@@ -1,8 +1,8 @@
 """Several surrogates by a list of their names: `surrogate=[a,b]`."""
 
 from hydra import compose
+from hydra.conf import HydraConf
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -10,13 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 from naa_lightning.exceptions import UserError
 
 
-def listed_surrogates() -> list[str]:
-    """Return the names in the list that `surrogate` was chosen by, none where it is a single name."""
-    hydra = HydraConfig.get()
+def listed_surrogates(hydra: HydraConf) -> list[str]:
+    """Return the names in the list that `surrogate` was chosen by, none where it is a single name.
+
+    Args:
+        hydra: Hydra's own part of the composed configuration.
+    """
     if "surrogate" in hydra.runtime.choices:
         return []
     loader = GlobalHydra.instance().config_loader()
-    chosen = loader.compute_defaults_list(hydra.job.config_name, _overrides(), RunMode.RUN).defaults
+    chosen = loader.compute_defaults_list(hydra.job.config_name, _overrides(hydra), RunMode.RUN).defaults
     return [
         default.config_path.removeprefix("surrogate/")
         for default in chosen
@@ -26,33 +29,33 @@ def listed_surrogates() -> list[str]:
     ]
 
 
-def separate_members(config: DictConfig) -> None:
+def separate_members(config: DictConfig, hydra: HydraConf) -> None:
     """Give each surrogate of a list a node of its own among `surrogate.members`; Hydra merges lists into one node.
 
     Args:
         config: The composed configuration, whose `surrogate` is replaced.
+        hydra: Hydra's own part of it.
 
     Raises:
         UserError: A surrogate is listed twice.
     """
-    names = listed_surrogates()
+    names = listed_surrogates(hydra)
     if not names:
         return
     if len(set(names)) < len(names):
         raise UserError(f"surrogate=[{','.join(names)}] names one of them twice")
     overrides = [
         f"surrogate.name={'+'.join(names)}",
-        *_overrides(),
+        *_overrides(hydra),
         "surrogate=ensemble",
         *(f"+surrogate@surrogate.members.{name}={name}" for name in names),
     ]
-    separate = compose(HydraConfig.get().job.config_name, overrides).surrogate
+    separate = compose(hydra.job.config_name, overrides).surrogate
     # what presets say of members stands before the members themselves, and is to win
     config.surrogate = OmegaConf.merge(separate, {"members": config.surrogate.get("members", {})})
 
 
-def _overrides() -> list[str]:
+def _overrides(hydra: HydraConf) -> list[str]:
     """Return the overrides of this job, without what a sweep varies."""
-    given = HydraConfig.get().overrides
-    parsed = OverridesParser.create().parse_overrides([*given.hydra, *given.task])
+    parsed = OverridesParser.create().parse_overrides([*hydra.overrides.hydra, *hydra.overrides.task])
     return [str(override.input_line) for override in parsed if not override.is_sweep_override()]

@@ -53,4 +53,5 @@ def key_of(source: ModelSource, run: AttackRun) -> str:
         **{f"surrogate.members.{key}": node for key, node in surrogate.get("members", {}).items()},
         **{f"targets.{key}": node for key, node in run.targets.items()},
     }
-    return next((key for key, node in nodes.items() if node.get("name") == source.name), source.name)
+    named = [key for name in (source.name, None) for key, node in nodes.items() if node.get("name") == name]
+    return next(iter(named), source.name)  # a node without a name takes that of a file

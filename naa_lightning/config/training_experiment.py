@@ -41,7 +41,7 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
     Raises:
         UserError: A key or value is refused, or there is nothing to train on.
     """
-    if listed_surrogates() or "members" in (config.get("surrogate") or {}):
+    if listed_surrogates(HydraConfig.get()) or "members" in (config.get("surrogate") or {}):
         raise UserError("several surrogates are trained one by one: python train.py -m surrogate=a,b")
     run = validated(TrainRun, plain_values(config))
     node = dict(run.surrogate)
@@ -69,7 +69,7 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
 
 def _changed(recipe: Node, changes: Mapping[str, Any]) -> Node:
     """Return a recipe with changes; another loss keeps only the smoothing of the labels."""
-    if "_target_" in changes.get("loss", {}):
+    if "_target_" in (changes.get("loss") or {}):
         recipe = {**recipe, "loss": {"label_smoothing": recipe["loss"].get("label_smoothing", 0.0)}}
     merged: Node = OmegaConf.to_container(OmegaConf.merge(recipe, changes))  # type: ignore[assignment]
     return merged

@@ -83,7 +83,7 @@ def _within_its_budget(options: Mapping[str, Any], key: str) -> Mapping[str, Any
     Raises:
         UserError: It has neither.
     """
-    loss: Mapping[str, Any] = options.get("loss", {})
+    loss: Mapping[str, Any] = options.get("loss") or {}
     if "eps" not in loss or loss["eps"] is not None:
         return loss
     if options.get("robustness") is None:

@@ -1,1 +1,1 @@
-"""Sweeps and searches: the names, launching, watching and reporting of their jobs."""
+"""Sweeps and searches: their jobs' names, watching and reporting; `hydra_plugins/` holds the launchers."""

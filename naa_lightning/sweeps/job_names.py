@@ -5,7 +5,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, read_write
 
 import naa_lightning.config.resolvers  # noqa: F401 - for every process that runs jobs: Hydra hands it its callbacks
 from naa_lightning.identity import changes_results
@@ -30,4 +30,5 @@ class JobNames(Callback):
         constant = [key for key, override in last.items() if not override.is_sweep_override()]
         idle = [key for key in constant if not changes_results(key, config)]
         left_out = ",".join([*self.left_out, *idle])
-        config.hydra.overrides.hydra.append(f"hydra.callbacks.job_names.left_out=[{left_out}]")
+        with read_write(config.hydra):  # Hydra 1.4 hands it over read-only
+            config.hydra.overrides.hydra.append(f"hydra.callbacks.job_names.left_out=[{left_out}]")

@@ -34,10 +34,11 @@ def _check(config: DictConfig) -> None:
             )
     if not config.craft:
         raise UserError("a search crafts images in each of its trials: leave out craft=false")
-    config.paths.run_dir = config.hydra.sweep.dir
+    hydra = config.hydra
+    config.paths.run_dir = hydra.sweep.dir
     with open_dict(config):
         del config["hydra"]
-    experiment = compose_attack_run(config)
+    experiment = compose_attack_run(config, hydra)
     if isinstance(experiment.study, AttributionStudy):
         raise UserError(
             "a study of attribution gives a search nothing to maximise: leave out study= or hparams_search="

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.config.ensemble import separate_members
@@ -47,7 +48,7 @@ def test_a_preset_of_several_surrogates(tmp_path: Path) -> None:
         "surrogate:\n  combine: losses\n  members:\n    digits_plain:\n      num_classes: 3\n"
     )
     surrogate = composed(f"hydra.searchpath=[file://{tmp_path}]", "experiment=both")
-    separate_members(surrogate)
+    separate_members(surrogate, HydraConfig.get())
     alone = [composed(f"surrogate={name}").surrogate for name in ("digits_plain", "cifar10_vgg")]
     alone[0].num_classes = 3
     assert surrogate.surrogate == {

@@ -181,9 +181,8 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory, models_dir: str) -> dict[st
     for preset, swept in CHOSEN.items():
         of_sweep = [f"{key}={','.join(values)}" for key, values in swept.items()]
         few = ["attack.objective.path_points=2"] if preset in ABLATIONS and preset != "ablation_path_points" else []
-        multirun = ["-m"] if preset == "ablation_gamma" else []
         where = f"hydra.sweep.dir={folder}/{preset}"
-        lines.append([*multirun, f"experiment={preset}", *MINIATURE, models_dir, *few, *of_sweep, where])
+        lines.append(["-m", f"experiment={preset}", *MINIATURE, models_dir, *few, *of_sweep, where])
     assert "Traceback" not in (errors := run_all(lines)), errors
     return {
         preset: [json.loads(path.read_text()) for path in sorted((folder / preset).glob("*/results.json"))]

@@ -15,6 +15,7 @@ from tests.sweeps.test_presets import QUICK, run_all
 
 PASSED_OVER = "gamma must be at least 0, got -1.0"
 SEARCH = [
+    "-m",
     "hparams_search=optuna",
     "experiment=digits",
     "~targets.digits_inception",
@@ -92,21 +93,24 @@ def test_a_search_repeated_makes_the_same_trials(searches: tuple[list[Path], str
         (["attack.budget.eps=-1"], "error: attack.budget: eps must be between 0 and 1 (for example 16/255), got -1"),
     ],
 )
-def test_a_search_that_cannot_find_anything_is_refused(overrides: list[str], message: str, tmp_path: Path) -> None:
+def test_a_search_that_cannot_find_anything_is_refused(
+    overrides: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         said = ["hparams_search=optuna", "experiment=digits", f"hydra.sweep.dir={tmp_path}", *overrides]
         config = compose("attack", overrides=said, return_hydra_config=True)
-    before = HydraConfig.instance().cfg
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # as Hydra 1.3 has it before the first job
     with pytest.raises(SystemExit) as ended:
         SearchCheck().on_multirun_start(config)
     assert str(ended.value).startswith(message)
-    assert HydraConfig.instance().cfg is before
+    assert HydraConfig.instance().cfg is None
     assert "hydra" in config
 
 
-def test_a_search_that_can_find_something_is_not() -> None:
+def test_a_search_that_can_find_something_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("attack", overrides=["hparams_search=optuna", "experiment=digits"], return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
     SearchCheck().on_multirun_start(config)
     assert config.hydra.sweeper.direction == "maximize"
     assert config.hydra.sweeper.sampler.seed == 0
