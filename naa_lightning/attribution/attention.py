@@ -5,8 +5,8 @@ Not imported by the package itself, because captum takes a second to load.
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from captum.attr import LayerGradCam, LayerGradientXActivation
@@ -60,11 +60,6 @@ def attention(classifier: Classifier, images: Tensor, classes: Tensor) -> Tensor
 _CHANNELS_FIRST, _CHANNELS_LAST, _TOKENS = "channels first", "channels last", "tokens"
 
 
-class _Output(NamedTuple):
-    layout: str
-    values: Tensor
-
-
 def _last_layer_with_places(classifier: Classifier, images: Tensor, classes: Tensor) -> tuple[nn.Module, str]:
     size = tuple(classifier.preprocess(images).shape[-2:])
     with _watched(classifier.network, size) as outputs:
@@ -72,19 +67,18 @@ def _last_layer_with_places(classifier: Classifier, images: Tensor, classes: Ten
     if not outputs:
         raise LayerError("the network has no layer that puts out features at places in the image, or tokens of them")
     score = logits.gather(1, classes[:, None]).sum()
-    gradients = torch.autograd.grad(score, [output.values for output in outputs.values()], materialize_grads=True)
-    found = list(zip(outputs, gradients, strict=True))
-    for module, gradient in reversed(found):
-        layout = outputs[module].layout
+    gradients = torch.autograd.grad(score, [values for _, values in outputs.values()], materialize_grads=True)
+    layers = [(module, layout) for module, (layout, _) in outputs.items()]
+    for (module, layout), gradient in reversed(list(zip(layers, gradients, strict=True))):
         if spatial_map(_channels_first(gradient.abs(), layout)).any():
             return module, layout
-    return found[-1][0], outputs[found[-1][0]].layout
+    return layers[-1]
 
 
 @contextmanager
-def _watched(network: nn.Module, size: tuple[int, ...]) -> Iterator[dict[nn.Module, _Output]]:
-    """Collect what modules put out at places when they run for the last time, in the order in which they end."""
-    outputs: dict[nn.Module, _Output] = {}
+def _watched(network: nn.Module, size: tuple[int, ...]) -> Iterator[dict[nn.Module, tuple[str, Tensor]]]:
+    """Collect layout and values of what modules put out at places in their last run, in the order in which they end."""
+    outputs: dict[nn.Module, tuple[str, Tensor]] = {}
 
     def keep(module: nn.Module, _args: Any, output: Any) -> None:
         outputs.pop(module, None)
@@ -93,16 +87,14 @@ def _watched(network: nn.Module, size: tuple[int, ...]) -> Iterator[dict[nn.Modu
             return
         if layout == _TOKENS:  # what attention works with inside has no places, though its shape may look so
             for inner in outputs.keys() & set(module.modules()):
-                if outputs[inner].layout != _TOKENS:
+                if outputs[inner][0] != _TOKENS:
                     del outputs[inner]
-        outputs[module] = _Output(layout, output)
+        outputs[module] = layout, output
 
-    handles = [module.register_forward_hook(keep) for module in network.modules()]
-    try:
+    with ExitStack() as hooks:
+        for module in network.modules():
+            hooks.enter_context(module.register_forward_hook(keep))
         yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _layout(output: Any, size: tuple[int, ...]) -> str | None:

@@ -1,7 +1,8 @@
 """Neuron attribution of images, by any method, from any baseline."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -28,14 +29,8 @@ class Attribution:
     explained: Tensor
 
 
-class Attribute(Protocol):
-    """`attribute`, with or without its options."""
-
-    def __call__(
-        self, method: Method, surrogate: Classifier, images: Tensor, classes: Tensor, draws: Draws
-    ) -> Attribution:
-        """Attribute an output to the neurons of the attacked layer."""
-        ...
+Attribute: TypeAlias = Callable[[Method, Classifier, Tensor, Tensor, Draws], Attribution]
+"""`attribute`, with or without its options: method, surrogate, images (B, 3, H, W), classes (B,) and draws."""
 
 
 def attribute(

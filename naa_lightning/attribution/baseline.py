@@ -47,14 +47,11 @@ def image_baseline(image: Tensor) -> Baseline:
     """
     if image.ndim != 3 or image.shape[0] != 3 or not ((image >= 0) & (image <= 1)).all():
         raise ValueError(f"expected a baseline (3, H, W) in [0, 1], got {tuple(image.shape)}")
-
     return partial(_fitted, image)
 
 
 def _fitted(image: Tensor, images: Tensor, draws: Draws, number: int = 0) -> Tensor:
-    fitted = torch.nn.functional.interpolate(
-        image[None].to(images), size=images.shape[-2:], mode="bilinear", align_corners=False
-    )
+    fitted = torch.nn.functional.interpolate(image[None].to(images), size=images.shape[-2:], mode="bilinear")
     return fitted.expand_as(images)
 
 

@@ -56,22 +56,6 @@ def _equal(positions: Iterable[float]) -> Quadrature:
     return Quadrature(where, (1 / len(where),) * len(where))
 
 
-def _release(points: int) -> Quadrature:
-    return _equal(1 - index / points for index in range(points))
-
-
-def _left(points: int) -> Quadrature:
-    return _equal(index / points for index in range(points))
-
-
-def _right(points: int) -> Quadrature:
-    return _equal((index + 1) / points for index in range(points))
-
-
-def _midpoint(points: int) -> Quadrature:
-    return _equal((index + 0.5) / points for index in range(points))
-
-
 def _trapezoid(points: int) -> Quadrature:
     step = 1 / (points - 1)
     ends = {0, points - 1}
@@ -87,10 +71,10 @@ def _gauss_legendre(points: int) -> Quadrature:
 
 
 RULES: dict[str, Callable[[int], Quadrature]] = {
-    "release": _release,
-    "left": _left,
-    "right": _right,
-    "midpoint": _midpoint,
+    "release": lambda points: _equal(1 - index / points for index in range(points)),
+    "left": lambda points: _equal(index / points for index in range(points)),
+    "right": lambda points: _equal((index + 1) / points for index in range(points)),
+    "midpoint": lambda points: _equal((index + 0.5) / points for index in range(points)),
     "trapezoid": _trapezoid,
     "gauss_legendre": _gauss_legendre,
 }

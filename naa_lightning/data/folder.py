@@ -120,7 +120,15 @@ class FolderData(TrainableData):
         self.class_names = folder_class_names(list(names)) if names else None
 
     def _classified(self, root: Path) -> LabelledImages:
-        return self._labelled(root, _records_of_class_folders(root, class_folders(root)))
+        folders = class_folders(root)
+        indices = class_indices([folder.name for folder in folders])
+        found = [
+            (path.relative_to(root).as_posix(), indices[folder.name])
+            for folder in folders
+            for path in sorted(folder.rglob("*"))
+            if is_image(path)
+        ]
+        return self._labelled(root, [ImageRecord(i, file, label) for i, (file, label) in enumerate(found)])
 
     def _labelled(self, root: Path, records: list[ImageRecord]) -> LabelledImages:
         if not records:
@@ -204,17 +212,6 @@ def _kind(name: str) -> str:
     if re.fullmatch("[0-9]+", name):
         return "class index"
     return "WordNet id" if re.fullmatch("n[0-9]{8}", name) else "name"
-
-
-def _records_of_class_folders(root: Path, folders: list[Path]) -> list[ImageRecord]:
-    indices = class_indices([folder.name for folder in folders])
-    found = [
-        (path.relative_to(root).as_posix(), indices[folder.name])
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if is_image(path)
-    ]
-    return [ImageRecord(i, file, label) for i, (file, label) in enumerate(found)]
 
 
 def _read(root: Path, image_size: int | None, record: ImageRecord) -> Tensor:

@@ -145,13 +145,10 @@ def _place(root: Path, name: str) -> str:
     return name if (root / name).is_file() else f"images/{name}"
 
 
-def _competition_rows(csv: Path) -> list[dict[str, str]]:
-    return sorted(read_rows(csv, ("ImageId", "TrueLabel", "TargetClass")), key=lambda row: row["ImageId"])
-
-
 def _records_of_csv(root: Path, csv: Path, *, numbered: bool = False) -> list[ImageRecord]:
     records = []
-    for i, row in enumerate(_competition_rows(csv)):
+    rows = read_rows(csv, ("ImageId", "TrueLabel", "TargetClass"))
+    for i, row in enumerate(sorted(rows, key=lambda row: row["ImageId"])):
         where = f"{csv}, ImageId {row['ImageId']}"
         file = _place(root, f"{i + 1 if numbered else row['ImageId']}.png")
         label, target = (parse_class(row[column], where) - 1 for column in ("TrueLabel", "TargetClass"))

@@ -24,10 +24,8 @@ class TrainableData(ImageDataModule):
 
     Args:
         seed: The seed of the order of the training images.
-        name: See `ImageDataModule`.
         batch_size: The number of images per batch; in training, per step of all processes together.
-        num_workers: See `ImageDataModule`.
-        limit: See `ImageDataModule`.
+        name, num_workers, limit: See `ImageDataModule`.
 
     Raises:
         ValueError: A number is out of its range.

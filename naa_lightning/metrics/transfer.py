@@ -53,7 +53,7 @@ def transfer_rates(
         >>> rates.fooling_rate.value, rates.error_rate.value, round(rates.success_rate.value, 3)
         (0.5, 0.75, 0.667)
     """
-    target_classes = _none_of(labels) if target_classes is None else target_classes
+    target_classes = torch.full_like(labels, -1) if target_classes is None else target_classes
     if not clean.shape == adversarial.shape == labels.shape == target_classes.shape or clean.ndim != 1:
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels, target_classes))
         raise ValueError(f"expected tensors of one shape (B,), got {shapes}")
@@ -68,10 +68,6 @@ def transfer_rates(
         clean_accuracy=Rate(int(correct.sum()), total),
         target_rate=Rate(int((aimed & (adversarial == target_classes)).sum()), int(aimed.sum())),
     )
-
-
-def _none_of(labels: Tensor) -> Tensor:
-    return torch.full_like(labels, -1)
 
 
 class TransferMetric(Metric):
@@ -101,7 +97,7 @@ class TransferMetric(Metric):
         self, ids: Tensor, clean: Tensor, adversarial: Tensor, labels: Tensor, target_classes: Tensor | None = None
     ) -> None:
         """Add images by id (B,); the rest is as in `transfer_rates`."""
-        target_classes = _none_of(labels) if target_classes is None else target_classes
+        target_classes = torch.full_like(labels, -1) if target_classes is None else target_classes
         self.seen.append(torch.stack([ids, clean, adversarial, labels, target_classes], dim=1))
 
     def compute(self) -> TransferRates:

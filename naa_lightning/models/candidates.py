@@ -1,7 +1,7 @@
 """The layers of a network that an attack may aim at, found by running it once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -152,7 +152,11 @@ def _calls(model: Classifier, images: Tensor) -> list[_Call]:
         return note
 
     leaf = images.detach().clone().requires_grad_()
-    with frozen(model), torch.enable_grad(), _hooked(model.network, begin, end):
+    with frozen(model), torch.enable_grad(), ExitStack() as hooks:
+        for name, module in model.network.named_modules():
+            if name:
+                hooks.enter_context(module.register_forward_pre_hook(begin))
+                hooks.enter_context(module.register_forward_hook(end(name)))
         logits = model(leaf)
     through = paths_through(vertex_of(logits), vertex_of(leaf))
     every = max(through.values(), default=0)  # as many go through the logits themselves
@@ -161,22 +165,6 @@ def _calls(model: Classifier, images: Tensor) -> list[_Call]:
         replace(call, on_a_path=number > 0, on_every_path=0 < number == every)
         for call, number in zip(calls, numbers, strict=True)
     ]
-
-
-@contextmanager
-def _hooked(
-    network: nn.Module,
-    begin: Callable[[nn.Module, tuple[Any, ...]], None],
-    end: Callable[[str], Callable[[nn.Module, Any, Any], None]],
-) -> Iterator[None]:
-    modules = [(name, module) for name, module in network.named_modules() if name]
-    handles = [module.register_forward_pre_hook(begin) for _, module in modules]
-    handles += [module.register_forward_hook(end(name)) for name, module in modules]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 class _Data:

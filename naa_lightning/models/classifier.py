@@ -96,13 +96,7 @@ class Classifier(nn.Module):
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"expected images of shape (B, 3, H, W), got {tuple(images.shape)}")
         if self.input_size is not None and images.shape[-2:] != self.input_size:
-            images = F.interpolate(
-                images,
-                size=self.input_size,
-                mode=self.interpolation,
-                align_corners=None if self.interpolation == "nearest" else False,
-                antialias=self.antialias,
-            )
+            images = F.interpolate(images, self.input_size, mode=self.interpolation, antialias=self.antialias)
         return (images - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:

@@ -47,13 +47,11 @@ def features_at(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
     def stop(_module: nn.Module, _args: Any, output: Any) -> None:
         raise _Reached(_as_tensor(output))
 
-    handle = layer.register_forward_hook(stop)
-    try:
-        network(inputs)
-    except _Reached as reached:
-        return reached.output
-    finally:
-        handle.remove()
+    with layer.register_forward_hook(stop):
+        try:
+            network(inputs)
+        except _Reached as reached:
+            return reached.output
     raise _ran(0)
 
 
@@ -94,11 +92,8 @@ def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: C
         times += 1
         return change(_as_tensor(output)).clone()  # the next layer may work in place
 
-    handle = layer.register_forward_hook(replace)
-    try:
+    with layer.register_forward_hook(replace):
         outputs: Tensor = network(inputs)
-    finally:
-        handle.remove()
     if times != 1:
         raise _ran(times)
     return outputs

@@ -61,7 +61,8 @@ def models_table(models: Sequence[ListedModel], width: int) -> Table:
         width: The width of the terminal, in characters.
     """
     table = _table(models, stacked=False)
-    return table if _width(table) <= width else _table(models, stacked=True)
+    needed = Measurement.get(_UNBOUNDED, _UNBOUNDED.options, table).maximum
+    return table if needed <= width else _table(models, stacked=True)
 
 
 def _table(models: Sequence[ListedModel], *, stacked: bool) -> Table:
@@ -104,10 +105,6 @@ def _parameters(path: Path) -> int:
         raise UserError(f"there are no weights {path}") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"the weights {path} are damaged or unreadable: {error}") from error
-
-
-def _width(table: Table) -> int:
-    return Measurement.get(_UNBOUNDED, _UNBOUNDED.options, table).maximum
 
 
 def _word(value: Any) -> str:

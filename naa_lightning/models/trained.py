@@ -15,8 +15,6 @@ from naa_lightning.models.classifier_source import ClassifierSource, Preprocessi
 from naa_lightning.models.small import SMALL_NETWORKS
 from naa_lightning.models.weights import load_weights
 
-RecipeNode = Mapping[str, Any]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel(ClassifierSource):
@@ -32,7 +30,7 @@ class TrainedModel(ClassifierSource):
     """
 
     models_dir: str
-    recipe: RecipeNode = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the architecture's name and that the preprocessing is given."""
@@ -67,13 +65,13 @@ class TrainedModel(ClassifierSource):
             raise ModelError(f"{self.name} has neither weights nor a recipe to train them: give `weights` or `recipe`")
 
 
-def trained_file(source: ClassifierSource, recipe: RecipeNode, models_dir: str) -> Path:
+def trained_file(source: ClassifierSource, recipe: Mapping[str, Any], models_dir: str) -> Path:
     """Return where the weights are kept that a recipe makes of a network."""
     digest = hashlib.sha256(json.dumps(made_of(source, recipe), sort_keys=True).encode()).hexdigest()
     return Path(models_dir).expanduser() / f"{source.name}-{digest[:12]}.safetensors"
 
 
-def made_of(source: ClassifierSource, recipe: RecipeNode) -> dict[str, Any]:
+def made_of(source: ClassifierSource, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that trained weights depend on, as plain values.
 
     Where a published data set or other models lie, and how many processes read images, are not among them.

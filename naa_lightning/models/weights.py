@@ -69,7 +69,21 @@ def read_weights(path: Path, key: str = "weights") -> dict[str, Tensor]:
         ModelError: The file is missing, of another kind or unreadable.
     """
     check_weights_file(path, key)
-    return _read(path)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can fail in any way
+        raise ModelError(
+            f"the weights file {path} cannot be read as tensors only: {reason_of(error)}; copy it anew, or, if "
+            "it was trained here, remove it and train again"
+        ) from error
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
+        raise ModelError(f"the weights file {path} holds no state dict: save the network's `state_dict()`")
+    return {_OLD_DENSENET.sub(r"\1\2", name.removeprefix(_CHECKPOINT)): value for name, value in state.items()}
 
 
 def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
@@ -149,24 +163,6 @@ def check_weights_file(path: Path, key: str = "weights") -> None:
         )
     if not path.is_file():
         raise ModelError(f"there is no weights file {path}; correct `{key}` or leave it out")
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file can fail in any way
-        raise ModelError(
-            f"the weights file {path} cannot be read as tensors only: {reason_of(error)}; copy it anew, or, if "
-            "it was trained here, remove it and train again"
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not isinstance(state, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    ):
-        raise ModelError(f"the weights file {path} holds no state dict: save the network's `state_dict()`")
-    return {_OLD_DENSENET.sub(r"\1\2", key.removeprefix(_CHECKPOINT)): value for key, value in state.items()}
 
 
 def _some(kind: str, names: list[str]) -> str:

@@ -15,10 +15,10 @@ AttributionRow: TypeAlias = dict[str, float]
 
 def write_attributions(folder: Path, rows: Sequence[AttributionRow]) -> None:
     """Write rows to `attribution.parquet` in a run's folder; no rows leave none."""
-    if not rows:
+    if rows:
+        write_rows(folder / FILE_NAME, rows)
+    else:
         (folder / FILE_NAME).unlink(missing_ok=True)
-        return
-    write_rows(folder / FILE_NAME, rows)
 
 
 def read_attributions(folder: Path) -> list[AttributionRow]:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from naa_lightning.attacks import Attack
-from naa_lightning.training.budget import relative_budget
-from naa_lightning.training.pgd import pgd
+from naa_lightning.training.pgd import pgd, relative_budget
 from naa_lightning.validation import check_at_least
 
 
@@ -13,9 +12,7 @@ class Robustness:
     """Projected gradient descent on the cross-entropy from a random start (PGD; Madry et al., 2018).
 
     Args:
-        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: The number of gradient steps.
-        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
+        eps, steps, relative_step_size: See `relative_budget`.
         validation_images: The number of validation images attacked after every epoch of a training that hardens.
         test_images: The number of test images attacked once the model is trained.
 

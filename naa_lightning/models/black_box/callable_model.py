@@ -60,7 +60,7 @@ class CallableModel(ModelSource):
             ModelError: It is not.
         """
         module = self.function.rpartition(":")[0]
-        if _is_file(module):
+        if module.endswith(".py"):
             if not Path(module).is_file():
                 raise ModelError(f"{self.name}: there is no file {module}; correct `function`")
             return
@@ -83,7 +83,7 @@ class CallableModel(ModelSource):
         self.check()
         module, _, name = self.function.rpartition(":")
         try:
-            code = _load_file(Path(module)) if _is_file(module) else import_module(module)
+            code = _load_file(Path(module)) if module.endswith(".py") else import_module(module)
         except (Exception, SystemExit) as error:
             raise ModelError(f"{self.name}: {module} cannot be imported: {reason(error)}") from error
         found = getattr(code, name, None)
@@ -120,10 +120,6 @@ class CallableNetwork(nn.Module):
     def forward(self, images: Tensor) -> Any:
         """Return what it returns."""
         return self.function(images.float(), **self.arguments)
-
-
-def _is_file(module: str) -> bool:
-    return module.endswith(".py")
 
 
 def _load_file(path: Path) -> ModuleType:

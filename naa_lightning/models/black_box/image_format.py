@@ -86,13 +86,7 @@ class ImageFormat:
             raise ValueError(f"expected images of shape (B, 3, H, W), got {tuple(images.shape)}")
         values = images.clone() if images.dtype == torch.float64 else images.to(torch.float32, copy=True)
         if self.input_size is not None and list(values.shape[-2:]) != list(self.input_size):
-            values = F.interpolate(
-                values,
-                size=list(self.input_size),
-                mode=self.interpolation,
-                align_corners=None if self.interpolation == "nearest" else False,
-                antialias=self.antialias,
-            )
+            values = F.interpolate(values, list(self.input_size), mode=self.interpolation, antialias=self.antialias)
         if self.channels == "bgr":
             values = values.flip(1)
         if self.mean is not None and self.std is not None:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -49,16 +49,7 @@ class NetworkFile(ModelSource):
 
     def image_format(self) -> ImageFormat:
         """Return how it takes images, as far as this description says."""
-        return ImageFormat(
-            mean=self.mean,
-            std=self.std,
-            value_range=self.value_range,
-            channels=self.channels,
-            layout=self.layout,
-            input_size=self.input_size,
-            interpolation=self.interpolation,
-            antialias=self.antialias,
-        )
+        return ImageFormat(**{field.name: getattr(self, field.name) for field in fields(ImageFormat)})
 
     def output_format(self) -> OutputFormat:
         """Return the format of what the network returns."""

@@ -1,8 +1,7 @@
 """Networks in TorchScript files."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
@@ -38,7 +37,9 @@ class TorchScriptModel(NetworkFile):
         """Load the network; see `NetworkFile.build`."""
         self.check()
         try:
-            with _silent():
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # newer versions of torch discourage TorchScript at every use
                 network = torch.jit.load(self.path, map_location="cpu")  # type: ignore[no-untyped-call]
         except Exception as error:  # a damaged file can fail in any way
             raise ModelError(f"{self.name}: {self.path} cannot be read as TorchScript: {reason(error)}") from error
@@ -67,7 +68,7 @@ class TorchScriptNetwork(nn.Module):
         """
         tensors = chain(self.network.parameters(), self.network.buffers())
         element = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
-        with _silent():
+        with warnings.catch_warnings(action="ignore"):
             answer = self.network(values.to(element))
         return _chosen(answer, self.output)
 
@@ -84,10 +85,3 @@ def _chosen(answer: Any, output: int | str | None) -> Any:
     if not isinstance(output, str) and 0 <= (output or 0) < len(by_name):
         return list(by_name.values())[output or 0]
     raise IndexError(f"there is no output {output!r}; it gives {', '.join(map(str, by_name)) or 'nothing'}")
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # newer versions of torch discourage TorchScript at every use
-        yield

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.models.small.convolution import convolution
-from naa_lightning.models.small.stages import in_stages
+from naa_lightning.models.small.parts import convolution, in_stages
 
 _GROWTH = 20
 

@@ -5,9 +5,7 @@ Pooling halves the resolution, not strides: strided depthwise convolutions in bf
 
 from torch import Tensor, nn
 
-from naa_lightning.models.small.convolution import convolution
-from naa_lightning.models.small.silent_norm import silent_norm
-from naa_lightning.models.small.stages import in_stages
+from naa_lightning.models.small.parts import convolution, in_stages, silent_norm
 
 
 class _Inverted(nn.Module):

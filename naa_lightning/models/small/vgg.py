@@ -2,8 +2,7 @@
 
 from torch import nn
 
-from naa_lightning.models.small.convolution import convolution
-from naa_lightning.models.small.stages import in_stages
+from naa_lightning.models.small.parts import convolution, in_stages
 
 
 def plain(num_classes: int) -> nn.Module:

@@ -6,19 +6,15 @@ With one step that begins at random it is fast adversarial training (Wong et al.
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.losses.loss import Step, TrainingLoss, check_smoothing
-from naa_lightning.training.pgd import pgd
+from naa_lightning.training.pgd import pgd, relative_budget
 
 
 class AdversarialTraining(TrainingLoss):
     """Cross-entropy of images crafted on the model as it is, its batch normalisation in evaluation mode meanwhile.
 
     Args:
-        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: The number of gradient steps.
-        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
-        random_start: Whether steps begin at random within eps of the image.
+        eps, steps, relative_step_size, random_start: See `relative_budget`.
         label_smoothing: The share of the label's probability that is spread over all classes, in [0, 1).
 
     Raises:

@@ -9,9 +9,8 @@ from torch.nn import functional as F
 
 from naa_lightning.models import Classifier
 from naa_lightning.models.saved import saved_model
-from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.losses.loss import Step, TrainingLoss, check_smoothing
-from naa_lightning.training.pgd import pgd
+from naa_lightning.training.pgd import pgd, relative_budget
 
 
 class EnsembleAdversarialTraining(TrainingLoss):
@@ -22,10 +21,8 @@ class EnsembleAdversarialTraining(TrainingLoss):
     Args:
         models: Names or files of trained models, see `naa_lightning.models.saved.saved_model`.
         models_dir: The folder in which names are looked up.
-        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: The number of gradient steps; 1, of the size eps and without a random start, is the paper's FGSM.
-        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
-        random_start: Whether steps begin at random within eps of the image.
+        eps, steps, relative_step_size, random_start: See `relative_budget`; one step of the size eps without a random
+            start is the paper's FGSM.
         label_smoothing: The share of the label's probability that is spread over all classes, in [0, 1).
 
     Raises:

@@ -5,8 +5,8 @@ from torch.nn import functional as F
 
 from naa_lightning.attacks import Attack, PredictionDivergence, Sign
 from naa_lightning.attacks.objectives.prediction_divergence import divergence
-from naa_lightning.training.budget import relative_budget
 from naa_lightning.training.losses.loss import Step, TrainingLoss, check_smoothing
+from naa_lightning.training.pgd import relative_budget
 from naa_lightning.validation import check_at_least
 
 
@@ -14,9 +14,7 @@ class Trades(TrainingLoss):
     """Cross-entropy of clean images + beta KL(p(x) || p(x_adv)), where x_adv is crafted to make that divergence large.
 
     Args:
-        eps: The largest change of a pixel value, images being in [0, 1]; a number, or as papers write it: "8/255".
-        steps: The number of gradient steps.
-        relative_step_size: The size of one step, over eps; a number or a fraction: "1/4".
+        eps, steps, relative_step_size: See `relative_budget`.
         beta: The weight of robustness, 1 / lambda of the paper.
         label_smoothing: The share of the label's probability that is spread over all classes, in [0, 1).
 
