@@ -55,4 +55,4 @@ def _overrides() -> list[str]:
     """Return the overrides of this job, without what a sweep varies."""
     given = HydraConfig.get().overrides
     parsed = OverridesParser.create().parse_overrides([*given.hydra, *given.task])
-    return [override.input_line for override in parsed if not override.is_sweep_override()]
+    return [str(override.input_line) for override in parsed if not override.is_sweep_override()]
