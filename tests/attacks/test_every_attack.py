@@ -35,7 +35,7 @@ def configured(name: str) -> AttackNode:
 def compose(name: str, eps: float = EPS, norm: str = "linf") -> Attack:
     """The attack with two steps, on few copies where it sees many."""
     node = deepcopy(configured(name))
-    for part in (node.objective, node.update, *node.transforms.values()):
+    for part in (node.objective, node.update_rule, *node.transforms.values()):
         part.update({key: 3 for key in ("copies", "neighbours", "path_points", "masks", "fits") if key in part})
     return compose_attack(replace(node, budget={"norm": norm, "eps": eps, "steps": 2}))
 
