@@ -8,7 +8,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import MissingConfigException
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from naa_lightning.config.building import suggest
 
@@ -28,6 +28,8 @@ def explain(error: Exception) -> str | None:
     match error:
         case MissingMandatoryValue():
             return f"{error.full_key} must be given"
+        case InterpolationToMissingValueError() if missing := re.search(r"Missing mandatory value: (\S+)", text):
+            return f"{missing[1]} must be given"
         case MissingConfigException() if "/" in (error.missing_cfg_file or ""):
             for config, extra in _EXTRAS.items():
                 if config in text:

@@ -62,7 +62,7 @@ SEARCHED = (
     "objective.path_points",
     "objective.balance",
     "budget.eps",
-    "update.decay",
+    "update_rule.decay",
 )
 
 
