@@ -26,10 +26,9 @@ def explain(error: Exception) -> str | None:
     """
     text = str(error)
     match error:
-        case MissingMandatoryValue():
-            return f"{error.full_key} must be given"
-        case InterpolationToMissingValueError() if missing := re.search(r"Missing mandatory value: (\S+)", text):
-            return f"{missing[1]} must be given"
+        case MissingMandatoryValue() | InterpolationToMissingValueError():
+            read_from = re.search(r"resolving interpolation: Missing mandatory value: (\S+)", text)
+            return f"{read_from[1] if read_from else error.full_key} must be given"
         case MissingConfigException() if "/" in (error.missing_cfg_file or ""):
             for config, extra in _EXTRAS.items():
                 if config in text:
