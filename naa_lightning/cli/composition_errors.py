@@ -8,7 +8,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from naa_lightning.config.building import suggest
 
@@ -26,8 +26,9 @@ def explain(error: Exception) -> str | None:
     """
     text = str(error)
     match error:
-        case MissingMandatoryValue():
-            return f"{error.full_key} must be given"
+        case MissingMandatoryValue() | InterpolationToMissingValueError():
+            read_from = re.search(r"resolving interpolation: Missing mandatory value: (\S+)", text)
+            return f"{read_from[1] if read_from else error.full_key} must be given"
         case MissingConfigException() if "/" in (error.missing_cfg_file or ""):
             return _about_an_option(error)
         case HydraException() if "hydra.mode changed during config composition" in text:

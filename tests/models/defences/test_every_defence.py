@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from omegaconf import OmegaConf
+import yaml
 from torch import Tensor
 
 from naa_lightning.config.building import build_part
@@ -21,9 +21,13 @@ every_defence = pytest.mark.parametrize("file", FILES, ids=lambda file: file.ste
 every_size = pytest.mark.parametrize("size", [(1, 3, 32, 32), (3, 3, 40, 24), (1, 3, 299, 299)], ids=str)
 
 
+def node_of(file: Path) -> dict[str, Any]:
+    node: dict[str, Any] = yaml.safe_load(file.read_text())[file.stem]
+    return node
+
+
 def built(file: Path) -> Defence:
-    named: Any = OmegaConf.to_container(OmegaConf.load(file))
-    return build_part(Defence, named[file.stem], file.stem)
+    return build_part(Defence, node_of(file), file.stem)
 
 
 INPUT_DEFENCES = {file.stem: part for file in FILES if isinstance(part := built(file), InputDefence)}
@@ -119,7 +123,6 @@ def test_the_answer_is_the_models(file: Path) -> None:
 @every_defence
 def test_a_file_names_its_paper_and_says_every_default(file: Path) -> None:
     assert re.match(r"# .+ et al\., .*\b20\d\d\b", file.read_text())
-    node = OmegaConf.to_container(OmegaConf.load(file))
-    assert isinstance(node, dict)
+    node = node_of(file)
     defaults = type(built(file)).__init__.__kwdefaults__ or {}
     assert {key: value for key, value in node.items() if key != "_target_"} == defaults
