@@ -97,7 +97,7 @@ def test_preprocessing_that_timm_does_not_know_must_be_given(monkeypatch: pytest
     full = replace(MOBILENET, **given, num_classes=3)
     assert full.published() == Preprocessing(**given, num_classes=3)
     for key in given:
-        with pytest.raises(UserError, match=r"what images mobilenetv2_100\.ra_in1k expects: give mean, std and"):
+        with pytest.raises(UserError, match=r"what images mobilenetv2_100\.ra_in1k expects: give `mean`, `std` and"):
             replace(full, **dict[str, Any]({key: None})).published()
     with pytest.raises(UserError, match="timm publishes no weights"):
         full.check()
