@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, TypeVar, get_type_hints
 
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter, ValidationError, create_model
@@ -100,7 +99,7 @@ def build_target(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
         return build(target, {**{k: v for k, v in node.items() if k != "_target_"}, **extra}, key)
     try:
         return instantiate(node, _convert_="all", **INSTANTIATE_OPTIONS, **extra)
-    except InstantiationException as error:
+    except Exception as error:  # what the other package says; Hydra 1.3 wraps it
         reason = error.__cause__ or error
         raise UserError(f"{key}: {str(reason).splitlines()[0]}") from error
 
