@@ -11,6 +11,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from naa_lightning.config.building import suggest
+from naa_lightning.config.hydra_versions import VERSION_BASE
 
 # Configurations that are found only where an extra is installed.
 _EXTRAS = {"hydra/sweeper/optuna": "search"}
@@ -70,5 +71,5 @@ def _groups(parent: str) -> list[str]:
 def _loader() -> ConfigLoader:
     """Return what finds configurations; Hydra lets go of its own before its error arrives here."""
     if not GlobalHydra.instance().is_initialized():
-        initialize_config_dir(str(_CONF), version_base="1.3")
+        initialize_config_dir(str(_CONF), **VERSION_BASE)
     return GlobalHydra.instance().config_loader()

@@ -22,8 +22,11 @@ def _whitelist(function: Callable[..., Any], *more: str) -> dict[str, Any]:
 INSTANTIATE_OPTIONS = _whitelist(instantiate)
 """Arguments of `hydra.utils.instantiate`."""
 
-MAIN_OPTIONS = _whitelist(hydra.main, "optuna") or {"version_base": "1.3"}
-"""Arguments of `hydra.main`: 1.4 deprecates `version_base`."""
+VERSION_BASE: dict[str, str] = {} if INSTANTIATE_OPTIONS else {"version_base": "1.3"}
+"""Arguments that choose how Hydra behaves: 1.4 deprecates them and behaves as "1.3" without."""
+
+MAIN_OPTIONS = _whitelist(hydra.main, "optuna") | VERSION_BASE
+"""Arguments of `hydra.main`."""
 
 register_resolver: Callable[..., None] = (
     OmegaConf.register_resolver
