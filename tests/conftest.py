@@ -11,6 +11,7 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from torch import nn
 
 from naa_lightning.models import Classifier
@@ -38,8 +39,10 @@ class GoldenNetwork(nn.Module):
 @pytest.fixture(autouse=True)
 def hydra_lets_go() -> Iterator[None]:
     """Configurations composed by one test are not those of the next."""
+    before = HydraConfig.instance().cfg
     yield
     GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = before
 
 
 @pytest.fixture
