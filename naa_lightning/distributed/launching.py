@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from multiprocessing import SimpleQueue, connection, get_context
 from typing import Any, TypeAlias, TypeVar
 
-from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
+from torch.multiprocessing import ProcessContext, ProcessExitedException, start_processes
 
 from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.distributed.stopping import CONTINUE_ME, Stopped, end_workers

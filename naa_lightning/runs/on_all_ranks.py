@@ -67,5 +67,5 @@ def print_results(path: Path) -> None:
 def _quieten(run: AttackRun | TrainRun) -> None:
     if run.extras.ignore_warnings:
         warnings.filterwarnings("ignore")
-    for name in ("pytorch_lightning", "timm", "matplotlib"):
+    for name in ("pytorch_lightning", "timm"):
         logging.getLogger(name).setLevel(logging.WARNING)
