@@ -148,15 +148,15 @@ class Ascent:
 
     Args:
         attack: The attack.
-        surrogate: As in `Attack.__call__`, frozen.
-        images: As in `Attack.__call__`.
-        labels: As in `Attack.__call__`.
-        draws: As in `Attack.__call__`.
-        images_per_pass: As in `Attack.__call__`.
+        surrogate: The frozen surrogate, on the images' device.
+        images: Clean images of shape (B, 3, H, W) in [0, 1].
+        labels: Classes of shape (B,) to move away from, or of a targeted attack, to move towards.
+        draws: The source of random numbers.
+        images_per_pass: The largest number of images in a pass while an objective is averaged; None means B.
 
     Attributes:
         gradient_evaluations: The number of gradients taken per image so far.
-        path_gradients: As in `Crafted`.
+        path_gradients: Averaged gradients of every attacked layer; see `Crafted`.
     """
 
     def __init__(

@@ -99,9 +99,9 @@ def attribution_of_path_gradient(
     """Return what `FeatureDifference` attributes to the class probability, from a gradient that an attack has taken.
 
     Args:
-        surrogate: As in `attribute`.
-        images: As in `attribute`.
-        classes: As in `attribute`.
+        surrogate: The classifier with one attacked layer, on the images' device.
+        images: Images x of shape (B, 3, H, W) in [0, 1].
+        classes: Classes of shape (B,) whose probability is attributed.
         path_gradient: The gradient averaged over the path from black, of the attacked layer's shape (B, ...).
         at_black: The surrogate's `features_and_logits` of one black image; None where they are not known.
     """

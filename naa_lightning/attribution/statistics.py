@@ -47,8 +47,8 @@ class Agreement:
     """How alike two attributions of the same images are, each (B,), in [-1, 1].
 
     Args:
-        cosine: Of the angle between them; NaN where one is zero.
-        rank_correlation: Spearman's, ties having their mean rank; NaN where one is constant.
+        cosine: Cosine of the angle between them; NaN where one is zero.
+        rank_correlation: Spearman's rank correlation, ties having their mean rank; NaN where one is constant.
     """
 
     cosine: Tensor

@@ -26,7 +26,7 @@ def job_folder(overrides: Sequence[str], left_out: Sequence[str] = ()) -> str:
     overrides ends it, as it ends a name that is cut.
 
     Args:
-        overrides: Of the job, as on the command line.
+        overrides: Overrides of the job, as on the command line.
         left_out: Keys and groups that do not belong in the name.
 
     Example:

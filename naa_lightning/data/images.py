@@ -19,7 +19,7 @@ class ImageRecord:
     """One image of a data set.
 
     Attributes:
-        id: Its row in the data set's own order, whatever part of the set is used.
+        id: Row of the image in the data set's own order, whatever part of the set is used.
         file: Path relative to the data root, with forward slashes.
         label: True class, counted from 0.
         target_class: Class that a targeted attack aims at, counted from 0, where the data set names one.

@@ -20,7 +20,7 @@ class AttributionSummary:
         gini: Mean Gini coefficient of the absolute attributions.
         completeness_gap: Sum over images of |sum A - (F(x) - F(black))| over the sum of |F(x) - F(black)|: a ratio of
             sums, so that images whose output hardly changes cannot dominate it.
-        images: How many.
+        images: Number of images.
     """
 
     positive_share: float

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table of the models in a folder.
 
     Args:
-        arguments: Of the command line; None: the program's own.
+        arguments: Arguments of the command line; None for the program's own.
 
     Raises:
         SystemExit: There is no such folder.

@@ -25,7 +25,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Fill a network with the weights in a file; they must fit exactly.
 
     Args:
-        network: Its parameters keep their precision whatever the file's.
+        network: The network, whose parameters keep their precision whatever the file's.
         path: The file of the weights, see `read_weights`; its auxiliary heads that the network lacks are passed over.
 
     Raises:
@@ -41,7 +41,7 @@ def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
     number of them or have no last layer.
 
     Args:
-        network: Its parameters keep their precision whatever the weights'.
+        network: The network, whose parameters keep their precision whatever the weights'.
         state: The weights, by name.
         origin: The name of the weights in errors: "the weights in FILE".
 

@@ -1,7 +1,7 @@
 """The files of a run, which are its record."""
 
 from naa_lightning.records.attributions import AttributionRow, read_attributions, write_attributions
-from naa_lightning.records.identity import write_or_check_identity
+from naa_lightning.records.crafting_json import write_or_check_identity
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name
 from naa_lightning.records.pairs import PairBatch, SavedPairs
 from naa_lightning.records.perturbations import PerturbationRow, read_perturbations, write_perturbations

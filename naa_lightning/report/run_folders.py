@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from naa_lightning.records import identity
+from naa_lightning.records import crafting_json
 from naa_lightning.report.results import FILE_NAME
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -33,7 +33,7 @@ def is_run(folder: Path) -> bool:
     """Tell whether a folder is that of an attack run, finished or not."""
     job = _job(folder) or {}
     begun = job.get("task_name") == "attack" and job.get("study") is None
-    return is_finished(folder) or (folder / identity.FILE_NAME).is_file() or begun
+    return is_finished(folder) or (folder / crafting_json.FILE_NAME).is_file() or begun
 
 
 def is_finished(folder: Path) -> bool:

@@ -23,21 +23,21 @@ class Recipe:
 
     Args:
         start: "random", "published" (the library's own weights, to be tuned) or a weights file.
-        epochs: Passes over the training images.
+        epochs: Number of passes over the training images.
         optimizer: "sgd" (Nesterov momentum) or "adamw".
-        learning_rate: Its largest value.
-        momentum: Of sgd on a cosine schedule; one_cycle moves it from 0.95 to 0.85 and back.
-        weight_decay: Of the optimizer.
+        learning_rate: Largest learning rate of the schedule.
+        momentum: Momentum of sgd on a cosine schedule; one_cycle moves it from 0.95 to 0.85 and back.
+        weight_decay: Weight decay of the optimizer.
         schedule: "one_cycle" (Smith and Topin, arXiv:1708.07120) rises and falls along cosines, "cosine" rises linearly
             and falls along a cosine.
         warmup: Share of all steps in which the learning rate rises, in [0, 1).
         ema_decay: The weights used are a running mean of those after each step, with this decay; None: the last ones.
-        precision: Of passes through the network; "auto" is mixed where the device computes in bfloat16 (or, on older
-            GPUs, in float16) and float32 elsewhere.
-        seed: Of the initial weights and of all random draws.
-        augmentation: Of training images.
-        loss: What a step minimises.
-        robustness: How robust accuracy is measured; None: not at all.
+        precision: Precision of passes through the network; "auto" is mixed where the device computes in bfloat16 (or,
+            on older GPUs, in float16) and float32 elsewhere.
+        seed: Seed of the initial weights and of all random draws.
+        augmentation: Random changes of the training images.
+        loss: Loss that a step minimises.
+        robustness: PGD attack that measures robust accuracy; None measures none.
 
     Raises:
         ValueError: A value is out of range.

@@ -32,10 +32,10 @@ def in_stages(stem: nn.Module, middle: nn.Module, top: nn.Module, width: int, nu
 
     Args:
         stem: The first layers, which take images of shape (B, 3, H, W).
-        middle: Its output is what attacks on features change.
-        top: Puts out (B, width, h, w).
-        width: Channels that `top` puts out.
-        num_classes: Logits that the head puts out.
+        middle: The layers whose output attacks on features change.
+        top: The last layers, with an output of shape (B, width, h, w).
+        width: Number of channels that `top` puts out.
+        num_classes: Number of logits that the head puts out.
     """
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, num_classes))
     network = nn.Sequential()

@@ -137,7 +137,7 @@ class Summary:
     Args:
         columns: The targets, those without a defence first, then the means.
         blocks: The blocks of rows.
-        notices: What a reader must know, in sentences.
+        notices: Sentences that a reader must know.
         failed: The reason why a job failed, by its folder.
         unfinished: The folders of jobs that neither finished nor failed.
         folders: The folders of the finished runs, also of those that do not count.
