@@ -6,13 +6,14 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, TypeVar, get_type_hints
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter, ValidationError, create_model
 
 from naa_lightning.config.hydra_versions import INSTANTIATE_OPTIONS, TRUSTED_PACKAGES
 from naa_lightning.config.schema import STRICT_KEYS, Node
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import UserError, reason_of
 
 T = TypeVar("T")
 
@@ -99,9 +100,9 @@ def build_target(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
         return build(target, {**{k: v for k, v in node.items() if k != "_target_"}, **extra}, key)
     try:
         return instantiate(node, _convert_="all", **INSTANTIATE_OPTIONS, **extra)
-    except Exception as error:  # what the other package says; Hydra 1.3 wraps it
-        reason = error.__cause__ or error
-        raise UserError(f"{key}: {str(reason).splitlines()[0]}") from error
+    except Exception as error:  # of the other package, in which anything can fail; Hydra 1.3 wraps it
+        wrapped = error.__cause__ if isinstance(error, InstantiationException) else None
+        raise UserError(f"{key}: {reason_of(wrapped or error)}") from error
 
 
 def expect(kind: type[T], value: Any, key: str) -> T:

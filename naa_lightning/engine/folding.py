@@ -1,7 +1,7 @@
 """Folding batch normalisations into the convolutions before them."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import torch
@@ -97,21 +97,17 @@ def _fold(classifier: Classifier, images: Tensor, folded: list[_Pair]) -> None:
         if not _equal_up_to_rounding([_rest(norm)(conv.forward(inputs))], [output]):
             folded.pop().restore(network)
 
-    handles = [
-        module.register_forward_hook(note if isinstance(module, nn.Conv2d) else fold)
-        for module, name in names.items()
-        if (isinstance(module, nn.Conv2d) and module not in attacked)
-        or (
-            isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)
-            and module.running_mean is not None
-            and not any(layer.startswith(f"{name}.") for layer in classifier.layers)
-        )
-    ]
-    try:
+    with ExitStack() as hooks:
+        for module, name in names.items():
+            if isinstance(module, nn.Conv2d) and module not in attacked:
+                hooks.enter_context(module.register_forward_hook(note))
+            elif (
+                isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)
+                and module.running_mean is not None
+                and not any(layer.startswith(f"{name}.") for layer in classifier.layers)
+            ):
+                hooks.enter_context(module.register_forward_hook(fold))
         classifier(images)
-    finally:
-        for handle in handles:
-            handle.remove()
     for pair in folded:
         network.set_submodule(pair.name, _rest(pair.norm))
 

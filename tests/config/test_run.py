@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from pytorch_lightning.callbacks import Timer
 
 from naa_lightning.config.building import build, build_target
 from naa_lightning.exceptions import UserError
@@ -32,6 +33,18 @@ def test_values_that_a_part_of_another_package_refuses() -> None:
     node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "abacus"}
     with pytest.raises(UserError, match=r"^trainer: .*abacus"):
         build_target(node, "trainer")
+
+
+@pytest.mark.parametrize("words", ["it is lost", ""])
+def test_a_part_of_another_package_that_fails_is_told_by_what_it_says_itself(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError(words) from KeyError("what was behind it")
+
+    monkeypatch.setattr(Timer, "__init__", fail)
+    with pytest.raises(UserError, match=f"^callbacks.timer: {words or 'AssertionError'}$"):
+        build_target({"_target_": "pytorch_lightning.callbacks.Timer"}, "callbacks.timer")
 
 
 def test_build_takes_values_of_the_right_type_as_they_are() -> None:

@@ -37,9 +37,7 @@ class TorchScriptModel(NetworkFile):
         """Load the network; see `NetworkFile.build`."""
         self.check()
         try:
-            with warnings.catch_warnings(
-                action="ignore"
-            ):  # newer versions of torch discourage TorchScript at every use
+            with warnings.catch_warnings(action="ignore"):  # newer torch discourages TorchScript at every use
                 network = torch.jit.load(self.path, map_location="cpu")  # type: ignore[no-untyped-call]
         except Exception as error:  # a damaged file can fail in any way
             raise ModelError(f"{self.name}: {self.path} cannot be read as TorchScript: {reason(error)}") from error
