@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "naa_lightning"
 
-GROUND = {"exceptions", "rng", "validation", "atomic", "identity"}
+GROUND = {"exceptions", "rng", "validation", "atomic", "identity", "shipped"}
 PLAIN = {"models", "attribution", "attacks", "metrics", "training"}
 # From the ground up, each package with those that it may import, besides the ground.
 MAY_IMPORT: dict[str, set[str]] = {

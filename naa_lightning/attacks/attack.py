@@ -104,7 +104,7 @@ class Attack:
         self.smoothing = smoothing
         self.targeted = targeted
 
-    def __call__(
+    def craft(
         self,
         surrogate: Classifier | Ensemble,
         images: Tensor,
@@ -141,6 +141,8 @@ class Attack:
             prepared = time.perf_counter()
             (adversarial,) = deque(ascent.steps(), maxlen=1)
         return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients, prepared - begun)
+
+    __call__ = craft
 
 
 class Ascent:

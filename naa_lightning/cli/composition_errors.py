@@ -2,7 +2,6 @@
 
 import re
 import sys
-from pathlib import Path
 
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
@@ -12,10 +11,10 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from naa_lightning.config.building import suggest
 from naa_lightning.config.hydra_versions import VERSION_BASE
+from naa_lightning.shipped import CONF
 
 # Configurations that are found only where an extra is installed.
 _EXTRAS = {"hydra/sweeper/optuna": "search"}
-_CONF = Path(__file__).parents[2] / "conf"
 _NULL_GROUP = "Config group override must be a string or a list. Got NoneType"
 
 
@@ -71,5 +70,5 @@ def _groups(parent: str) -> list[str]:
 def _loader() -> ConfigLoader:
     """Return what finds configurations; Hydra lets go of its own before its error arrives here."""
     if not GlobalHydra.instance().is_initialized():
-        initialize_config_dir(str(_CONF), **VERSION_BASE)
+        initialize_config_dir(str(CONF), **VERSION_BASE)
     return GlobalHydra.instance().config_loader()

@@ -159,7 +159,7 @@ class AttackModule(LightningModule):
         # Lightning predicts without autograd.
         with torch.enable_grad():
             draws = SeededDraws(self.seed, ids.tolist(), self.pool)
-            crafted = self.attack(
+            crafted = self.attack.craft(
                 self.surrogate,
                 images,
                 classes,
