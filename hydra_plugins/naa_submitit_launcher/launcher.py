@@ -69,7 +69,7 @@ class SubmititLauncher(Launcher):
         try:
             from naa_lightning.sweeps.submitted_jobs import outcomes, signals_noted  # noqa: PLC0415 - loads submitit
         except ModuleNotFoundError as error:
-            raise UserError(f"hydra/launcher= needs {error.name}: pip install -e '.[slurm]'") from error
+            raise UserError(f"hydra/launcher= needs {error.name}: pip install 'naa_lightning[slurm]'") from error
 
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)

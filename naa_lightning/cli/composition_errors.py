@@ -46,7 +46,7 @@ def _about_an_option(error: MissingConfigException) -> str:
     """Say which options the group of a missing configuration has, or which extra brings it."""
     for config, extra in _EXTRAS.items():
         if config in str(error):
-            return f"this needs the extra `{extra}`: pip install -e '.[{extra}]'"
+            return f"this needs the extra `{extra}`: pip install 'naa_lightning[{extra}]'"
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     options = error.options or _loader().get_group_options(group)
     return f"there is no {group}={name}; {suggest(name, options, all_of_them=True)}"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -75,13 +76,18 @@ def launch(main: Callable[[], None]) -> None:
     Args:
         main: The program.
     """
-    with one_line_errors():
-        try:
-            main()
-        except Exception:
+    try:
+        with one_line_errors():
+            try:
+                main()
+            except Exception:
+                tell_sweep()
+                raise
             tell_sweep()
-            raise
-        tell_sweep()
+        sys.stdout.flush()
+    except BrokenPipeError:  # what reads the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 def in_a_sweep() -> bool:

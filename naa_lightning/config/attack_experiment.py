@@ -26,6 +26,7 @@ from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.config.studies import LayerStudy, Study
 from naa_lightning.config.training_plan import check_that_recipes_hold, plan_of
+from naa_lightning.config.trust import find_own_code
 from naa_lightning.engine import Engine
 from naa_lightning.exceptions import ModelError, UserError
 from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, TrainedModel
@@ -86,6 +87,7 @@ def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
         UserError: A key or value is refused.
     """
     hydra = hydra or HydraConfig.get()
+    find_own_code(config.get("trust") or [], hydra)
     separate_members(config, hydra)
     if not config.get("surrogate"):  # an empty list, or deleted
         config.surrogate = None

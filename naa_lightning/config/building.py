@@ -4,28 +4,31 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
+from inspect import isclass
 from typing import Any, TypeVar, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pydantic import TypeAdapter, ValidationError, create_model
+from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
-from naa_lightning.config.hydra_versions import INSTANTIATE_OPTIONS, TRUSTED_PACKAGES
+from naa_lightning.config.hydra_versions import INSTANTIATE_OPTIONS
 from naa_lightning.config.schema import STRICT_KEYS, Node
+from naa_lightning.config.trust import is_lightnings, is_own, trusted_values
 from naa_lightning.exceptions import UserError, reason_of
 
 T = TypeVar("T")
 
 
 def plain_values(config: DictConfig) -> Node:
-    """Resolve a composed configuration to plain values.
+    """Resolve a composed configuration to plain values that name trusted code only.
 
     Raises:
+        UserError: A part is not trusted.
         omegaconf.errors.OmegaConfBaseException: A value is missing or an interpolation fails.
     """
     values: Node = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    return values
+    return trusted_values(values)
 
 
 def validated(schema: type[T], node: Mapping[str, Any], key: str = "") -> T:
@@ -64,9 +67,12 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
     fields: dict[str, Any] = {
         name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in parameters.items()
+        if parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
     }
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    config = ConfigDict(STRICT_KEYS, extra="allow") if takes_any else STRICT_KEYS
     try:
-        options = create_model("Options", __config__=STRICT_KEYS, **fields).model_validate(dict(node))
+        options = create_model("Options", __config__=config, **fields).model_validate(dict(node))
     except ValidationError as error:
         raise UserError(_explain(error, key, target)) from error
     try:
@@ -75,59 +81,52 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
         raise UserError(f"{key}: {error}") from error
 
 
-def build_target(node: Mapping[str, Any], key: str, **extra: Any) -> Any:
-    """Build what a node's `_target_` names; parts of this package are checked as `build` does.
+def build_part(kind: type[T], node: Mapping[str, Any], key: str, **extra: Any) -> T:
+    """Build what a node's `_target_` names, whose arguments are checked as `build` does.
 
     Args:
-        node: Plain, resolved values.
+        kind: The class that the part must have. What is known to be of another one is not built.
+        node: Plain, resolved values; `naa_lightning.config.trust` says which parts they may name.
         key: The full key of the node in the configuration.
         **extra: Further arguments, which win over the node's.
 
     Raises:
-        UserError: The target is missing, not found or not trusted, or its arguments are refused.
+        UserError: The target is missing, not found or of another kind, or its arguments are refused.
     """
     path = node.get("_target_")
     if not isinstance(path, str):
         raise UserError(f"{key} must name what it builds in {key}._target_")
-    if path.split(".")[0] not in TRUSTED_PACKAGES:
-        raise UserError(f"{key}._target_ must be in one of {', '.join(TRUSTED_PACKAGES)}, got {path}")
+    target = _found(path, key)
+    promised = target if isclass(target) else get_type_hints(target).get("return", object)
+    if not issubclass(promised, kind) and (promised is not object or not is_own(path)):
+        raise UserError(f"{key}._target_ must build {kind.__module__}.{kind.__qualname__}, which {path} does not")
+    if is_lightnings(path):
+        part: Any = _instantiated(node, key, extra)
+    else:
+        part = build(target, {**{name: value for name, value in node.items() if name != "_target_"}, **extra}, key)
+    if not isinstance(part, kind):
+        raise UserError(f"{key}._target_ must build {kind.__module__}.{kind.__qualname__}, {path} gives {part!r}")
+    return part
+
+
+def _found(path: str, key: str) -> Any:
     module, _, name = path.rpartition(".")
     try:
-        target = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
+        return getattr(import_module(module), name)
+    except (AttributeError, ValueError):
         raise UserError(f"{key}._target_ names {path}, which does not exist") from None
-    if path.startswith("naa_lightning."):
-        return build(target, {**{k: v for k, v in node.items() if k != "_target_"}, **extra}, key)
+    except Exception as error:  # of the user's own module, in which anything can fail
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            raise UserError(f"{key}._target_ names {path}, which does not exist: there is no {error.name}") from None
+        raise UserError(f"{key}._target_: {module} cannot be imported: {reason_of(error)}") from error
+
+
+def _instantiated(node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -> Any:
     try:
         return instantiate(node, _convert_="all", **INSTANTIATE_OPTIONS, **extra)
     except Exception as error:  # of the other package, in which anything can fail; Hydra 1.3 wraps it
         wrapped = error.__cause__ if isinstance(error, InstantiationException) else None
         raise UserError(f"{key}: {reason_of(wrapped or error)}") from error
-
-
-def expect(kind: type[T], value: Any, key: str) -> T:
-    """Return what `build_target` built if it is of a kind.
-
-    Raises:
-        UserError: It is not.
-    """
-    if not isinstance(value, kind):
-        raise UserError(f"{key}._target_ must build {kind.__name__}, it builds {type(value).__name__}")
-    return value
-
-
-def build_part(kind: type[T], node: Mapping[str, Any], key: str) -> T:
-    """Build what a node's `_target_` names, which must be of a kind.
-
-    Args:
-        kind: The class that the configuration's part must have.
-        node: Plain, resolved values.
-        key: The full key of the node in the configuration.
-
-    Raises:
-        UserError: The part cannot be built, or is of another kind.
-    """
-    return expect(kind, build_target(node, key), key)
 
 
 def suggest(name: str, options: Iterable[str], *, all_of_them: bool = False) -> str:

@@ -8,24 +8,20 @@ import hydra
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-# Where a `_target_` may point: a configuration names parts of the experiment, it does not run arbitrary code.
-TRUSTED_PACKAGES = ("naa_lightning", "pytorch_lightning", "torch", "torchvision", "timm", "torchmetrics")
 
-
-def _whitelist(function: Callable[..., Any], *more: str) -> dict[str, Any]:
+def _whitelist(function: Callable[..., Any], *packages: str) -> dict[str, Any]:
     """Return the argument that tells one of Hydra's functions what it may build; Hydra 1.3 has none."""
-    allowed = [f"{package}.*" for package in (*TRUSTED_PACKAGES, *more)]
     names = [name for name in inspect.signature(function).parameters if name.strip("_").endswith("whitelist")]
-    return dict.fromkeys(names, allowed)
+    return {name: [f"{package}.*" for package in packages] for name in names}
 
 
-INSTANTIATE_OPTIONS = _whitelist(instantiate)
+INSTANTIATE_OPTIONS = _whitelist(instantiate, "pytorch_lightning")
 """Arguments of `hydra.utils.instantiate`."""
 
 VERSION_BASE: dict[str, str] = {} if INSTANTIATE_OPTIONS else {"version_base": "1.3"}
 """Arguments that choose how Hydra behaves: 1.4 deprecates them and behaves as "1.3" without."""
 
-MAIN_OPTIONS = _whitelist(hydra.main, "optuna") | VERSION_BASE
+MAIN_OPTIONS = _whitelist(hydra.main, "naa_lightning", "optuna") | VERSION_BASE
 """Arguments of `hydra.main`."""
 
 register_resolver: Callable[..., None] = (

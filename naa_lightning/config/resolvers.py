@@ -1,14 +1,17 @@
-"""Names that Hydra's configuration works out: the folder of a sweep's job, and the W&B group of a run.
+"""Texts that Hydra's configuration works out: the folder of a sweep's job, the W&B group of a run, lists in `--help`.
 
-Importing this module registers them: `${job_folder:OVERRIDES,LEFT_OUT}` and `${run_group:NAME}`.
+Importing this module registers them: `${job_folder:OVERRIDES,LEFT_OUT}`, `${run_group:NAME}`, `${options_of:GROUPS}`.
 """
 
 import hashlib
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
 from hydra.types import RunMode
 
 from naa_lightning.config.hydra_versions import register_resolver
@@ -52,6 +55,17 @@ def run_group(name: str) -> str:
     return Path(HydraConfig.get().sweep.dir).resolve().name or name
 
 
+def options_of(*groups: str) -> str:
+    """List the options of groups of the configuration, a paragraph each, also those in a user's folder."""
+    loader = GlobalHydra.instance().config_loader()
+    width = max(map(len, groups)) + 4
+    lists = [(group, ", ".join(loader.get_group_options(group, ObjectType.CONFIG))) for group in groups]
+    return "".join(
+        textwrap.fill(options, 100, initial_indent=f"  {group}".ljust(width), subsequent_indent=" " * width) + "\n"
+        for group, options in lists
+    )
+
+
 def _parts(override: str) -> tuple[str, str]:
     """Return an override's key or group, without what `train.py` or the user puts before it, and its value.
 
@@ -77,3 +91,4 @@ def _is_plain(value: str) -> bool:
 
 register_resolver("job_folder", job_folder, replace=True)
 register_resolver("run_group", run_group, replace=True)
+register_resolver("options_of", options_of, replace=True)

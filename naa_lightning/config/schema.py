@@ -127,6 +127,7 @@ class AttackRun:
     defences: dict[str, Node] = field(default_factory=dict)
     logger: dict[str, Node] | None = None
     callbacks: dict[str, Node] | None = None
+    trust: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_at_least("seed", self.seed, 0)
@@ -150,3 +151,4 @@ class TrainRun:
     ckpt_path: str | None = None
     logger: dict[str, Node] | None = None
     callbacks: dict[str, Node] | None = None
+    trust: list[str] = field(default_factory=list)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from naa_lightning.attribution import Method, Path
-from naa_lightning.config.building import build, build_target, expect
+from naa_lightning.config.building import build, build_part
 from naa_lightning.config.schema import Node
 from naa_lightning.validation import check_at_least
 
@@ -76,7 +76,7 @@ class AttributionStudy(Study):
 
 def _candidates(name: str, node: Node, key: str, points: Sequence[int]) -> list[Candidate]:
     if "path" not in node:
-        return [Candidate(name, None, expect(Method, build_target(node, key), key))]
+        return [Candidate(name, None, build_part(Method, node, key))]
     path = node["path"]
     points = [path["points"]] if "points" in path else points
     if not points:
@@ -84,7 +84,7 @@ def _candidates(name: str, node: Node, key: str, points: Sequence[int]) -> list[
     found = []
     for number in points:
         walked = build(Path, {**path, "points": number}, f"{key}.path")
-        found.append(Candidate(name, number, expect(Method, build_target(node, key, path=walked), key)))
+        found.append(Candidate(name, number, build_part(Method, node, key, path=walked)))
     return found
 
 

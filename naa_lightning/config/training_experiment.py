@@ -13,6 +13,7 @@ from naa_lightning.config.building import build_part, plain_values, validated
 from naa_lightning.config.ensemble import listed_surrogates
 from naa_lightning.config.schema import Node, TrainRun
 from naa_lightning.config.training_plan import check_that_recipes_hold, plan_training
+from naa_lightning.config.trust import find_own_code
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.training import TrainingPlan
@@ -42,7 +43,8 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
         UserError: A key or value is refused, or there is nothing to train on.
     """
     if listed_surrogates(HydraConfig.get()) or "members" in (config.get("surrogate") or {}):
-        raise UserError("several surrogates are trained one by one: python train.py -m surrogate=a,b")
+        raise UserError("several surrogates are trained one by one: naa-train -m surrogate=a,b")
+    find_own_code(config.get("trust") or [], HydraConfig.get())
     run = validated(TrainRun, plain_values(config))
     node = dict(run.surrogate)
     own = node.pop("recipe", None) or {}

@@ -1,4 +1,4 @@
-"""List the models that train.py made: `python -m naa_lightning.models [DIR]`."""
+"""List the models that train.py made: `naa-models [DIR]`."""
 
 import argparse
 import sys
@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: There is no such folder.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m naa_lightning.models",
+        prog="naa-models",
         description="List the models that train.py made, with their accuracy. Their names are for "
-        "`python attack.py surrogate=trained surrogate.model=NAME`.",
+        "`naa-attack surrogate=trained surrogate.model=NAME`.",
     )
     parser.add_argument(
         "folder", nargs="?", type=Path, default=_USUAL, metavar="DIR", help=f"folder of models; default: {_USUAL}"
@@ -33,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder: Path = parser.parse_args(arguments).folder
     there = "" if folder == _USUAL else f" paths.models_dir={folder}"
     if not folder.is_dir():
-        sys.exit(f"error: {folder} is no folder: name that of your models, or train one there: python train.py{there}")
+        sys.exit(f"error: {folder} is no folder: name that of your models, or train one there: naa-train{there}")
     models, damaged = listed_models(folder)
     console = Console()
     if models:
         console.print(models_table(models, console.width))
-        lines = [f"use one: python attack.py surrogate=trained surrogate.model=NAME{there}"]
+        lines = [f"use one: naa-attack surrogate=trained surrogate.model=NAME{there}"]
     else:
-        lines = [f"there is no model in {folder}: train one: python train.py{there}"]
+        lines = [f"there is no model in {folder}: train one: naa-train{there}"]
     for line in [*damaged, *lines]:
         console.print(Text(line), soft_wrap=True)
 

@@ -23,12 +23,13 @@ INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 class Preprocessing:
     """What published weights expect: mean and std of images in [0, 1], height and width in pixels.
 
-    `num_classes` is how many classes they tell apart, 0 for a network without a last layer.
+    `input_size` is None for a network that takes images of any size, `num_classes` how many classes the weights tell
+    apart, 0 for a network without a last layer.
     """
 
     mean: Sequence[float]
     std: Sequence[float]
-    input_size: Sequence[int]
+    input_size: Sequence[int] | None
     num_classes: int
 
 
@@ -158,13 +159,13 @@ class ClassifierSource(ModelSource):
     def wrap(self, network: nn.Module) -> Classifier:
         """Join a network of this architecture with its preprocessing and attacked layer."""
         published = self.published()
-        height, width = self.input_size or published.input_size
+        size = self.input_size or published.input_size
         try:
             return Classifier(
                 network,
                 mean=self.mean or published.mean,
                 std=self.std or published.std,
-                input_size=(height, width),
+                input_size=None if size is None else (size[0], size[1]),
                 layer=self.layer,
                 interpolation=self.interpolation,
                 antialias=self.antialias,

@@ -187,7 +187,7 @@ def _find(model: str, folder: Path) -> Path:
         raise ModelError(f"there is no model {model}, as {folder} holds none: give a path, or train one")
     raise ModelError(
         f"there is no model {model} in {folder}, which holds {_listed(folder, stems)}; "
-        f"python -m naa_lightning.models {folder} says more of them"
+        f"naa-models {folder} says more of them"
     )
 
 

@@ -1,4 +1,4 @@
-"""Report finished runs again from their files: `python -m naa_lightning.report PATH...`."""
+"""Report finished runs again from their files: `naa-report PATH...`."""
 
 import argparse
 import sys
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: Something could not be reported; the other paths are.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m naa_lightning.report",
+        prog="naa-report",
         description="Write report.html for finished runs, and for sweeps of them, and log the runs to W&B, from their "
         "files alone. W&B runs are made anew, or updated where this command made them before.",
     )

@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import CSVLogger, Logger
 
 from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.config.attack_experiment import AttackExperiment
@@ -64,7 +65,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
     run = experiment.run
     stopwatch = Stopwatch(began)
     stopwatch.move("start_up")
-    callbacks = make_all(run.callbacks, "callbacks") if ranks.first else []
+    callbacks = make_all(Callback, run.callbacks, "callbacks") if ranks.first else []
     with stopwatch.phase("data"):
         data = make_data(run.data)
         ranks.first_before_others(lambda: _prepare(data, experiment))
@@ -75,7 +76,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
             with stopwatch.phase("training"):
                 ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves]))
 
-    loggers = make_all(run.logger, "logger") if ranks.first else []
+    loggers = make_all(Logger, run.logger, "logger") if ranks.first else []
     with logging_to(loggers, asdict(run)):
         mean = _attack_or_study(RunContext(experiment, data, callbacks, loggers, ranks, stopwatch))
     if ranks.first:

@@ -1,7 +1,7 @@
 """Building Lightning's trainer and what surrounds it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment
@@ -10,10 +10,12 @@ from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.loggers import Logger
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
-from naa_lightning.config.building import build_target, expect
+from naa_lightning.config.building import build_part
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.exceptions import UserError
+
+T = TypeVar("T")
 
 
 def local_ranks(node: Mapping[str, Any], process: ProcessInfo) -> int:
@@ -43,7 +45,7 @@ def local_ranks(node: Mapping[str, Any], process: ProcessInfo) -> int:
     if node.get("num_nodes", 1) != 1:
         raise UserError(
             f"trainer.num_nodes={node['num_nodes']}: on several nodes, srun or torchrun start the processes (srun "
-            "--nodes=2 --ntasks-per-node=4 python attack.py trainer=ddp ...): leave num_nodes out"
+            "--nodes=2 --ntasks-per-node=4 naa-attack trainer=ddp ...): leave num_nodes out"
         )
     return _trainer(node).num_devices
 
@@ -118,12 +120,12 @@ def trainer_devices(node: Mapping[str, Any], process: ProcessInfo) -> list[int] 
 
 def make_data(node: Mapping[str, Any], key: str = "data") -> ImageDataModule:
     """Build a DataModule."""
-    return expect(ImageDataModule, build_target(node, key), key)
+    return build_part(ImageDataModule, node, key)
 
 
-def make_all(nodes: Mapping[str, Mapping[str, Any]] | None, key: str) -> list[Any]:
+def make_all(kind: type[T], nodes: Mapping[str, Mapping[str, Any]] | None, key: str) -> list[T]:
     """Build every entry of a group such as `callbacks` or `logger`; None is an empty group."""
-    return [build_target(node, f"{key}.{name}") for name, node in (nodes or {}).items()]
+    return [build_part(kind, node, f"{key}.{name}") for name, node in (nodes or {}).items()]
 
 
 def _trainer(node: Mapping[str, Any], **options: Any) -> Trainer:
@@ -136,4 +138,4 @@ def _trainer(node: Mapping[str, Any], **options: Any) -> Trainer:
         "plugins": [LightningEnvironment()],  # what a cluster sets is none of a single device's business
         **options,
     }
-    return expect(Trainer, build_target(node, "trainer", **options), "trainer")
+    return build_part(Trainer, node, "trainer", **options)

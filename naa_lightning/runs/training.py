@@ -2,6 +2,9 @@
 
 from dataclasses import asdict
 
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import Logger
+
 from naa_lightning.config.training_experiment import TrainingExperiment
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.report.log import logging_to
@@ -30,8 +33,8 @@ def run_training(experiment: TrainingExperiment) -> float:
 
 def _train(experiment: TrainingExperiment, ranks: Ranks) -> float:
     run, plan = experiment.run, experiment.plan
-    callbacks = make_all(run.callbacks, "callbacks")
-    with logging_to(make_all(run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
+    callbacks = make_all(Callback, run.callbacks, "callbacks")
+    with logging_to(make_all(Logger, run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
         accuracy = train(plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
     if ranks.first:
         print_results(plan.weights_path)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import torch
 
-from naa_lightning.config.building import build_target, expect, plain_values
+from naa_lightning.config.building import build_part, plain_values
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource
 from tests.experiments import NETWORKS, composed
@@ -48,7 +48,7 @@ class Settings:
     def source(self) -> ClassifierSource:
         """The network's description, as `attack.py surrogate=` composes it."""
         node = plain_values(composed(f"surrogate={self.network}"))["surrogate"]
-        return expect(ClassifierSource, build_target(node, "surrogate"), "surrogate")
+        return build_part(ClassifierSource, node, "surrogate")
 
     @property
     def layers(self) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 
 from naa_lightning.attacks import Attack
 from naa_lightning.config.attack import compose_attack
-from naa_lightning.config.building import build_target
-from naa_lightning.config.studies import LayerStudy
+from naa_lightning.config.building import build_part
+from naa_lightning.config.studies import LayerStudy, Study
 from naa_lightning.models.saved import save_model
 from tests.experiments import CONF, NETWORKS, attack_run, presets, training
 
@@ -79,5 +79,5 @@ def test_every_study_builds_its_methods() -> None:
     for name in presets("study"):
         run = attack_run(f"study={name}")
         assert run.study is not None
-        study = build_target(run.study, "study")
+        study = build_part(Study, run.study, "study")
         assert isinstance(study, LayerStudy) or len(study.candidates()) > len(study.methods)

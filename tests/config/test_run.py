@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import Timer
 
-from naa_lightning.config.building import build, build_target
+from naa_lightning.config.building import build, build_part
 from naa_lightning.exceptions import UserError
 from tests.experiments import attack_run
 
@@ -32,7 +33,7 @@ def test_mistakes_in_the_run(override: str, message: str) -> None:
 def test_values_that_a_part_of_another_package_refuses() -> None:
     node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "abacus"}
     with pytest.raises(UserError, match=r"^trainer: .*abacus"):
-        build_target(node, "trainer")
+        build_part(Trainer, node, "trainer")
 
 
 @pytest.mark.parametrize("words", ["it is lost", ""])
@@ -44,7 +45,7 @@ def test_a_part_of_another_package_that_fails_is_told_by_what_it_says_itself(
 
     monkeypatch.setattr(Timer, "__init__", fail)
     with pytest.raises(UserError, match=f"^callbacks.timer: {words or 'AssertionError'}$"):
-        build_target({"_target_": "pytorch_lightning.callbacks.Timer"}, "callbacks.timer")
+        build_part(Callback, {"_target_": "pytorch_lightning.callbacks.Timer"}, "callbacks.timer")
 
 
 def test_build_takes_values_of_the_right_type_as_they_are() -> None:

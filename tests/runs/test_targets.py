@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
-from naa_lightning.config.building import build_target
+from naa_lightning.config.building import build_part
 from naa_lightning.exceptions import UserError
+from naa_lightning.models import ModelSource
 from naa_lightning.models.black_box.callable_model import CallableModel
 from naa_lightning.models.defences import Defence, Jpeg, Median
 from tests.experiments import composed, presets
@@ -51,7 +52,7 @@ def test_every_kind_of_black_box_is_a_file_of_its_own(name: str) -> None:
     where = "function=mine.py:predict" if name == "callable" else "path=mine.pt"
     values = [] if name == "callable" else ["targets.mine.value_range=[0,1]"]
     config = composed("experiment=digits", *overrides, f"targets.mine.{where}", *values)
-    source = build_target(dict(config.targets.mine), "targets.mine")
+    source = build_part(ModelSource, dict(config.targets.mine), "targets.mine")
     assert (source.name, source.num_classes) == ("mine", 1000)
 
 

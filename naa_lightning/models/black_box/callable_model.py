@@ -1,14 +1,8 @@
 """The user's own Python code as a model."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from importlib import import_module
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from inspect import isclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,6 +11,7 @@ from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
+from naa_lightning.models.own_code import check_code, check_name_of_code, import_code
 from naa_lightning.models.source import ModelSource
 
 
@@ -44,9 +39,7 @@ class CallableModel(ModelSource):
     gives: str = "logits"
 
     def __post_init__(self) -> None:
-        module, _, name = self.function.rpartition(":")
-        if not module or not name.isidentifier():
-            raise ValueError(f"function must be package.module:name or path/to/file.py:name, got {self.function!r}")
+        check_name_of_code(self.function)
         self.output_format()
 
     def output_format(self) -> OutputFormat:
@@ -54,25 +47,12 @@ class CallableModel(ModelSource):
         return OutputFormat(name=self.name, num_classes=self.num_classes, gives=self.gives)
 
     def check(self) -> None:
-        """Check at once that the file or module is there; a module's packages are imported, itself it is not.
+        """Check at once that the file or module is there.
 
         Raises:
             ModelError: It is not.
         """
-        module = self.function.rpartition(":")[0]
-        if module.endswith(".py"):
-            if not Path(module).is_file():
-                raise ModelError(f"{self.name}: there is no file {module}; correct `function`")
-            return
-        try:
-            found = find_spec(module)
-        except (Exception, SystemExit) as error:
-            raise ModelError(f"{self.name}: the module {module} cannot be found: {reason(error)}") from error
-        if found is None:
-            raise ModelError(
-                f"{self.name}: there is no module {module}; correct `function`, install it, or name a file "
-                "(path/to/file.py:name)"
-            )
+        check_code(self.function, self.name)
 
     def build(self) -> BlackBox:
         """Import the code.
@@ -80,20 +60,13 @@ class CallableModel(ModelSource):
         Raises:
             ModelError: It cannot be imported, or it is nothing that can be called.
         """
-        self.check()
-        module, _, name = self.function.rpartition(":")
-        try:
-            code = _load_file(Path(module)) if module.endswith(".py") else import_module(module)
-        except (Exception, SystemExit) as error:
-            raise ModelError(f"{self.name}: {module} cannot be imported: {reason(error)}") from error
-        found = getattr(code, name, None)
-        if found is None:
-            raise ModelError(f"{self.name}: there is no {name} in {module}; correct `function`")
+        found = import_code(self.function, self.name)
         if not isclass(found):
             return self._asking(found, self.arguments)
         try:
             instance = found(**self.arguments)
         except (Exception, SystemExit) as error:
+            module, _, name = self.function.rpartition(":")
             raise ModelError(f"{self.name}: {name} of {module} cannot be created: {reason(error)}") from error
         return self._asking(instance, {})
 
@@ -120,19 +93,3 @@ class CallableNetwork(nn.Module):
     def forward(self, images: Tensor) -> Any:
         """Return what it returns."""
         return self.function(images.float(), **self.arguments)
-
-
-def _load_file(path: Path) -> ModuleType:
-    """Run a file as a module whose name no other has, so that its folder need not be on the path."""
-    digest = sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    spec = spec_from_file_location(f"naa_lightning_callable_{path.stem}_{digest}", path)
-    assert spec is not None, "it ends in .py"
-    assert spec.loader is not None, "it ends in .py"
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickle look for it there
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[spec.name]
-        raise
-    return module

@@ -42,9 +42,7 @@ class EnsembleAdversarialTraining(TrainingLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         if not models:
-            raise ValueError(
-                "models must name the fixed models that images are crafted on, see `python -m naa_lightning.models`"
-            )
+            raise ValueError("models must name the fixed models that images are crafted on, see `naa-models`")
         self.sources = [saved_model(model, models_dir) for model in models]
         self.attack = pgd(
             relative_budget(eps=eps, steps=steps, relative_step_size=relative_step_size, random_start=random_start)

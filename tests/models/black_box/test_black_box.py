@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from naa_lightning.config.building import build_target
+from naa_lightning.config.building import build_part
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ModelSource
 from naa_lightning.models.black_box.callable_model import CallableModel
@@ -37,7 +37,7 @@ def built(kind: str, **changes: Any) -> Any:
 
 def target(node: DictConfig) -> Any:
     values: Any = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
-    return build_target(values, "targets.mine")
+    return build_part(ModelSource, values, "targets.mine")
 
 
 def test_every_kind_is_tested() -> None:
