@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"data"},
     "distributed": set(),
     "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
-    "callbacks": {"metrics", "data", "records", "distributed", "modules"},
+    "callbacks": {"attribution", "metrics", "data", "records", "distributed", "modules"},
     "config": {"models", "attribution", "attacks", "training", "engine", "data"},
     "report": {"models", "attribution", "metrics", "data", "records", "modules"},
     "runs": PLAIN | {"engine", "data", "records", "distributed", "modules", "callbacks", "config", "report"},

@@ -4,8 +4,9 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from naa_lightning.attribution import AttributionStatistics
 from naa_lightning.metrics import AttributionMetric
-from naa_lightning.modules.crafting import CraftedBatch
+from naa_lightning.modules.crafting import AttackModule
 
 
 class CraftingLog(Callback):
@@ -22,13 +23,14 @@ class CraftingLog(Callback):
 
     def on_predict_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
         """Log one crafted batch; steps count images."""
-        if not isinstance(outputs, CraftedBatch):
+        if not isinstance(pl_module, AttackModule):
             return
-        self._images += len(outputs.images)
-        metrics = {"crafting/images": self._images, "crafting/images_per_second": len(outputs.images) / outputs.seconds}
-        if outputs.attribution is not None:
-            self._attribution.update(outputs.attribution)
-            summary = self._attribution.compute()
-            metrics |= {f"crafting/{name}": value for name, value in vars(summary).items() if name != "images"}
+        images = len(outputs["id"])
+        self._images += images
+        metrics = {"crafting/images": self._images, "crafting/images_per_second": images / outputs["seconds"].item()}
+        if outputs["attribution"]:
+            self._attribution.update(AttributionStatistics(**outputs["attribution"]))
+            means = self._attribution.compute()
+            metrics |= {f"crafting/{name}": value.item() for name, value in means.items() if name != "images"}
         for logger in trainer.loggers:
             logger.log_metrics(metrics, step=self._images)

@@ -30,11 +30,13 @@ class CraftingTimes(Callback):
         """Count the time of waiting for the batch."""
         self._stopwatch.move("crafting/images", time.perf_counter() - self._waiting_since)
 
-    def on_predict_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
+    def on_predict_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: LightningModule, outputs: CraftedBatch, *_: Any
+    ) -> None:
         """Count the phases of the batch, and wait for the next one."""
-        assert isinstance(outputs, CraftedBatch)
-        self._stopwatch.move("crafting/arranging", outputs.arranging_seconds)
-        self._stopwatch.move("crafting/preparation", outputs.preparation_seconds)
-        self._stopwatch.move("crafting/steps", outputs.seconds - outputs.preparation_seconds)
-        self._stopwatch.move("crafting/attribution", outputs.attribution_seconds)
+        preparation = outputs["preparation_seconds"].item()
+        self._stopwatch.move("crafting/arranging", outputs["arranging_seconds"].item())
+        self._stopwatch.move("crafting/preparation", preparation)
+        self._stopwatch.move("crafting/steps", outputs["seconds"].item() - preparation)
+        self._stopwatch.move("crafting/attribution", outputs["attribution_seconds"].item())
         self._waiting_since = time.perf_counter()

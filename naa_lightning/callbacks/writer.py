@@ -8,6 +8,7 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
+import torch
 from PIL import Image
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
@@ -16,7 +17,7 @@ from torch import Tensor
 from naa_lightning.atomic import write_atomically
 from naa_lightning.callbacks.background import Background
 from naa_lightning.callbacks.stopwatch import Stopwatch
-from naa_lightning.data import Batch, ImageRecord
+from naa_lightning.data import ImageRecord
 from naa_lightning.exceptions import UserError
 from naa_lightning.modules.crafting import CraftedBatch
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name, target_class
@@ -71,39 +72,44 @@ class AdversarialWriter(BasePredictionWriter):
         pl_module: LightningModule,
         prediction: CraftedBatch,
         batch_indices: Sequence[int] | None,
-        batch: Batch,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Have a batch saved.
+        """Have a batch saved, whose images are multiples of 1/255.
 
         Raises:
             UserError: An image could not be written; the others of this batch are saved where the disk takes them.
         """
         assert self._background is not None, "batches are taken while `saving`"
         with self._stopwatch.phase("crafting/files"):
+            levels = (prediction["adversarial"] * 255).round().to(torch.uint8)
+            known = {
+                "seconds": prediction["seconds"].item() / len(levels),
+                "gradient_evaluations": int(prediction["gradient_evaluations"]),
+            }
             self._background.do(
                 *(
-                    partial(self._save, prediction, index, self.records[image_id])
-                    for index, image_id in enumerate(batch["id"].tolist())
+                    partial(
+                        self._save,
+                        levels[index],
+                        self.records[image_id],
+                        known | {name: values[index].item() for name, values in prediction["attribution"].items()},
+                    )
+                    for index, image_id in enumerate(prediction["id"].tolist())
                 )
             )
 
-    def _save(self, batch: CraftedBatch, index: int, record: ImageRecord) -> None:
+    def _save(self, image: Tensor, record: ImageRecord, known: Mapping[str, Any]) -> None:
         file = adversarial_name(record)
-        content = encode_png(batch.images[index])
-        statistics: dict[str, Any] = {}
-        if batch.attribution is not None:
-            statistics = {name: float(values[index]) for name, values in vars(batch.attribution).items()}
+        content = encode_png(image)
         row = SavedImage(
             id=record.id,
             file=file,
             label=record.label,
             target_class=target_class(record),
             sha256=hashlib.sha256(content).hexdigest(),
-            seconds=batch.seconds / len(batch.images),
-            gradient_evaluations=batch.gradient_evaluations,
-            **statistics,
+            **known,
         )
         try:
             write_atomically(self.manifest.folder / file, content)

@@ -1,38 +1,23 @@
 """How alike attributions are, over many images."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from naa_lightning.attribution import Agreement
+from naa_lightning.metrics.named_values import NamedValues
 
 
-@dataclass
-class AgreementSummary:
-    """Means over the images for which a number is defined; NaN where there is none.
-
-    Args:
-        cosine: Mean cosine.
-        rank_correlation: Mean rank correlation.
-    """
-
-    cosine: float
-    rank_correlation: float
-
-
-class AgreementMetric(Metric):
-    """`AgreementSummary` over batches and processes.
+class AgreementMetric(NamedValues):
+    """Means of `Agreement` over the images for which a number is defined; NaN where there is none.
 
     Example:
         >>> metric = AgreementMetric()
         >>> metric.update(Agreement(cosine=torch.tensor([0.5, 1.0]), rank_correlation=torch.tensor([0.5, torch.nan])))
-        >>> metric.compute()
-        AgreementSummary(cosine=0.75, rank_correlation=0.5)
+        >>> {name: value.item() for name, value in metric.compute().items()}
+        {'cosine': 0.75, 'rank_correlation': 0.5}
     """
 
-    full_state_update = False
+    higher_is_better = True
     sums: Tensor
     images: Tensor
 
@@ -47,6 +32,6 @@ class AgreementMetric(Metric):
         self.sums += values.nansum(1)
         self.images += (~values.isnan()).sum(1)
 
-    def compute(self) -> AgreementSummary:
-        """Return the means."""
-        return AgreementSummary(*(self.sums / self.images).tolist())
+    def compute(self) -> dict[str, Tensor]:
+        """Return the means `cosine` and `rank_correlation`, scalars."""
+        return dict(zip(("cosine", "rank_correlation"), self.sums / self.images, strict=True))

@@ -1,48 +1,26 @@
 """Attribution statistics over many images."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from naa_lightning.attribution import AttributionStatistics
+from naa_lightning.metrics.named_values import NamedValues
 
 
-@dataclass
-class AttributionSummary:
-    """Means over the images that have attribution; see `AttributionStatistics`.
+class AttributionMetric(NamedValues):
+    """Means of `AttributionStatistics` over the images that have attribution; NaN without any.
 
-    Args:
-        positive_share: Mean share of positive attribution.
-        negative_share: 1 - positive_share.
-        participation: Mean share of neurons that effectively carry the attribution.
-        gini: Mean Gini coefficient of the absolute attributions.
-        completeness_gap: Sum over images of |sum A - (F(x) - F(black))| over the sum of |F(x) - F(black)|: a ratio of
-            sums, so that images whose output hardly changes cannot dominate it.
-        images: Number of images.
-    """
-
-    positive_share: float
-    negative_share: float
-    participation: float
-    gini: float
-    completeness_gap: float
-    images: int
-
-
-class AttributionMetric(Metric):
-    """`AttributionSummary` over batches and processes.
+    Higher is not better: `completeness_gap` is best at 0, and the other numbers describe without judging.
 
     Example:
         >>> metric = AttributionMetric()
         >>> half = torch.tensor([0.5])
         >>> metric.update(AttributionStatistics(half, half, half, attributed=half, explained=torch.tensor([0.4])))
-        >>> round(metric.compute().completeness_gap, 3)
+        >>> round(metric.compute()["completeness_gap"].item(), 3)
         0.25
     """
 
-    full_state_update = False
+    higher_is_better = False
     images: Tensor
     positive_share: Tensor
     participation: Tensor
@@ -66,14 +44,21 @@ class AttributionMetric(Metric):
         self.gap += (wide.attributed - wide.explained).abs().sum()
         self.explained += wide.explained.abs().sum()
 
-    def compute(self) -> AttributionSummary:
-        """Return the means; NaN where no image was seen."""
-        positive_share = float(self.positive_share / self.images)
-        return AttributionSummary(
-            positive_share=positive_share,
-            negative_share=1 - positive_share,
-            participation=float(self.participation / self.images),
-            gini=float(self.gini / self.images),
-            completeness_gap=float(self.gap / self.explained),
-            images=int(self.images),
-        )
+    def compute(self) -> dict[str, Tensor]:
+        """Return the means, scalars.
+
+        Returns:
+            `positive_share`, `negative_share` (1 - positive_share), `participation` and `gini`: means over images.
+            `completeness_gap`: the sum over images of |sum A - (F(x) - F(black))| over the sum of |F(x) - F(black)|, a
+            ratio of sums, so that images whose output hardly changes cannot dominate it. `images`: their number, an
+            integer.
+        """
+        positive_share = self.positive_share / self.images
+        return {
+            "positive_share": positive_share,
+            "negative_share": 1 - positive_share,
+            "participation": self.participation / self.images,
+            "gini": self.gini / self.images,
+            "completeness_gap": self.gap / self.explained,
+            "images": self.images.long(),
+        }

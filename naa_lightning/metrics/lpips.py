@@ -6,7 +6,6 @@ from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +39,7 @@ def lpips_network() -> nn.Module | None:
     a run.
     """
     import torchvision  # noqa: PLC0415 - slow to import, and only needed here
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity  # noqa: PLC0415 - likewise
 
     url = torchvision.models.AlexNet_Weights.DEFAULT.url
     weights = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]

@@ -1,11 +1,9 @@
 """How large and how visible perturbations are."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 SSIM_WINDOW = 11
 
@@ -63,93 +61,10 @@ def perturbation_sizes(clean: Tensor, adversarial: Tensor, lpips: nn.Module | No
 
 def _ssim(clean: Tensor, adversarial: Tensor) -> Tensor:
     """Image by image, because a whole batch takes fifteen times its memory and no less time."""
+    from torchmetrics.functional.image import (  # noqa: PLC0415 - slow to import, and only needed here
+        structural_similarity_index_measure,
+    )
+
     pairs = zip(clean.unsqueeze(1), adversarial.unsqueeze(1), strict=True)
     found = [structural_similarity_index_measure(b, a, reduction="none", data_range=1.0) for a, b in pairs]
     return torch.cat(found)  # type: ignore[arg-type]
-
-
-@dataclass
-class MeanAndMax:
-    """Over images; NaN without any."""
-
-    mean: float
-    max: float
-
-
-@dataclass
-class MeanAndMin:
-    """Over images; NaN without any."""
-
-    mean: float
-    min: float
-
-
-@dataclass
-class PerturbationSummary:
-    """Mean and worst over the images for which a number is defined and finite; see `PerturbationSizes`.
-
-    Args:
-        linf: The largest change of any pixel.
-        l2: The Euclidean length of the change.
-        ssim: Structural similarity.
-        psnr: Peak signal-to-noise ratio, over images that differ.
-        lpips: Perceptual distance.
-    """
-
-    linf: MeanAndMax
-    l2: MeanAndMax
-    ssim: MeanAndMin
-    psnr: MeanAndMin
-    lpips: MeanAndMax
-
-
-class PerturbationMetric(Metric):
-    """`PerturbationSummary` over batches and processes.
-
-    Example:
-        >>> metric = PerturbationMetric()
-        >>> metric.update(perturbation_sizes(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)))
-        >>> metric.update(perturbation_sizes(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.25)))
-        >>> metric.compute().linf
-        MeanAndMax(mean=0.375, max=0.5)
-    """
-
-    full_state_update = False
-    sums: Tensor
-    images: Tensor
-    largest: Tensor
-    smallest: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name, start, reduce in (
-            ("sums", 0, "sum"),
-            ("images", 0, "sum"),
-            ("largest", -torch.inf, "max"),
-            ("smallest", torch.inf, "min"),
-        ):
-            default = torch.full((len(fields(PerturbationSizes)),), start, dtype=torch.float64)
-            self.add_state(name, default=default, dist_reduce_fx=reduce)
-
-    def update(self, sizes: PerturbationSizes) -> None:
-        """Add a batch."""
-        values = torch.stack(list(vars(sizes).values())).double()
-        finite = values.isfinite()
-        self.sums += values.where(finite, 0).sum(1)
-        self.images += finite.sum(1)
-        self.largest = self.largest.maximum(values.where(finite, -torch.inf).amax(1))
-        self.smallest = self.smallest.minimum(values.where(finite, torch.inf).amin(1))
-
-    def compute(self) -> PerturbationSummary:
-        """Return means and extremes."""
-        seen = self.images > 0
-        means = (self.sums / self.images).tolist()
-        largest = self.largest.where(seen, torch.nan).tolist()
-        smallest = self.smallest.where(seen, torch.nan).tolist()
-        return PerturbationSummary(
-            linf=MeanAndMax(means[0], largest[0]),
-            l2=MeanAndMax(means[1], largest[1]),
-            ssim=MeanAndMin(means[2], smallest[2]),
-            psnr=MeanAndMin(means[3], smallest[3]),
-            lpips=MeanAndMax(means[4], largest[4]),
-        )

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from naa_lightning.metrics.wilson import Rate
 
@@ -34,7 +32,12 @@ class TransferRates:
 
 
 def transfer_rates(
-    clean: Tensor, adversarial: Tensor, labels: Tensor, target_classes: Tensor | None = None
+    clean: Tensor,
+    adversarial: Tensor,
+    labels: Tensor,
+    target_classes: Tensor | None = None,
+    *,
+    ids: Tensor | None = None,
 ) -> TransferRates:
     """Compare predicted classes on clean and adversarial images with the labels and target classes.
 
@@ -43,6 +46,7 @@ def transfer_rates(
         adversarial: Classes (B,) predicted for the adversarial images, likewise.
         labels: True classes (B,).
         target_classes: Classes (B,) that a targeted attack aimed at, -1 for none; None for an attack without any.
+        ids: Image ids (B,), of which one that comes again is counted once; None where every image is there once.
 
     Raises:
         ValueError: The tensors are not of one shape (B,).
@@ -57,6 +61,8 @@ def transfer_rates(
     if not clean.shape == adversarial.shape == labels.shape == target_classes.shape or clean.ndim != 1:
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels, target_classes))
         raise ValueError(f"expected tensors of one shape (B,), got {shapes}")
+    if ids is not None:
+        clean, adversarial, labels, target_classes = _once(ids, clean, adversarial, labels, target_classes)
     total = len(labels)
     correct, wrong = clean == labels, (adversarial != labels) & (adversarial >= 0)
     changed = (clean != adversarial) & (clean >= 0) & (adversarial >= 0)
@@ -70,42 +76,9 @@ def transfer_rates(
     )
 
 
-class TransferMetric(Metric):
-    """`transfer_rates` over batches and processes; an image seen twice is counted once.
-
-    Example:
-        >>> metric = TransferMetric()
-        >>> for _ in range(2):
-        ...     metric.update(
-        ...         ids=torch.tensor([0, 1]),
-        ...         clean=torch.tensor([3, 4]),
-        ...         adversarial=torch.tensor([3, 5]),
-        ...         labels=torch.tensor([3, 4]),
-        ...     )
-        >>> metric.compute().success_rate
-        Rate(count=1, total=2, draws=1)
-    """
-
-    full_state_update = False
-    seen: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("seen", default=[], dist_reduce_fx="cat")
-
-    def update(
-        self, ids: Tensor, clean: Tensor, adversarial: Tensor, labels: Tensor, target_classes: Tensor | None = None
-    ) -> None:
-        """Add images by id (B,); the rest is as in `transfer_rates`."""
-        target_classes = torch.full_like(labels, -1) if target_classes is None else target_classes
-        self.seen.append(torch.stack([ids, clean, adversarial, labels, target_classes], dim=1))
-
-    def compute(self) -> TransferRates:
-        """Return the rates over all images seen."""
-        if len(self.seen) == 0:
-            return transfer_rates(*torch.empty(4, 0, dtype=torch.long))
-        rows = torch.unique(dim_zero_cat(self.seen), dim=0)
-        first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
-        first[1:] = rows[1:, 0] != rows[:-1, 0]
-        _, clean, adversarial, labels, target_classes = rows[first].T
-        return transfer_rates(clean, adversarial, labels, target_classes)
+def _once(ids: Tensor, *columns: Tensor) -> tuple[Tensor, ...]:
+    """Return columns (B,) with the first row, in the order of their values, of each id."""
+    rows = torch.unique(torch.stack([ids, *columns], dim=1), dim=0)
+    first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    first[1:] = rows[1:, 0] != rows[:-1, 0]
+    return tuple(rows[first].T[1:])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from naa_lightning.models.defences import Defence
+from naa_lightning.models.defences.chain import repeats_of
 from naa_lightning.models.source import ModelSource
 
 
@@ -33,4 +34,4 @@ class Target:
     @property
     def repeats(self) -> int:
         """The number of random draws for which each image is classified; 1 where no defence draws at random."""
-        return max([defence.repeats for defence in self.defences.values()], default=1)
+        return repeats_of(self.defences.values())

@@ -1,14 +1,15 @@
 """Attention of a classifier as a LightningModule's predict step."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.attribution.attention import attention
 from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.models import Classifier
+from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.records import PairBatch
 
 
@@ -25,26 +26,25 @@ class Attention:
     adversarial: Tensor
 
 
-@dataclass
-class AttentionBatch:
+class AttentionBatch(TypedDict):
     """Attention of a classifier to a batch of pairs, on the CPU.
 
-    Args:
-        ids: Image ids of shape (B,).
-        clean: Classes of shape (B,) predicted for the clean images.
+    Attributes:
+        id: Image ids of shape (B,).
+        clean_class: Classes of shape (B,) predicted for the clean images.
         clean_attention: Attention of shape (B, h, w) for these classes, at least 0, in float32.
-        adversarial: Classes of shape (B,) predicted for the adversarial images.
+        adversarial_class: Classes of shape (B,) predicted for the adversarial images.
         adversarial_attention: Attention of shape (B, h, w) for these classes, at least 0, in float32.
     """
 
-    ids: Tensor
-    clean: Tensor
+    id: Tensor
+    clean_class: Tensor
     clean_attention: Tensor
-    adversarial: Tensor
+    adversarial_class: Tensor
     adversarial_attention: Tensor
 
 
-class AttentionModule(LightningModule):
+class AttentionModule(ImageModule):
     """Predicts the classes of clean and adversarial images, and where the classifier looks for them.
 
     Args:
@@ -61,13 +61,24 @@ class AttentionModule(LightningModule):
     def predict_step(self, batch: PairBatch, batch_idx: int) -> AttentionBatch:
         """Return the predictions for a batch and the attention behind them.
 
+        Args:
+            batch: Clean and adversarial images.
+            batch_idx: Number of the batch in this pass over the data.
+
         Raises:
             LayerError: No layer of the network has places in the image.
             UserError: The memory is too small for one image.
         """
-        return AttentionBatch(
-            batch["id"].cpu(), *self._attention(batch["clean"]), *self._attention(batch["adversarial"])
-        )
+        with ordinary_tensors(batch) as pairs:
+            clean_class, clean_attention = self._attention(pairs["clean"])
+            adversarial_class, adversarial_attention = self._attention(pairs["adversarial"])
+            return {
+                "id": pairs["id"].cpu(),
+                "clean_class": clean_class,
+                "clean_attention": clean_attention,
+                "adversarial_class": adversarial_class,
+                "adversarial_attention": adversarial_attention,
+            }
 
     def _attention(self, images: Tensor) -> tuple[Tensor, Tensor]:
         def attend(part: slice, size: int) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.attribution import (
@@ -20,11 +19,12 @@ from naa_lightning.attribution import (
 from naa_lightning.engine.out_of_memory import is_out_of_memory
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier, Ensemble
+from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.records import PairBatch
 from naa_lightning.rng import SeededDraws
 
 
-class AttributionModule(LightningModule):
+class AttributionModule(ImageModule):
     """Attributes a surrogate's output on clean and adversarial images, over its first attacked layer.
 
     Args:
@@ -54,12 +54,29 @@ class AttributionModule(LightningModule):
         self.seed = seed
         self.title = title
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> Any:
-        """Return the attributions (clean, adversarial) of a batch by image id, each (1, ...) as the layer's output."""
-        view, ids = self.surrogate.layer_views()[0], batch["id"]
-        clean = self.attributed(self.method, view, batch["clean"], ids).values
-        adversarial = self.attributed(self.method, view, batch["adversarial"], ids).values
-        return {image: (clean[row : row + 1], adversarial[row : row + 1]) for row, image in enumerate(ids.tolist())}
+    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Tensor]:
+        """Attribute a batch, one class for each pair of images.
+
+        Args:
+            batch: Clean and adversarial images.
+            batch_idx: Number of the batch in this pass over the data.
+
+        Returns:
+            Image ids of shape (B,) under "id", and the attributions, of the shape (B, ...) of the layer's output, under
+            "clean" and "adversarial"; or, by another module, numbers of shape (B,), all on the CPU.
+
+        Raises:
+            UserError: The memory is too small.
+        """
+        with ordinary_tensors(batch) as pairs:
+            return {"id": pairs["id"].cpu()} | self._described(pairs)
+
+    def _described(self, pairs: PairBatch) -> dict[str, Tensor]:
+        view, ids = self.surrogate.layer_views()[0], pairs["id"]
+        return {
+            "clean": self.attributed(self.method, view, pairs["clean"], ids).values,
+            "adversarial": self.attributed(self.method, view, pairs["adversarial"], ids).values,
+        }
 
     def attributed(self, method: Method, view: Classifier, images: Tensor, ids: Tensor) -> Attribution:
         """Attribute images over a layer and bring the result to the CPU.
@@ -75,22 +92,25 @@ class AttributionModule(LightningModule):
         """
         known: list[int] = ids.tolist()
         classes = torch.tensor([self.classes[image] for image in known], device=images.device)
-        # Lightning predicts without autograd.
-        with torch.enable_grad():
-            try:
+        try:
+            with torch.enable_grad():
                 found = self.attribute(method, view, images, classes, SeededDraws(self.seed, known))
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                raise UserError(
-                    f"{self.title}: out of memory: use a smaller attribution.images_per_pass or data.image_size, "
-                    "a smaller model or another device"
-                ) from error
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise UserError(
+                f"{self.title}: out of memory: use a smaller attribution.images_per_pass or data.image_size, a smaller "
+                "model or another device"
+            ) from error
         return Attribution(found.values.cpu(), found.explained.cpu())
 
 
 class ExplanationModule(AttributionModule):
-    """Describes the attributions of clean and adversarial images in numbers.
+    """Describes the attributions of clean and adversarial images in numbers, one for each image.
+
+    Their names are `clean/...`, `adversarial/...`, `effect/...`, `naa/...` (the approximation against the exact method)
+    and, for further attacked layers, `<layer>/...` (theirs against the first one's, place by place), followed by the
+    names of `AttributionStatistics`, `AttackEffect` and `Agreement`.
 
     Args:
         approximation: Attribution method that is compared with the exact one.
@@ -103,13 +123,12 @@ class ExplanationModule(AttributionModule):
         self.approximation = approximation
         self.layers = layers
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> list[dict[str, float]]:
-        """Return one row per image of the batch; see `explain`."""
-        ids = batch["id"]
+    def _described(self, pairs: PairBatch) -> dict[str, Tensor]:
+        ids = pairs["id"]
         first, *others = self.surrogate.layer_views()
-        clean = self.attributed(self.method, first, batch["clean"], ids)
-        adversarial = self.attributed(self.method, first, batch["adversarial"], ids)
-        approximate = self.attributed(self.approximation, first, batch["clean"], ids)
+        clean = self.attributed(self.method, first, pairs["clean"], ids)
+        adversarial = self.attributed(self.method, first, pairs["adversarial"], ids)
+        approximate = self.attributed(self.approximation, first, pairs["clean"], ids)
         parts: dict[str, Any] = {
             "clean": attribution_statistics(clean),
             "adversarial": attribution_statistics(adversarial),
@@ -117,8 +136,6 @@ class ExplanationModule(AttributionModule):
             "naa": agreement(approximate.values, clean.values),
         }
         for name, view in zip(self.layers[1:], others, strict=True):
-            other = self.attributed(self.method, view, batch["clean"], ids)
+            other = self.attributed(self.method, view, pairs["clean"], ids)
             parts[name] = agreement(*on_one_grid(spatial_map(clean.values), spatial_map(other.values)))
-        columns = {f"{part}/{key}": values.tolist() for part, of in parts.items() for key, values in vars(of).items()}
-        rows = enumerate(ids.tolist())
-        return [{"id": image} | {key: values[row] for key, values in columns.items()} for row, image in rows]
+        return {f"{part}/{key}": values for part, of in parts.items() for key, values in vars(of).items()}

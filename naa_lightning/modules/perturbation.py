@@ -1,30 +1,15 @@
 """Sizes of perturbations as a LightningModule's predict step."""
 
-from dataclasses import dataclass
-
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.metrics import PerturbationSizes, perturbation_sizes
+from naa_lightning.modules.image_module import ImageModule
 from naa_lightning.records import PairBatch
 
 
-@dataclass
-class MeasuredBatch:
-    """Sizes of a batch's perturbations, on the CPU.
-
-    Args:
-        ids: Image ids of shape (B,).
-        sizes: Sizes of the perturbations of these images.
-    """
-
-    ids: Tensor
-    sizes: PerturbationSizes
-
-
-class PerturbationModule(LightningModule):
+class PerturbationModule(ImageModule):
     """Compares adversarial images with clean ones.
 
     Args:
@@ -38,8 +23,15 @@ class PerturbationModule(LightningModule):
         self.title = title
         self._memory = AdaptiveChunks(title)
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> MeasuredBatch:
+    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Tensor]:
         """Measure a batch, in full precision whatever the trainer's.
+
+        Args:
+            batch: Clean and adversarial images.
+            batch_idx: Number of the batch in this pass over the data.
+
+        Returns:
+            Image ids under "id", and the sizes by their names in `PerturbationSizes`, each of shape (B,), on the CPU.
 
         Raises:
             UserError: The memory is too small for one image.
@@ -51,5 +43,4 @@ class PerturbationModule(LightningModule):
                 return perturbation_sizes(clean[part], adversarial[part], self.lpips)
 
         parts = [vars(sizes) for sizes in self._memory.map(measure, len(ids), len(ids))]
-        sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
-        return MeasuredBatch(ids.cpu(), PerturbationSizes(**sizes))
+        return {"id": ids.cpu()} | {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}

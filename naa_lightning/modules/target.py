@@ -1,98 +1,149 @@
 """Predictions of a target as a LightningModule's predict step."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.exceptions import UserError
-from naa_lightning.models.defences import defended
+from naa_lightning.models.defences import Defence, defended
+from naa_lightning.models.defences.chain import repeats_of
 from naa_lightning.models.predicted_classes import PredictedClasses, predicted_classes
-from naa_lightning.models.target import Target
+from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.records import PairBatch
 from naa_lightning.rng import SeededDraws
 
-
-@dataclass
-class TargetPredictions:
-    """Predictions of a target for a batch of pairs, on the CPU.
-
-    Args:
-        ids: Image ids of shape (B,).
-        clean: Predictions for the clean images, one for each random draw of the defences.
-        adversarial: Predictions for the adversarial images, one for each random draw of the defences.
-    """
-
-    ids: Tensor
-    clean: list[PredictedClasses]
-    adversarial: list[PredictedClasses]
+Predictions = TypedDict("Predictions", {"id": Tensor, "label": Tensor, "class": Tensor, "confidence": Tensor})
+"""Predictions for a batch of images, on the CPU: `id` and `label` (B,); `class` int64, negative where nothing is
+predicted, and `confidence` in [0, 1], both (B,), or (B, R) where defences draw R times at random; see
+`naa_lightning.models.predicted_classes`.
+"""
 
 
-class TargetModule(LightningModule):
-    """Predicts the classes of clean and adversarial images with a target.
+class PairPredictions(TypedDict):
+    """Predictions for a batch of pairs, on the CPU, each (B, R) for R random draws of the defences, and ids (B,)."""
+
+    id: Tensor
+    clean_class: Tensor
+    clean_confidence: Tensor
+    adversarial_class: Tensor
+    adversarial_confidence: Tensor
+
+
+class TargetModule(ImageModule):
+    """Predicts the classes of images, or of clean and adversarial ones, with a model that is only asked.
 
     A random defence gets the same numbers for a clean image and its adversarial version, so that only the perturbation
     changes the prediction.
 
     Args:
-        target: Target with its defences.
-        model: Model that `target.source` builds.
+        model: Any network, from images of shape (B, 3, H, W) in [0, 1] to logits of shape (B, num_classes).
+        name: Name of the target in progress bars and messages.
+        defences: Defences in front of the model, of which the first one meets an image first.
+        num_classes: Number of classes; None takes any.
         seed: Seed of the defences' random draws.
+
+    Example:
+        >>> from pytorch_lightning import Trainer
+        >>> from torch.utils.data import DataLoader, TensorDataset
+        >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> images = torch.tensor([0.9, 0.1, 0.2]).view(1, 3, 1, 1).expand(2, 3, 8, 8)
+        >>> loader = DataLoader(TensorDataset(images, torch.tensor([0, 1])), batch_size=2)
+        >>> quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        >>> (batch,) = Trainer(accelerator="cpu", **quiet).predict(TargetModule(network), loader)
+        >>> batch["class"] == batch["label"]
+        tensor([ True, False])
     """
 
-    def __init__(self, target: Target, model: nn.Module, *, seed: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        name: str = "target",
+        defences: Sequence[Defence] = (),
+        num_classes: int | None = None,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
-        self.target = target
+        self.save_hyperparameters(
+            {
+                "name": name,
+                "behind": [type(defence).__name__ for defence in defences],
+                "num_classes": num_classes,
+                "seed": seed,
+            }
+        )
         self.model = model
+        self.name = name
+        self.defences = defences
+        self.num_classes = num_classes
         self.seed = seed
-        self.title = f"evaluating {target.name}"
+        self.title = f"evaluating {name}"
         self._memory = AdaptiveChunks(self.title)
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> TargetPredictions:
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Predictions | PairPredictions:
         """Return the predictions for a batch.
 
-        Raises:
-            UserError: The model gives something else than (B, num_classes) logits, or the memory is too small for one
-                image.
-        """
-        ids, clean, adversarial = batch["id"], batch["clean"], batch["adversarial"]
-        parts = self._memory.map(
-            lambda part, size: self._predict(ids[part], clean[part], adversarial[part]), len(ids), len(ids)
-        )
-        return TargetPredictions(
-            torch.cat([part.ids for part in parts]),
-            clean=[_concatenate(draw) for draw in zip(*(part.clean for part in parts), strict=True)],
-            adversarial=[_concatenate(draw) for draw in zip(*(part.adversarial for part in parts), strict=True)],
-        )
+        Args:
+            batch: Images with their labels and perhaps ids, see `read_batch`; or pairs of images, see `PairBatch`.
+            batch_idx: Number of the batch in this pass over the data.
+            dataloader_idx: Number of the data loader, of several.
 
-    def _predict(self, ids: Tensor, clean: Tensor, adversarial: Tensor) -> TargetPredictions:
-        draws = SeededDraws(self.seed, ids.tolist())
-        classify = defended(list(self.target.defences.values()), self._classify, draws)
-        indices = range(self.target.repeats)
-        with torch.no_grad():
-            return TargetPredictions(
-                ids.cpu(),
-                clean=[_on_cpu(classify(clean, index)) for index in indices],
-                adversarial=[_on_cpu(classify(adversarial, index)) for index in indices],
+        Raises:
+            UserError: The batch is of no usual form, the model gives something else than (B, num_classes) logits, or
+                the memory is too small for one image.
+        """
+        if isinstance(batch, Mapping) and {"clean", "adversarial"} <= batch.keys():
+            return self._of_pairs(batch)  # type: ignore[arg-type]
+        with ordinary_tensors(self.read(batch, batch_idx)) as ordinary:
+            (found,) = self._asked(ordinary["id"], ordinary["image"])
+            classes, confidence = found.classes, found.confidence
+            drawn = classes.shape[1] > 1
+            return {
+                "id": ordinary["id"].cpu(),
+                "label": ordinary["label"].cpu(),
+                "class": classes if drawn else classes[:, 0],
+                "confidence": confidence if drawn else confidence[:, 0],
+            }
+
+    def _of_pairs(self, batch: PairBatch) -> PairPredictions:
+        with ordinary_tensors(batch) as pairs:
+            clean, adversarial = self._asked(pairs["id"], pairs["clean"], pairs["adversarial"])
+            return {
+                "id": pairs["id"].cpu(),
+                "clean_class": clean.classes,
+                "clean_confidence": clean.confidence,
+                "adversarial_class": adversarial.classes,
+                "adversarial_confidence": adversarial.confidence,
+            }
+
+    def _asked(self, ids: Tensor, *versions: Tensor) -> list[PredictedClasses]:
+        """Return the predictions (B, R) for each version of the images with these ids."""
+        parts = self._memory.map(
+            lambda part, size: [self._predict(ids[part], images[part]) for images in versions], len(ids), len(ids)
+        )
+        return [
+            PredictedClasses(
+                torch.cat([found.classes for found in of_version]),
+                torch.cat([found.confidence for found in of_version]),
             )
+            for of_version in zip(*parts, strict=True)
+        ]
+
+    def _predict(self, ids: Tensor, images: Tensor) -> PredictedClasses:
+        classify = defended(self.defences, self._classify, SeededDraws(self.seed, ids.tolist()))
+        draws = [classify(images, index) for index in range(repeats_of(self.defences))]
+        return PredictedClasses(
+            torch.stack([found.classes for found in draws], 1).cpu(),
+            torch.stack([found.confidence for found in draws], 1).cpu(),
+        )
 
     def _classify(self, images: Tensor, index: int) -> PredictedClasses:
         logits = self.model(images)
-        expected = (len(images), self.target.source.num_classes)
-        if tuple(logits.shape) != expected:
-            raise UserError(
-                f"{self.target.name} gives logits of shape {tuple(logits.shape)}, expected {expected}: correct its "
-                "num_classes"
-            )
+        shape = tuple(logits.shape)
+        expected = (len(images), self.num_classes or shape[-1])
+        if shape != expected:
+            raise UserError(f"{self.name} gives logits of shape {shape}, expected {expected}: correct its num_classes")
         return predicted_classes(logits)
-
-
-def _concatenate(parts: Sequence[PredictedClasses]) -> PredictedClasses:
-    return PredictedClasses(torch.cat([part.classes for part in parts]), torch.cat([part.confidence for part in parts]))
-
-
-def _on_cpu(found: PredictedClasses) -> PredictedClasses:
-    return PredictedClasses(found.classes.cpu(), found.confidence.cpu())

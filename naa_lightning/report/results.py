@@ -24,7 +24,6 @@ from naa_lightning.metrics import (
     PerturbationMetric,
     PerturbationSizes,
     Rate,
-    TransferMetric,
     TransferRates,
     pooled,
     transfer_rates,
@@ -163,9 +162,7 @@ def _target(facts: TargetFacts, rows: Sequence[Prediction]) -> dict[str, Any]:
 
 
 def _rates_of(rows: Sequence[Prediction]) -> TransferRates:
-    metric = TransferMetric()
-    metric.update(ids=torch.tensor([row.id for row in rows]), **_columns(rows))
-    return metric.compute()
+    return transfer_rates(**_columns(rows), ids=torch.tensor([row.id for row in rows]))
 
 
 def _columns(rows: Sequence[Prediction]) -> dict[str, Tensor]:
@@ -252,9 +249,11 @@ def times(phases: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _perturbation(rows: Sequence[PerturbationRow]) -> dict[str, dict[str, float | None]]:
-    metric = PerturbationMetric()
-    metric.update(PerturbationSizes(**_tensors(rows, PerturbationSizes)))
-    return {name: _finite(summary) for name, summary in vars(metric.compute()).items()}
+    found: dict[str, dict[str, float | None]] = {}
+    for key, value in _over_images(PerturbationMetric(), PerturbationSizes, _tensors(rows, PerturbationSizes)).items():
+        name, _, which = key.rpartition("_")
+        found.setdefault(name, {})[which] = value
+    return found
 
 
 def _attribution(saved: Sequence[SavedImage]) -> dict[str, float | None] | None:
@@ -285,11 +284,7 @@ def _exact_attribution(rows: Sequence[AttributionRow]) -> dict[str, Any] | None:
 
 def _over_images(metric: Metric, kind: type, columns: Mapping[str, Tensor]) -> dict[str, float | None]:
     metric.update(kind(**columns))
-    return _finite(metric.compute())
-
-
-def _finite(summary: Any) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in vars(summary).items()}
+    return {name: value.item() if value.isfinite() else None for name, value in metric.compute().items()}
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:

@@ -5,5 +5,6 @@ from naa_lightning.training.losses import TrainingLoss
 from naa_lightning.training.plan import TrainingPlan
 from naa_lightning.training.recipe import Recipe
 from naa_lightning.training.robustness import Robustness
+from naa_lightning.training.standard import standard_recipe
 
-__all__ = ["Augmentation", "Recipe", "Robustness", "TrainingLoss", "TrainingPlan"]
+__all__ = ["Augmentation", "Recipe", "Robustness", "TrainingLoss", "TrainingPlan", "standard_recipe"]

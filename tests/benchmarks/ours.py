@@ -40,6 +40,6 @@ def our_crafting(surrogate: Classifier, settings: Settings, overrides: Sequence[
 
     def craft(batch: Batch) -> Tensor:
         with torch.no_grad():  # as Lightning predicts
-            return module.predict_step(batch, 0).images
+            return (module.predict_step(batch, 0)["adversarial"] * 255).round().to(torch.uint8)
 
     return craft

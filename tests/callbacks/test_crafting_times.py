@@ -6,7 +6,6 @@ import torch
 
 from naa_lightning.callbacks import CraftingTimes
 from naa_lightning.callbacks.stopwatch import Stopwatch
-from naa_lightning.modules.crafting import CraftedBatch
 
 
 def test_a_batch_is_taken_apart_and_waiting_is_what_lies_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,9 +16,8 @@ def test_a_batch_is_taken_apart_and_waiting_is_what_lies_between_batches(monkeyp
     stopwatch = Stopwatch()
     callback = CraftingTimes(stopwatch)
     anything: Any = None
-    batch = CraftedBatch(
-        torch.empty(0), 10.0, 1, None, preparation_seconds=4.0, attribution_seconds=2.0, arranging_seconds=1.0
-    )
+    seconds = {"seconds": 10.0, "preparation_seconds": 4.0, "attribution_seconds": 2.0, "arranging_seconds": 1.0}
+    batch: Any = {name: torch.tensor(value) for name, value in seconds.items()}
     clock.now += 100
     callback.on_predict_start(anything, anything)
     for number in range(2):

@@ -1,6 +1,5 @@
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -35,16 +34,19 @@ def images() -> torch.Tensor:
 
 
 def hand_over(writer: AdversarialWriter, count: int = COUNT) -> None:
-    crafted = CraftedBatch(
-        images=images()[:count],
-        seconds=2.0,
-        gradient_evaluations=7,
-        attribution=None,
-        preparation_seconds=0.0,
-        attribution_seconds=0.0,
-    )
-    batch: Any = {"id": torch.arange(count)}
-    writer.write_on_batch_end(Trainer(logger=False), LightningModule(), crafted, None, batch, 0, 0)
+    nothing = torch.tensor(0.0)
+    crafted: CraftedBatch = {
+        "id": torch.arange(count),
+        "label": torch.zeros(count, dtype=torch.long),
+        "adversarial": images()[:count].float() / 255,
+        "gradient_evaluations": torch.tensor(7),
+        "seconds": torch.tensor(2.0),
+        "preparation_seconds": nothing,
+        "attribution_seconds": nothing,
+        "arranging_seconds": nothing,
+        "attribution": {},
+    }
+    writer.write_on_batch_end(Trainer(logger=False), LightningModule(), crafted, None, (), 0, 0)
 
 
 def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:

@@ -133,5 +133,9 @@ def test_a_loss_that_is_no_number_on_any_rank_ends_all(finite: bool, other_finit
     with pytest.raises(UserError) as error:
         fitter.fit(module, datamodule=data)
     assert isinstance(error.value, RankError) == finite
-    said = "the loss of another rank is no number at step 0" if finite else "the loss is nan at step 0, in epoch 1 of 6"
+    said = (
+        "the loss of another rank is no number at step 0"
+        if finite
+        else "the loss is nan at step 0, in epoch 1; mend it"
+    )
     assert str(error.value).startswith(f"training it: {said}")

@@ -50,7 +50,7 @@ def crafted(objective: Objective, surrogate: Classifier | Ensemble, engine: Engi
     images = IMAGES[where].to(next(surrogate.parameters()).dtype)
     batch: Batch = {"image": images, "label": LABELS[where], "target_class": LABELS[where], "id": IDS[where]}
     with torch.no_grad():
-        return module.predict_step(batch, 0).images
+        return (module.predict_step(batch, 0)["adversarial"] * 255).round().to(torch.uint8)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_images_are_those_of_the_bare_attack(objective: Objective, engine: Engin
     surrogates = Ensemble([classifier(), classifier(seed=1)])
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))
     draws = SeededDraws(0, IDS.tolist())
-    bare = attack(copy.deepcopy(surrogates), IMAGES.double(), LABELS, draws).images
+    bare = attack.craft(copy.deepcopy(surrogates), IMAGES.double(), LABELS, draws).images
     expected = attack.budget.quantise(bare, IMAGES.double())
     assert torch.equal(crafted(objective, surrogates, engine, range(COUNT)), expected)
 
@@ -71,7 +71,7 @@ def test_images_are_those_of_the_bare_attack(objective: Objective, engine: Engin
 def test_folding_changes_images_by_rounding_alone_and_can_be_switched_off(objective: Objective, fold: bool) -> None:
     surrogate = classifier().float()
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))
-    bare = attack(copy.deepcopy(surrogate), IMAGES, LABELS, SeededDraws(0, IDS.tolist())).images
+    bare = attack.craft(copy.deepcopy(surrogate), IMAGES, LABELS, SeededDraws(0, IDS.tolist())).images
     found = crafted(objective, surrogate, Engine(fold=fold), range(COUNT))
     assert (found == attack.budget.quantise(bare, IMAGES)).float().mean() > 0.99
     assert sum(isinstance(module, nn.BatchNorm2d) for module in surrogate.modules()) == (0 if fold else 2)
@@ -116,7 +116,9 @@ def test_path_points_share_passes_as_far_as_they_fit() -> None:
     attack = Attack(objective=NeuronAttribution(path_points=5), update=Momentum(), budget=Budget(steps=1))
     for images_per_pass, expected in ((None, [2] * 5), (1, [2] * 5), (4, [4, 4, 2]), (7, [6, 4]), (100, [10])):
         sizes.clear()
-        attack(surrogate, IMAGES[:2].double(), LABELS[:2], SeededDraws(0, [0, 5]), images_per_pass=images_per_pass)
+        attack.craft(
+            surrogate, IMAGES[:2].double(), LABELS[:2], SeededDraws(0, [0, 5]), images_per_pass=images_per_pass
+        )
         assert sizes == expected
 
 

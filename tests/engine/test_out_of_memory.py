@@ -15,7 +15,6 @@ from naa_lightning.engine.out_of_memory import AdaptiveChunks, is_out_of_memory
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier
 from naa_lightning.models.defences import RandomResizePad
-from naa_lightning.models.target import Target
 from naa_lightning.modules.attention import AttentionModule
 from naa_lightning.modules.attribution import AttributionModule
 from naa_lightning.modules.crafting import AttackModule, CraftedBatch
@@ -23,7 +22,6 @@ from naa_lightning.modules.perturbation import PerturbationModule
 from naa_lightning.modules.target import TargetModule
 from naa_lightning.records import PairBatch
 from tests.conftest import GoldenNetwork
-from tests.runs.test_evaluation import Source
 
 COUNT = 7
 
@@ -150,7 +148,7 @@ def crafted(memory: Memory, engine: Engine, objective: Objective | None = None) 
     )
     batch = {"image": images(), "label": torch.arange(COUNT), "id": torch.arange(COUNT) * 5}
     with torch.no_grad():
-        return module.predict_step(batch, 0)  # type: ignore[arg-type]
+        return module.predict_step(batch, 0)
 
 
 def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: pytest.LogCaptureFixture) -> None:
@@ -165,13 +163,12 @@ def test_crafting_in_halves_gives_what_crafting_in_small_groups_gives(caplog: py
         " points of the path ",
     ]
     small = crafted(Memory(COUNT * 30), Engine(group_images=3))
-    assert torch.equal(short.images, small.images)
-    assert short.images.shape == (COUNT, 3, 16, 16)
-    assert short.gradient_evaluations == small.gradient_evaluations
-    assert short.attribution is not None
-    assert small.attribution is not None
-    for name, values in vars(short.attribution).items():
-        torch.testing.assert_close(values, vars(small.attribution)[name])
+    assert torch.equal(short["adversarial"], small["adversarial"])
+    assert short["adversarial"].shape == (COUNT, 3, 16, 16)
+    assert short["gradient_evaluations"] == small["gradient_evaluations"]
+    assert len(short["attribution"]) == 5
+    for name, values in short["attribution"].items():
+        torch.testing.assert_close(values, small["attribution"][name])
         assert len(values) == COUNT
 
 
@@ -182,7 +179,7 @@ def test_where_no_path_is_at_fault_only_smaller_chunks_are_told(caplog: pytest.L
         "crafting naa: out of memory with 7 images at a time, now 3"
     ]
     small = crafted(Memory(COUNT), Engine(group_images=3), FeatureDisruption())
-    assert torch.equal(short.images, small.images)
+    assert torch.equal(short["adversarial"], small["adversarial"])
 
 
 def test_an_image_alone_is_crafted_where_its_points_do_not_fit_together(caplog: pytest.LogCaptureFixture) -> None:
@@ -191,7 +188,7 @@ def test_an_image_alone_is_crafted_where_its_points_do_not_fit_together(caplog: 
     assert [size for size in memory.asked if size > 1] == [2]  # the measurement
     assert not warnings(caplog)
     together = crafted(Memory(30), Engine(group_images=1))
-    assert torch.equal(alone.images, together.images)
+    assert torch.equal(alone["adversarial"], together["adversarial"])
     memory = Memory(2)
     crafted(memory, Engine(group_images=1))
     assert max(memory.asked) == 30
@@ -200,17 +197,14 @@ def test_an_image_alone_is_crafted_where_its_points_do_not_fit_together(caplog: 
 
 def test_asking_in_halves_gives_the_same_answers(caplog: pytest.LogCaptureFixture) -> None:
     def asked(memory: Memory) -> TargetModule:
-        target = Target(source=Source(name="a", num_classes=10), defences={"pad": RandomResizePad(repeats=2)})
-        return TargetModule(target, classifier(memory), seed=0)
+        return TargetModule(classifier(memory), name="a+pad", defences=[RandomResizePad(repeats=2)], num_classes=10)
 
-    whole = asked(Memory(COUNT)).predict_step(pairs(), 0)
-    module = asked(Memory(2))
-    parts = module.predict_step(pairs(), 0)
-    assert parts.ids.tolist() == whole.ids.tolist() == [5 * index for index in range(COUNT)]
-    for found, expected in zip([*parts.clean, *parts.adversarial], [*whole.clean, *whole.adversarial], strict=True):
-        assert torch.equal(found.classes, expected.classes)
-        torch.testing.assert_close(found.confidence, expected.confidence)
-    assert len(parts.clean) == len(parts.adversarial) == 2
+    whole: dict[str, Tensor] = {**asked(Memory(COUNT)).predict_step(pairs(), 0)}  # type: ignore[dict-item]
+    parts = asked(Memory(2)).predict_step(pairs(), 0)
+    assert whole["id"].tolist() == [5 * index for index in range(COUNT)]
+    assert whole["clean_class"].shape == whole["adversarial_confidence"].shape == (COUNT, 2)
+    for name, values in parts.items():
+        torch.testing.assert_close(values, whole[name])
     assert [warning.partition(",")[0] for warning in warnings(caplog)] == [
         f"evaluating a+pad: out of memory with {size} images at a time" for size in (7, 3)
     ]
@@ -227,14 +221,13 @@ def test_measuring_in_halves_gives_the_same_sizes() -> None:
 
     whole = PerturbationModule(distance(Memory(COUNT)), title="measuring").predict_step(pairs(), 0)
     parts = PerturbationModule(distance(Memory(2)), title="measuring").predict_step(pairs(), 0)
-    assert parts.ids.tolist() == whole.ids.tolist()
-    for name, values in vars(whole.sizes).items():
-        torch.testing.assert_close(vars(parts.sizes)[name], values)
+    for name, values in whole.items():
+        torch.testing.assert_close(parts[name], values)
 
 
 def test_looking_in_halves_gives_the_same_attention() -> None:
     def looked(memory: Memory) -> dict[str, Tensor]:
-        return vars(AttentionModule(classifier(memory), title="attention").predict_step(pairs(), 0))
+        return {**AttentionModule(classifier(memory), title="attention").predict_step(pairs(), 0)}  # type: ignore[dict-item]
 
     whole, parts = looked(Memory(COUNT)), looked(Memory(4))
     assert whole["clean_attention"].shape == (COUNT, 8, 8)
@@ -257,7 +250,7 @@ def test_attribution_names_the_option_that_bounds_its_memory() -> None:
     with pytest.raises(UserError, match=r"attributing a: out of memory: use a smaller attribution\.images_per_pass"):
         attributing(Memory(COUNT - 1)).predict_step(pairs(), 0)
     bounded = partial(attribute, images_per_pass=COUNT - 1)
-    assert len(attributing(Memory(COUNT - 1), bounded).predict_step(pairs(), 0)) == COUNT
+    assert len(attributing(Memory(COUNT - 1), bounded).predict_step(pairs(), 0)["adversarial"]) == COUNT
 
 
 def test_other_errors_of_attribution_pass() -> None:

@@ -13,6 +13,6 @@ def test_reduced_precision_changes_nothing() -> None:
     usual = module.predict_step(batch, 0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         reduced = module.predict_step(batch, 0)
-    assert usual.ids.tolist() == [4, 7]
-    for name, values in vars(usual.sizes).items():
-        torch.testing.assert_close(vars(reduced.sizes)[name], values, rtol=0, atol=0, equal_nan=True)
+    assert usual["id"].tolist() == [4, 7]
+    for name, values in usual.items():
+        torch.testing.assert_close(reduced[name], values, rtol=0, atol=0, equal_nan=True)

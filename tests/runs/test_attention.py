@@ -83,11 +83,12 @@ def test_the_module_tells_what_it_predicts_on_the_cpu(pairs: SavedPairs) -> None
         batch = AttentionModule(model, title="").predict_step(
             {"clean": clean, "adversarial": adversarial, "id": torch.tensor([3, 4])}, 0
         )
-        assert torch.equal(batch.clean, model(clean).argmax(1))
-        assert torch.equal(batch.adversarial, model(adversarial).argmax(1))
-    assert batch.ids.tolist() == [3, 4]
-    assert {values.device.type for values in vars(batch).values()} == {"cpu"}
-    assert not any(values.requires_grad for values in vars(batch).values())
+        assert torch.equal(batch["clean_class"], model(clean).argmax(1))
+        assert torch.equal(batch["adversarial_class"], model(adversarial).argmax(1))
+    assert batch["id"].tolist() == [3, 4]
+    found: list[Tensor] = list(batch.values())  # type: ignore[arg-type]
+    assert {values.device.type for values in found} == {"cpu"}
+    assert not any(values.requires_grad for values in found)
 
 
 def test_attention_is_float32_whatever_the_models_precision(pairs: SavedPairs) -> None:
@@ -95,8 +96,8 @@ def test_attention_is_float32_whatever_the_models_precision(pairs: SavedPairs) -
     image = pairs[0]["clean"][None]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         batch = module.predict_step({"clean": image, "adversarial": image, "id": torch.tensor([3])}, 0)
-    assert batch.clean_attention.dtype == batch.adversarial_attention.dtype == torch.float32
-    assert (batch.clean_attention > 0).any()
+    assert batch["clean_attention"].dtype == batch["adversarial_attention"].dtype == torch.float32
+    assert (batch["clean_attention"] > 0).any()
 
 
 def test_one_model_is_in_memory_at_a_time(pairs: SavedPairs) -> None:

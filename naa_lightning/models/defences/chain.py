@@ -1,6 +1,6 @@
 """Several defences in front of one model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from naa_lightning.models.defences.defence import Defence, Predict
 from naa_lightning.rng import Draws, ScopedDraws
@@ -35,3 +35,8 @@ def defended(defences: Sequence[Defence], model: Predict, draws: Draws) -> Predi
 
 def _before(defence: Defence, predict: Predict, draws: Draws) -> Predict:
     return lambda images, index: defence.predict(predict, images, draws, index)
+
+
+def repeats_of(defences: Iterable[Defence]) -> int:
+    """Return the number of random draws for which images behind defences are classified; 1 where none is random."""
+    return max([defence.repeats for defence in defences], default=1)

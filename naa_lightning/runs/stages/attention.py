@@ -42,7 +42,7 @@ def attention_of(
         log.warning("%s is left out of the pictures of attention: %s", source.name, str(error))
         return {}
     return {
-        image: Attention(batch.clean_attention[row], batch.adversarial_attention[row])
+        image: Attention(batch["clean_attention"][row], batch["adversarial_attention"][row])
         for batch in batches
-        for row, image in enumerate(batch.ids.tolist())
+        for row, image in enumerate(batch["id"].tolist())
     }

@@ -51,6 +51,7 @@ def craft(context: RunContext) -> AdversarialSet:
         process=ranks.process,
         callbacks=[writer, *context.callbacks, CraftingTimes(stopwatch)],
         loggers=context.loggers,
+        enable_autolog_hparams=False,  # loggers know the whole configuration
     )
     device = trainer.strategy.root_device
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))

@@ -13,7 +13,7 @@ from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.target import Target
-from naa_lightning.modules.target import TargetModule, TargetPredictions
+from naa_lightning.modules.target import PairPredictions, TargetModule
 from naa_lightning.records import Prediction, SavedImage
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.prediction import predict
@@ -75,8 +75,14 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
                 model = ranks.everywhere(source.build)
             for target in of_source:
                 with _failures_noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
-                    module = TargetModule(target, model, seed=context.experiment.run.seed)
-                    batches: list[TargetPredictions] = predict(
+                    module = TargetModule(
+                        model,
+                        name=target.name,
+                        defences=list(target.defences.values()),
+                        num_classes=target.source.num_classes,
+                        seed=context.experiment.run.seed,
+                    )
+                    batches: list[PairPredictions] = predict(
                         context,
                         module,
                         pairs.pairs,
@@ -107,7 +113,7 @@ def _failures_noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterat
             log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(error, UserError))
 
 
-def _rows(target: Target, batches: Sequence[TargetPredictions], saved: Mapping[int, SavedImage]) -> list[Prediction]:
+def _rows(target: Target, batches: Sequence[PairPredictions], saved: Mapping[int, SavedImage]) -> list[Prediction]:
     """Return one row per random draw and image.
 
     Raises:
@@ -125,12 +131,9 @@ def _rows(target: Target, batches: Sequence[TargetPredictions], saved: Mapping[i
 
 
 def _rows_of_batch(
-    target: Target, repeat: int, batch: TargetPredictions, saved: Mapping[int, SavedImage]
+    target: Target, repeat: int, batch: PairPredictions, saved: Mapping[int, SavedImage]
 ) -> Iterator[Prediction]:
-    clean, adversarial = batch.clean[repeat], batch.adversarial[repeat]
-    columns = (batch.ids, clean.classes, clean.confidence, adversarial.classes, adversarial.confidence)
-    for image, *answers in zip(*(column.tolist() for column in columns), strict=True):
-        clean_prediction, clean_confidence, adversarial_prediction, adversarial_confidence = answers
+    for row, image in enumerate(batch["id"].tolist()):
         record = saved[image]
         yield Prediction(
             target=target.name,
@@ -139,8 +142,8 @@ def _rows_of_batch(
             file=record.file,
             label=record.label,
             target_class=None if record.target_class == -1 else record.target_class,
-            clean_prediction=clean_prediction,
-            clean_confidence=clean_confidence,
-            adversarial_prediction=adversarial_prediction,
-            adversarial_confidence=adversarial_confidence,
+            clean_prediction=int(batch["clean_class"][row, repeat]),
+            clean_confidence=float(batch["clean_confidence"][row, repeat]),
+            adversarial_prediction=int(batch["adversarial_class"][row, repeat]),
+            adversarial_confidence=float(batch["adversarial_confidence"][row, repeat]),
         )

@@ -44,7 +44,11 @@ def explain(context: RunContext, adversarial: AdversarialSet, ids: Collection[in
         layers=attacked_layers(context),
         **_options(context, adversarial),
     )
-    return [row for rows in _predictions(module, context, adversarial, ids) for row in rows]
+    return [
+        {name: values[row].item() for name, values in batch.items()}
+        for batch in _predictions(module, context, adversarial, ids)
+        for row in range(len(batch["id"]))
+    ]
 
 
 def attributions(
@@ -64,7 +68,11 @@ def attributions(
     if not ids:
         return {}
     module = AttributionModule(method=method, **_options(context, adversarial))
-    return {image: pair for found in _predictions(module, context, adversarial, ids) for image, pair in found.items()}
+    return {
+        image: (batch["clean"][row : row + 1], batch["adversarial"][row : row + 1])
+        for batch in _predictions(module, context, adversarial, ids)
+        for row, image in enumerate(batch["id"].tolist())
+    }
 
 
 def approximation(context: RunContext) -> FeatureDifference:
@@ -98,7 +106,7 @@ def _options(context: RunContext, adversarial: AdversarialSet) -> dict[str, Any]
 
 def _predictions(
     module: AttributionModule, context: RunContext, adversarial: AdversarialSet, ids: Collection[int]
-) -> Sequence[Any]:
+) -> Sequence[dict[str, Tensor]]:
     pairs = adversarial.pairs(context.data.images, ids)
     try:
         # one image at a time: a pass holds points of its path

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from naa_lightning.attacks import Budget
 from naa_lightning.exceptions import UserError
 from naa_lightning.metrics.lpips import lpips_network
-from naa_lightning.modules.perturbation import MeasuredBatch, PerturbationModule
+from naa_lightning.modules.perturbation import PerturbationModule
 from naa_lightning.records import PerturbationRow
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.prediction import predict
@@ -27,17 +29,16 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
         UserError: A file cannot be read or is of another size than its clean image.
     """
     module = PerturbationModule(lpips_network(), title="measuring perturbations")
-    batches: list[MeasuredBatch] = predict(
+    batches: list[dict[str, Tensor]] = predict(
         context, module, pairs.pairs, batch_size=context.data.batch_size, num_workers=pairs.num_workers
     )
     return [
         PerturbationRow(
-            id=image,
-            file=pairs.pairs.saved[image].file,
-            **{name: float(values[row]) for name, values in vars(batch.sizes).items()},
+            file=pairs.pairs.saved[int(batch["id"][row])].file,
+            **{name: values[row].item() for name, values in batch.items()},
         )
         for batch in batches
-        for row, image in enumerate(batch.ids.tolist())
+        for row in range(len(batch["id"]))
     ]
 
 

@@ -128,6 +128,7 @@ def _train(
             trainer,
             callbacks=[*callbacks, *_added(plan, loggers, device), best, last],
             loggers=loggers,
+            enable_autolog_hparams=False,  # loggers know the whole configuration
             precision=precision_on(plan.recipe.precision, device),
             max_epochs=plan.recipe.epochs,
             num_sanity_val_steps=0,

@@ -33,10 +33,10 @@ class MethodResult:
         method: The name of the method in the configuration.
         points: Number of points on the path; None for a method without a path.
         gradient_evaluations: Number of gradients per image.
-        completeness_gap: The gap of `AttributionSummary`.
+        completeness_gap: The gap of `AttributionMetric`.
         cosine: Cosine similarity with the reference.
         rank_correlation: Rank correlation with the reference.
-        positive_share, participation, gini: The statistics of `AttributionSummary`.
+        positive_share, participation, gini: The statistics of `AttributionMetric`.
         seconds: Seconds per image.
     """
 
@@ -113,6 +113,9 @@ class _ComparisonModule(LightningModule):
         return found, time.perf_counter() - start
 
 
+_MEANS = ("completeness_gap", "cosine", "rank_correlation", "positive_share", "participation", "gini")
+
+
 def _metrics() -> dict[str, Metric]:
     return {"statistics": AttributionMetric(), "agreement": AgreementMetric(), "seconds": MeanMetric()}
 
@@ -165,13 +168,12 @@ def _results(
     except LayerError as error:
         raise UserError(f"{name}: {error}") from error
     for candidate, measured in zip(candidates, _merged(context.ranks.gathered(lambda: module.measured)), strict=True):
-        summary = vars(measured["statistics"].compute())
+        means = {**measured["statistics"].compute(), **measured["agreement"].compute()}
         yield MethodResult(
             layer=name,
             method=candidate.name,
             points=candidate.points,
             gradient_evaluations=candidate.method.gradient_evaluations,
             seconds=float(measured["seconds"].compute()),
-            **{key: summary[key] for key in ("completeness_gap", "positive_share", "participation", "gini")},
-            **vars(measured["agreement"].compute()),
+            **{name: means[name].item() for name in _MEANS},
         )

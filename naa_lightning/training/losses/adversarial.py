@@ -37,5 +37,5 @@ class AdversarialTraining(TrainingLoss):
 
     def __call__(self, step: Step) -> Tensor:
         """Return the mean cross-entropy of adversarial images."""
-        adversarial = self.attack(step.model, step.images, step.labels, step.draws).images
+        adversarial = self.attack.craft(step.model, step.images, step.labels, step.draws).images
         return F.cross_entropy(step.model(adversarial), step.labels, label_smoothing=self.label_smoothing)

@@ -58,7 +58,7 @@ class EnsembleAdversarialTraining(TrainingLoss):
     def __call__(self, step: Step) -> Tensor:
         """Return the mean over clean and adversarial images."""
         source = [step.model, *self.fixed][step.number % (1 + len(self.fixed))].to(step.images.device)
-        adversarial = self.attack(source, step.images, step.labels, step.draws).images
+        adversarial = self.attack.craft(source, step.images, step.labels, step.draws).images
         losses = [
             F.cross_entropy(step.model(images), step.labels, label_smoothing=self.label_smoothing)
             for images in (step.images, adversarial)

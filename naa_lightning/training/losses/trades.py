@@ -39,7 +39,7 @@ class Trades(TrainingLoss):
 
     def __call__(self, step: Step) -> Tensor:
         """Return the mean of both parts."""
-        adversarial = self.attack(step.model, step.images, step.labels, step.draws).images
+        adversarial = self.attack.craft(step.model, step.images, step.labels, step.draws).images
         clean = step.model(step.images)
         natural = F.cross_entropy(clean, step.labels, label_smoothing=self.label_smoothing)
         return natural + self.beta * divergence(clean, step.model(adversarial)).mean()
