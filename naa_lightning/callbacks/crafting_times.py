@@ -30,7 +30,7 @@ class CraftingTimes(Callback):
         """Count the time of waiting for the batch."""
         self._stopwatch.move("crafting/images", time.perf_counter() - self._waiting_since)
 
-    def on_predict_batch_end(  # type: ignore[override]
+    def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: CraftedBatch, *_: Any
     ) -> None:
         """Count the phases of the batch, and wait for the next one."""

@@ -49,7 +49,7 @@ class TransferMetric(NamedValues):
         rows = dim_zero_cat(self.seen) if len(self.seen) else torch.empty(0, 5, dtype=torch.long, device=self.device)
         ids, clean, adversarial, labels, target_classes = rows.T
         rates = transfer_rates(clean, adversarial, labels, target_classes, ids=ids)
-        found = {}
+        found: dict[str, float] = {}
         for name, rate in vars(rates).items():
             low, high = rate.interval
             found |= {name: rate.value, f"{name}_low": low, f"{name}_high": high}

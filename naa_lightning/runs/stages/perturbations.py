@@ -34,11 +34,12 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
     )
     return [
         PerturbationRow(
-            file=pairs.pairs.saved[int(batch["id"][row])].file,
-            **{name: values[row].item() for name, values in batch.items()},
+            id=image,
+            file=pairs.pairs.saved[image].file,
+            **{name: float(values[row]) for name, values in batch.items() if name != "id"},
         )
         for batch in batches
-        for row in range(len(batch["id"]))
+        for row, image in enumerate(batch["id"].tolist())
     ]
 
 
