@@ -52,6 +52,11 @@ def classifier() -> Classifier:
     return Classifier(network, mean=[0.5] * 3, std=[0.25] * 3, layer="2")
 
 
+def layer(model: Classifier, index: int) -> Any:
+    """A layer of the network above."""
+    return model.network.get_submodule(str(index))
+
+
 def attack(*, targeted: bool = False) -> Attack:
     budget = Budget(eps="8/255", steps=2)
     return Attack(objective=NeuronAttribution(path_points=3), update=Momentum(), budget=budget, targeted=targeted)

@@ -13,7 +13,7 @@ from naa_lightning.models.weights import load_weights
 from naa_lightning.modules import ClassifierModule
 from naa_lightning.training import Robustness, standard_recipe
 from naa_lightning.training.losses import AdversarialTraining
-from tests.modules.cases import COUNT, IMAGES, LABELS, Dicts, classifier, pairs, trainer
+from tests.modules.cases import COUNT, IMAGES, LABELS, Dicts, classifier, layer, pairs, trainer
 
 HARDENS = replace(
     standard_recipe(),
@@ -32,7 +32,7 @@ def test_it_trains_validates_tests_and_predicts_with_ordinary_loaders(inference_
     fitter = trainer(max_epochs=2, inference_mode=inference_mode)
     fitter.fit(made, pairs(), pairs())
     assert fitter.global_step == 6
-    assert not torch.equal(made.classifier.network[-1].weight, classifier().network[-1].weight)  # type: ignore[index]
+    assert not torch.equal(layer(made.classifier, 7).weight, layer(classifier(), 7).weight)
     (tested,) = fitter.test(made, pairs(), verbose=False)
     (validated,) = fitter.validate(made, pairs(), verbose=False)
     batches: Any = fitter.predict(made, DataLoader(Dicts(pixel_values=IMAGES, labels=LABELS), batch_size=2))
@@ -66,17 +66,17 @@ def test_trainers_of_either_mode_can_follow_each_other() -> None:
 def test_ids_decide_what_is_random() -> None:
     def trained(ids: torch.Tensor) -> torch.Tensor:
         made = module()
-        made.classifier.network[3].p = 0.0  # type: ignore[index, union-attr]
+        layer(made.classifier, 3).p = 0.0
         loader = DataLoader(Dicts(image=IMAGES, label=LABELS, id=ids), batch_size=COUNT)
         trainer(max_epochs=1).fit(made, loader)
-        weight: torch.Tensor = made.classifier.network[0].weight  # type: ignore[index, union-attr, assignment]
+        weight: torch.Tensor = layer(made.classifier, 0).weight
         return weight.detach()
 
     rows = module()
-    rows.classifier.network[3].p = 0.0  # type: ignore[index, union-attr]
+    layer(rows.classifier, 3).p = 0.0
     trainer(max_epochs=1).fit(rows, pairs(batch_size=COUNT))
-    assert torch.equal(trained(torch.arange(COUNT)), rows.classifier.network[0].weight)  # type: ignore[index]
-    assert not torch.equal(trained(torch.arange(COUNT) + 9), rows.classifier.network[0].weight)  # type: ignore[index]
+    assert torch.equal(trained(torch.arange(COUNT)), layer(rows.classifier, 0).weight)
+    assert not torch.equal(trained(torch.arange(COUNT) + 9), layer(rows.classifier, 0).weight)
 
 
 def test_augmentation_is_in_full_precision() -> None:

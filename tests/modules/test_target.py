@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.defences import BitDepth, Gaussian, RandomResizePad
 from naa_lightning.modules import TargetModule
-from tests.modules.cases import COUNT, IMAGES, LABELS, Dicts, classifier, pairs, trainer
+from tests.modules.cases import COUNT, IMAGES, LABELS, Dicts, classifier, layer, pairs, trainer
 
 
 class Remembering(nn.Module):
@@ -81,8 +81,8 @@ def test_other_answers_than_logits_are_refused(
 
 def test_dicts_are_taken_and_other_batches_refused() -> None:
     named = DataLoader(Dicts(images=IMAGES, labels=LABELS, ids=torch.arange(COUNT) * 3), batch_size=COUNT)
-    (batch,) = trainer().predict(TargetModule(classifier()), named)  # type: ignore[misc]
-    assert batch["id"].tolist() == [0, 3, 6, 9, 12]
+    batches: Any = trainer().predict(TargetModule(classifier()), named)
+    assert batches[0]["id"].tolist() == [0, 3, 6, 9, 12]
     with pytest.raises(UserError, match="a batch must be"):
         trainer().predict(TargetModule(classifier()), DataLoader(Dicts(clean=IMAGES, id=LABELS)))
 
@@ -94,7 +94,7 @@ def test_a_checkpoint_gives_weights_and_numbers_back(tmp_path: Path) -> None:
     batches: Any = fitter.predict(module, pairs())
     fitter.save_checkpoint(tmp_path / "target.ckpt")
     other = classifier()
-    nn.init.zeros_(other.network[-1].weight)  # type: ignore[index, arg-type]
+    nn.init.zeros_(layer(other, 7).weight)
     again = TargetModule.load_from_checkpoint(tmp_path / "target.ckpt", model=other, defences=[Gaussian()])
     assert (again.name, again.num_classes, again.seed) == ("mine", 4, 3)
     found: Any = trainer().predict(again, pairs())

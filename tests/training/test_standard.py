@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -6,7 +8,7 @@ from tests.experiments import ROOT
 
 
 def test_numbers_are_those_of_the_configuration() -> None:
-    written = OmegaConf.load(ROOT / "conf" / "training" / "standard.yaml")
+    written: Any = OmegaConf.create((ROOT / "conf" / "training" / "standard.yaml").read_text())
     recipe = standard_recipe()
     for name in ("start", "epochs", "optimizer", "learning_rate", "momentum", "weight_decay", "schedule", "warmup"):
         assert getattr(recipe, name) == written[name]
