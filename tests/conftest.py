@@ -49,7 +49,8 @@ def hydra_lets_go() -> Iterator[None]:
 def tiny() -> Classifier:
     """A random network of the golden values' architecture, in float64."""
     torch.manual_seed(0)
-    return Classifier(GoldenNetwork().double(), mean=[0.5] * 3, std=[0.5] * 3, layer="middle").double()
+    network = GoldenNetwork().double()
+    return Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="middle", num_classes=10).double()
 
 
 def showing(images: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -3,10 +3,20 @@
 `timm_model` and `torchvision_model` are not imported here, because their libraries take seconds to load.
 """
 
+from naa_lightning.models.as_classifier import as_classifier
 from naa_lightning.models.classifier import Classifier, frozen
 from naa_lightning.models.classifier_source import ClassifierSource
 from naa_lightning.models.ensemble import Ensemble, EnsembleSource
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.trained import TrainedModel
 
-__all__ = ["Classifier", "ClassifierSource", "Ensemble", "EnsembleSource", "ModelSource", "TrainedModel", "frozen"]
+__all__ = [
+    "Classifier",
+    "ClassifierSource",
+    "Ensemble",
+    "EnsembleSource",
+    "ModelSource",
+    "TrainedModel",
+    "as_classifier",
+    "frozen",
+]

@@ -92,6 +92,25 @@ def named_layers(model: Classifier, images: Tensor, names: Sequence[str]) -> lis
     return [_candidate(calls, index) for index, name in enumerate(ran) if name in names]
 
 
+def check_attacked_layer(model: Classifier, images: Tensor) -> None:
+    """Check that a classifier names an attacked layer.
+
+    Args:
+        model: The classifier, whose network is run where it names none.
+        images: Images of shape (B, 3, H, W) in [0, 1], of which the first is used.
+
+    Raises:
+        LayerError: It names none; the message suggests some.
+    """
+    if model.layers:
+        return
+    found = candidate_layers(model, images[:1], depth=2, limit=5) or candidate_layers(
+        model, images[:1], depth=9, limit=5, branches=True
+    )
+    names = ", ".join(candidate.name for candidate in found) or "none that could be attacked"
+    raise LayerError(f"the classifier names no attacked layer: give `layer`, for example one of {names}")
+
+
 @dataclass(frozen=True)
 class _Call:
     """One call of a module.

@@ -19,15 +19,18 @@ from naa_lightning.models.layer import (
     find_layer,
     outputs_with,
 )
+from naa_lightning.models.logits import logits_of
 
 
 class Classifier(nn.Module):
     """A network with its normalisation, its input size and the layer that is attacked.
 
-    Images of another size are resized inside, so that a perturbation lives at the image's own resolution.
+    Images of another size are resized inside, so that a perturbation lives at the image's own resolution. The network
+    gets them in the type of its parameters.
 
     Args:
-        network: The network, from normalised images of shape (B, 3, h, w) to logits of shape (B, K).
+        network: The network, from normalised images of shape (B, 3, h, w) to logits of shape (B, K), or to what holds
+            them as `logits`.
         mean: The mean per channel, of images in [0, 1].
         std: The standard deviation per channel, of images in [0, 1].
         input_size: The height and width in pixels that the network takes; None leaves images as they are.
@@ -35,6 +38,7 @@ class Classifier(nn.Module):
             asked for predictions.
         interpolation: The way in which images are resized: "bilinear", "bicubic" or "nearest".
         antialias: Whether shrinking filters first.
+        num_classes: The number K of classes; None where it is not known before the network runs.
 
     Raises:
         ValueError: The network has no such layer.
@@ -62,15 +66,19 @@ class Classifier(nn.Module):
         layer: str | Sequence[str] | None = None,
         interpolation: str = "bilinear",
         antialias: bool = False,
+        num_classes: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+        weight = _first_weight(network)
+        device = None if weight is None else weight.device
+        self.register_buffer("mean", torch.tensor(mean, device=device).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std, device=device).view(3, 1, 1), persistent=False)
         self.input_size = input_size
         self.layers = (layer,) if isinstance(layer, str) else tuple(layer or ())
         self.interpolation = interpolation
         self.antialias = antialias
+        self.num_classes = num_classes
         for name in self.layers:
             find_layer(network, name)
 
@@ -97,12 +105,17 @@ class Classifier(nn.Module):
             raise ValueError(f"expected images of shape (B, 3, H, W), got {tuple(images.shape)}")
         if self.input_size is not None and images.shape[-2:] != self.input_size:
             images = F.interpolate(images, self.input_size, mode=self.interpolation, antialias=self.antialias)
-        return (images - self.mean) / self.std
+        normalised = (images - self.mean) / self.std
+        weight = _first_weight(self.network)
+        return normalised if weight is None else normalised.to(weight.dtype)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits (B, K) of images (B, 3, H, W) in [0, 1]."""
-        logits: Tensor = self.network(self.preprocess(images))
-        return logits
+        """Return logits (B, K) of images (B, 3, H, W) in [0, 1].
+
+        Raises:
+            ValueError: The network returns something else.
+        """
+        return logits_of(self.network(self.preprocess(images)))
 
     def features(self, images: Tensor) -> Tensor:
         """Return the attacked layer's output for images (B, 3, H, W) in [0, 1].
@@ -168,6 +181,10 @@ class Classifier(nn.Module):
         if len(self.layers) != 1:
             raise LayerError(f"expected one attacked layer, got {', '.join(self.layers) or 'none'}; give `layer`")
         return find_layer(self.network, self.layers[0])
+
+
+def _first_weight(network: nn.Module) -> Tensor | None:
+    return next((parameter for parameter in network.parameters() if parameter.is_floating_point()), None)
 
 
 def _gradient(part: Above, score: Callable[[Tensor], Tensor]) -> Tensor:

@@ -169,6 +169,7 @@ class ClassifierSource(ModelSource):
                 layer=self.layer,
                 interpolation=self.interpolation,
                 antialias=self.antialias,
+                num_classes=self.num_classes,
             )
         except ValueError as error:
             raise ModelError(f"{self.name}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from naa_lightning.models.as_classifier import as_classifier
 from naa_lightning.models.classifier import Classifier
 from naa_lightning.models.classifier_source import ClassifierSource
 
@@ -20,7 +21,7 @@ class Ensemble(nn.Module):
     A feature-level objective is computed on each attacked layer of each member and averaged.
 
     Args:
-        members: The classifiers, which tell apart the same classes.
+        members: The classifiers, which tell apart the same classes; another module becomes one by `as_classifier`.
         combine: The terms that an objective of logits averages: "logits" or "losses".
 
     Raises:
@@ -34,14 +35,20 @@ class Ensemble(nn.Module):
         tensor([[0.5000, 0.5000, 0.5000]])
     """
 
-    def __init__(self, members: Sequence[Classifier], combine: Combine = "logits") -> None:
+    def __init__(self, members: Sequence[nn.Module], combine: Combine = "logits") -> None:
         super().__init__()
         if not members:
             raise ValueError("an ensemble needs at least one member")
         if combine not in {"logits", "losses"}:
             raise ValueError(f"combine must be logits or losses, got {combine!r}")
-        self.members: Sequence[Classifier] = nn.ModuleList(members)  # type: ignore[assignment]
+        classifiers = nn.ModuleList(as_classifier(member) for member in members)
+        self.members: Sequence[Classifier] = classifiers  # type: ignore[assignment]
         self.combine = combine
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes; None where no member knows it before it runs."""
+        return next((member.num_classes for member in self.members if member.num_classes is not None), None)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the members' mean logits (B, K) of images (B, 3, H, W) in [0, 1]."""

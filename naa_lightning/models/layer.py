@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from naa_lightning.models.logits import logits_of
+
 
 class LayerError(ValueError):
     """A network has the attacked layer, but does not run it as an attack needs."""
@@ -56,7 +58,7 @@ def features_at(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the output of `layer` and that of the whole network, which is computed from it.
+    """Return the output of `layer` and the network's logits (B, K), which are computed from it.
 
     Gradients flow from both results to `inputs`, and from the second to the first.
 
@@ -74,7 +76,7 @@ def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -
 
 
 def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return the network's output when what `layer` puts out is changed on its way.
+    """Return the network's logits (B, K) when what `layer` puts out is changed on its way.
 
     Args:
         network: The network, which contains `layer`.
@@ -84,6 +86,7 @@ def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: C
 
     Raises:
         LayerError: As `features_and_outputs`.
+        ValueError: The network returns something else than logits.
     """
     times = 0
 
@@ -93,10 +96,10 @@ def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: C
         return change(_as_tensor(output)).clone()  # the next layer may work in place
 
     with layer.register_forward_hook(replace):
-        outputs: Tensor = network(inputs)
+        outputs = network(inputs)
     if times != 1:
         raise _ran(times)
-    return outputs
+    return logits_of(outputs)
 
 
 class Above(NamedTuple):
@@ -104,7 +107,7 @@ class Above(NamedTuple):
 
     Args:
         features: The layer's output, as a leaf that requires gradients.
-        outputs: The network's output, computed from it.
+        outputs: The network's logits of shape (B, K), computed from it.
         change: The derivative of the layer's output along the tangent of the inputs; None where they have none.
     """
 
