@@ -1,6 +1,10 @@
 """Numbers from a configuration: how they may be written, and what is refused."""
 
 import math
+from fractions import Fraction
+
+# Numbers of so many characters are as short as a fraction.
+_SHORT = 7
 
 
 def parse_number(key: str, value: float | str, least: float | None = None) -> float:
@@ -27,6 +31,25 @@ def parse_number(key: str, value: float | str, least: float | None = None) -> fl
     if least is not None and not least <= result < math.inf:
         raise ValueError(f"{key} must be at least {least}, got {value}")
     return result
+
+
+def written_number(value: float) -> float | str:
+    """Return a number in the shortest of the ways that `parse_number` reads back exactly.
+
+    Args:
+        value: The number.
+
+    Example:
+        >>> written_number(16 / 255), written_number(1.6 / 255), written_number(331 / 299), written_number(0.2)
+        ('16/255', '1.6/255', '331/299', 0.2)
+    """
+    if not math.isfinite(value) or len(repr(value)) <= _SHORT:
+        return value
+    fraction = Fraction(value).limit_denominator(1000)
+    for text in (f"{value * 255:.5g}/255", f"{fraction.numerator}/{fraction.denominator}"):
+        if parse_number("number", text) == value:
+            return text
+    return value
 
 
 def check_at_least(key: str, value: float, least: float) -> None:

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 
 from naa_lightning.attacks.budget import Budget
 from naa_lightning.attacks.objectives import AttackContext, Objective
+from naa_lightning.attacks.part import Part
 from naa_lightning.attacks.smoothing import Smoothing
 from naa_lightning.attacks.transforms import Transform, copies_of, transformed
 from naa_lightning.attacks.updates import Update
-from naa_lightning.models import Classifier, Ensemble, frozen
-from naa_lightning.models.inputs import check_batch
+from naa_lightning.models import Classifier, Ensemble, as_classifier, frozen
+from naa_lightning.models.candidates import check_attacked_layer
+from naa_lightning.models.inputs import Classes, Images, as_batch
 from naa_lightning.models.precision import autocast_to
-from naa_lightning.rng import Draws
+from naa_lightning.rng import Draws, SeededDraws
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,11 @@ class Crafted:
     preparation_seconds: float
 
 
-class Attack:
+class Attack(Part):
     """An attack composed of its parts.
 
-    The parts propose; this loop alone keeps the images within the budget and [0, 1].
+    The parts propose; this loop alone keeps the images within the budget and [0, 1]. It computes on the surrogate's
+    device and in the images' type, but at least in single precision; the surrogate computes in its own type.
 
     Args:
         objective: The function of images that is increased.
@@ -58,19 +61,20 @@ class Attack:
 
     Example:
         >>> from torch import nn
-        >>> from naa_lightning.attacks import Attack, Budget, Momentum, NeuronAttribution, SeededDraws
+        >>> from naa_lightning.attacks import Attack, Budget, Momentum, NeuronAttribution
         >>> from naa_lightning.models import Classifier
         >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        >>> images, labels = torch.rand(2, 3, 8, 8), torch.tensor([0, 3])
+        >>> images, labels = torch.rand(2, 3, 8, 8), [0, 3]
 
-        A surrogate and three lines give adversarial images:
+        A surrogate and two lines give adversarial images:
 
         >>> surrogate = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="1")
         >>> attack = Attack(objective=NeuronAttribution(), update=Momentum(), budget=Budget(eps="16/255"))
-        >>> draws = SeededDraws(seed=0, ids=[0, 1])
-        >>> adversarial = attack(surrogate, images, labels, draws).images
+        >>> adversarial = attack(surrogate, images, labels)
         >>> bool(0 < (adversarial - images).abs().max() <= 16.001 / 255)
         True
+        >>> attack.update, attack.budget.step_size
+        (Momentum(decay=1.0), 0.006274509803921568)
     """
 
     def __init__(
@@ -104,45 +108,67 @@ class Attack:
         self.smoothing = smoothing
         self.targeted = targeted
 
+    def __call__(
+        self,
+        surrogate: nn.Module,
+        images: Images,
+        labels: Classes,
+        draws: Draws | None = None,
+        *,
+        images_per_pass: int | None = None,
+        preparation: torch.dtype | None = None,
+    ) -> Tensor:
+        """Return the adversarial images that `craft` makes, of shape (B, 3, H, W)."""
+        return self.craft(
+            surrogate, images, labels, draws, images_per_pass=images_per_pass, preparation=preparation
+        ).images
+
     def craft(
         self,
-        surrogate: Classifier | Ensemble,
-        images: Tensor,
-        labels: Tensor,
-        draws: Draws,
+        surrogate: nn.Module,
+        images: Images,
+        labels: Classes,
+        draws: Draws | None = None,
         *,
         images_per_pass: int | None = None,
         preparation: torch.dtype | None = None,
     ) -> Crafted:
-        """Craft adversarial images.
+        """Craft adversarial images and say what they cost.
 
         Args:
-            surrogate: The attacked classifier or classifiers, on the images' device; parameters and mode are left as
-                they were.
-            images: Clean images of shape (B, 3, H, W) in [0, 1].
+            surrogate: The attacked classifier or ensemble, or a network that `as_classifier` takes; parameters and mode
+                are left as they were.
+            images: Clean images of shape (B, 3, H, W) in [0, 1], of any float type and on any device, to which the
+                adversarial images return; or B of them.
             labels: Classes of shape (B,) to move away from, usually the true ones; the target classes of a targeted
                 attack.
-            draws: The source of the attack's random numbers.
+            draws: The source of the attack's random numbers. None for those of seed 0 and of ids 0 to B - 1, where a
+                transform that mixes images takes those of the batch.
             images_per_pass: The largest number of images that go through the surrogate at once where an objective's
                 weights are averaged over many points; all B at one point do in any case. None for B.
             preparation: The type, such as bfloat16, that autocast computes in while the objective is prepared; None for
                 that of the steps.
 
         Raises:
-            ValueError: The images or labels are not as described.
+            ValueError: The surrogate, images or labels are not as described, or (`LayerError`) the attack is on
+                features and the surrogate names no layer.
         """
-        check_batch(images, labels)
+        model = surrogate if isinstance(surrogate, Ensemble) else as_classifier(surrogate)
+        clean, classes = as_batch(model, images, labels)
+        if draws is None:
+            mixed = any(transform.mixes_images for transform in self.transforms)
+            draws = SeededDraws(0, range(len(clean)), list(clean) if mixed else ())
         begun = time.perf_counter()
-        with frozen(surrogate), torch.enable_grad():
-            with autocast_to(preparation, images.device):
-                ascent = Ascent(self, surrogate, images, labels, draws, images_per_pass=images_per_pass)
-            if images.is_cuda:
-                torch.cuda.synchronize(images.device)  # what is only queued there has taken no time yet
+        with frozen(model), torch.enable_grad():
+            with autocast_to(preparation, clean.device):
+                ascent = Ascent(self, model, clean, classes, draws, images_per_pass=images_per_pass)
+            if clean.is_cuda:
+                torch.cuda.synchronize(clean.device)  # what is only queued there has taken no time yet
             prepared = time.perf_counter()
             (adversarial,) = deque(ascent.steps(), maxlen=1)
+        if isinstance(images, Tensor):
+            adversarial = adversarial.to(images.device)
         return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients, prepared - begun)
-
-    __call__ = craft
 
 
 class Ascent:
@@ -179,7 +205,7 @@ class Ascent:
             images_per_pass = max(1, images_per_pass // len(images)) * len(images)
         self._prepared = [
             (part, attack.objective.prepare(AttackContext(part, images, labels, draws, self.view, images_per_pass)))
-            for part in _parts(surrogate, feature_level=attack.objective.feature_level)
+            for part in _parts(surrogate, images, feature_level=attack.objective.feature_level)
         ]
         self.gradient_evaluations = sum(prepared.gradient_evaluations for _, prepared in self._prepared)
         self.path_gradients = [
@@ -219,9 +245,11 @@ class Ascent:
         return -gradient if self.attack.targeted else gradient
 
 
-def _parts(surrogate: Classifier | Ensemble, *, feature_level: bool) -> Sequence[Classifier]:
+def _parts(surrogate: Classifier | Ensemble, images: Tensor, *, feature_level: bool) -> Sequence[Classifier]:
     """Return the classifiers that an objective is computed on, each by itself."""
     if feature_level:
+        for classifier in surrogate.members if isinstance(surrogate, Ensemble) else [surrogate]:
+            check_attacked_layer(classifier, images)
         return surrogate.layer_views()
     if isinstance(surrogate, Ensemble) and surrogate.combine == "losses":
         return surrogate.members

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from naa_lightning.attacks.norm import NORMS
+from naa_lightning.attacks.part import Part
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least, parse_number
 
 
-class Budget:
+class Budget(Part):
     """How large a perturbation may be, images being in [0, 1].
 
     Args:

@@ -13,12 +13,12 @@ from captum.attr import LayerGradCam, LayerGradientXActivation
 from torch import Tensor, nn
 
 from naa_lightning.attribution.spatial import spatial_map
-from naa_lightning.models import Classifier, frozen
-from naa_lightning.models.inputs import check_batch
+from naa_lightning.models import Classifier, as_classifier, frozen
+from naa_lightning.models.inputs import Classes, Images, as_batch
 from naa_lightning.models.layer import LayerError
 
 
-def attention(classifier: Classifier, images: Tensor, classes: Tensor) -> Tensor:
+def attention(model: nn.Module, images: Images, classes: Classes) -> Tensor:
     """Return where in the images a classifier looks for a class.
 
     Taken over the last layer that still has places in the image and on whose places the class's logit depends. Where
@@ -29,30 +29,31 @@ def attention(classifier: Classifier, images: Tensor, classes: Tensor) -> Tensor
     the last attention, or its projection to queries, keys and values: above these the other tokens no longer matter.
 
     Args:
-        classifier: The classifier, on the images' device; parameters and mode are left as they were.
-        images: Images of shape (B, 3, H, W) in [0, 1].
+        model: The classifier, or a network that `as_classifier` takes; parameters and mode are left as they were.
+        images: Images of shape (B, 3, H, W) in [0, 1], of any float type and on any device; or B of them.
         classes: Classes of shape (B,).
 
     Returns:
-        Maps of shape (B, h, w), at least 0, on the layer's grid.
+        Maps of shape (B, h, w), at least 0, on the layer's grid and the classifier's device.
 
     Raises:
         LayerError: No layer of the network has places in the image.
-        ValueError: The images or classes are not as described.
+        ValueError: The classifier, images or classes are not as described.
 
     Example:
         >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         >>> model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
-        >>> attention(model, torch.rand(2, 3, 9, 9), torch.tensor([0, 3])).shape
+        >>> attention(model, torch.rand(2, 3, 9, 9), [0, 3]).shape
         torch.Size([2, 7, 7])
     """
-    check_batch(images, classes)
+    classifier = as_classifier(model)
+    batch = as_batch(classifier, images, classes)
     with frozen(classifier), torch.enable_grad():
-        layer, layout = _last_layer_with_places(classifier, images[:1], classes[:1])
+        layer, layout = _last_layer_with_places(classifier, batch.images[:1], batch.classes[:1])
         if layout == _CHANNELS_FIRST:
-            values: Tensor = LayerGradCam(classifier, layer).attribute(images, target=classes)
+            values: Tensor = LayerGradCam(classifier, layer).attribute(batch.images, target=batch.classes)
         else:
-            values = LayerGradientXActivation(classifier, layer).attribute(images, target=classes)
+            values = LayerGradientXActivation(classifier, layer).attribute(batch.images, target=batch.classes)
     return spatial_map(_channels_first(values.detach(), layout)).clamp_min(0)
 
 

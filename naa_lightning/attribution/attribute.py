@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from naa_lightning.attribution.baseline import Baseline, black
 from naa_lightning.attribution.methods import AttributionContext, Method
 from naa_lightning.attribution.output import Output, class_probability
-from naa_lightning.models import Classifier, frozen
-from naa_lightning.models.inputs import check_batch
-from naa_lightning.rng import Draws
+from naa_lightning.models import Classifier, as_classifier, frozen
+from naa_lightning.models.candidates import check_attacked_layer
+from naa_lightning.models.inputs import Classes, Images, as_batch
+from naa_lightning.rng import Draws, SeededDraws
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ Attribute: TypeAlias = Callable[[Method, Classifier, Tensor, Tensor, Draws], Att
 
 def attribute(
     method: Method,
-    surrogate: Classifier,
-    images: Tensor,
-    classes: Tensor,
-    draws: Draws,
+    surrogate: nn.Module,
+    images: Images,
+    classes: Classes,
+    draws: Draws | None = None,
     *,
     output: Output = class_probability,
     baseline: Baseline = black,
@@ -49,42 +50,46 @@ def attribute(
 
     Args:
         method: The way to attribute.
-        surrogate: The classifier with one attacked layer, on the images' device; parameters and mode are left as they
-            were.
-        images: Images x of shape (B, 3, H, W) in [0, 1].
+        surrogate: The classifier with one attacked layer, or a network that `as_classifier` takes as one; parameters
+            and mode are left as they were.
+        images: Images x of shape (B, 3, H, W) in [0, 1], of any float type and on any device; or B of them.
         classes: The classes of shape (B,) whose output is attributed.
-        draws: The source of random numbers.
+        draws: The source of random numbers. None for those of seed 0 and of ids 0 to B - 1.
         output: The function F of the logits: `class_probability`, `class_logit` or `class_margin`.
         baseline: The function that gives the baselines x'.
         baselines: The number of baselines that the attribution is the mean over; of use for random ones.
         images_per_pass: The number of images per pass through the surrogate, whatever the method and the number of its
             points, which bounds the memory; None for all images at one point of the path.
 
+    Returns:
+        The attribution, on the surrogate's device.
+
     Raises:
-        ValueError: The images or classes are not as described.
+        ValueError: The surrogate, images or classes are not as described.
 
     Example:
         >>> from naa_lightning.attribution import Conductance
-        >>> from naa_lightning.rng import SeededDraws
         >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
         >>> model = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="0")
-        >>> images, classes = torch.rand(2, 3, 5, 5), torch.tensor([0, 3])
-        >>> found = attribute(Conductance(), model, images, classes, SeededDraws(0, ids=[0, 1]))
+        >>> found = attribute(Conductance(), model, torch.rand(2, 3, 5, 5), [0, 3])
         >>> found.values.shape
         torch.Size([2, 4, 5, 5])
         >>> torch.allclose(found.values.flatten(1).sum(1), found.explained, atol=1e-6)
         True
     """
-    check_batch(images, classes)
     if baselines < 1:
         raise ValueError(f"expected at least 1 baseline, got {baselines}")
+    classifier = as_classifier(surrogate)
+    x, explained_classes = as_batch(classifier, images, classes)
+    check_attacked_layer(classifier, x)
+    draws = SeededDraws(0, range(len(x))) if draws is None else draws
     values, explained = [], []
-    with frozen(surrogate):
+    with frozen(classifier):
         for number in range(baselines):
-            start = baseline(images, draws, number)
-            context = AttributionContext(surrogate, images, start, classes, output, draws, images_per_pass)
+            start = baseline(x, draws, number)
+            context = AttributionContext(classifier, x, start, explained_classes, output, draws, images_per_pass)
             values.append(method.attribute(context))
-            explained.append(context.outputs(images) - context.outputs(start))
+            explained.append(context.outputs(x) - context.outputs(start))
     return Attribution(torch.stack(values).mean(0), torch.stack(explained).mean(0))
 
 

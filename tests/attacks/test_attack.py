@@ -93,7 +93,7 @@ def gradient(surrogate: Classifier, images: Tensor, shift: int, scale: float) ->
 def test_the_gradient_is_averaged_over_all_copies(tiny: Classifier) -> None:
     images = random_images()
     transforms: list[Transform] = [Shifted(copies=3), ScaleInvariant(copies=2)]
-    crafted = attack(transforms=transforms, budget=Budget(steps=1))(tiny, images, LABELS, DRAWS)
+    crafted = attack(transforms=transforms, budget=Budget(steps=1)).craft(tiny, images, LABELS, DRAWS)
     mean = sum(gradient(tiny, images, shift, scale) for shift in range(3) for scale in (1.0, 0.5))
     assert isinstance(mean, Tensor)
     torch.testing.assert_close(crafted.images, (images + 16 / 255 * mean.sign()).clamp(0, 1), rtol=0, atol=1e-12)
@@ -102,7 +102,7 @@ def test_the_gradient_is_averaged_over_all_copies(tiny: Classifier) -> None:
 
 def test_a_targeted_attack_descends(tiny: Classifier) -> None:
     images = random_images()
-    crafted = attack(targeted=True, budget=Budget(steps=1))(tiny, images, LABELS, DRAWS)
+    crafted = attack(targeted=True, budget=Budget(steps=1)).craft(tiny, images, LABELS, DRAWS)
     expected = (images - 16 / 255 * gradient(tiny, images, 0, 1.0).sign()).clamp(0, 1)
     torch.testing.assert_close(crafted.images, expected, rtol=0, atol=1e-12)
 
@@ -110,7 +110,7 @@ def test_a_targeted_attack_descends(tiny: Classifier) -> None:
 def test_smoothing_is_applied_to_the_gradient(tiny: Classifier) -> None:
     images = random_images()
     flip = Filter(lambda gradient: -gradient.flip(2))
-    crafted = attack(smoothing=flip, budget=Budget(steps=1))(tiny, images, LABELS, DRAWS)
+    crafted = attack(smoothing=flip, budget=Budget(steps=1)).craft(tiny, images, LABELS, DRAWS)
     expected = (images - 16 / 255 * gradient(tiny, images, 0, 1.0).flip(2).sign()).clamp(0, 1)
     torch.testing.assert_close(crafted.images, expected, rtol=0, atol=1e-12)
 
@@ -118,9 +118,9 @@ def test_smoothing_is_applied_to_the_gradient(tiny: Classifier) -> None:
 def test_a_random_start_is_within_its_distance(tiny: Classifier) -> None:
     images = random_images()
     still = Budget(eps="16/255", steps=1, step_size=0, random_start="4/255")
-    started = attack(budget=still)(tiny, images, LABELS, DRAWS).images
+    started = attack(budget=still)(tiny, images, LABELS, DRAWS)
     assert 3.5 / 255 < (started - images).abs().max() <= 4 / 255
-    assert torch.equal(attack(budget=still)(tiny, images, LABELS, DRAWS).images, started)
+    assert torch.equal(attack(budget=still)(tiny, images, LABELS, DRAWS), started)
 
 
 def test_transforms_are_seen_when_weights_are_computed(tiny: Classifier) -> None:
@@ -132,7 +132,7 @@ def test_transforms_are_seen_when_weights_are_computed(tiny: Classifier) -> None
 
     images = random_images()
     naa = attack(objective=NeuronAttribution(path_points=3), transforms=[Black()])
-    ((part, path_gradient),) = naa(tiny, images, LABELS, DRAWS).path_gradients
+    ((part, path_gradient),) = naa.craft(tiny, images, LABELS, DRAWS).path_gradients
     black = part.layer_gradient(images * 0, lambda logits: logits.softmax(1).gather(1, LABELS[:, None])[:, 0])
     torch.testing.assert_close(path_gradient, black)
 
@@ -180,10 +180,10 @@ def test_a_gradient_that_is_not_finite_keeps_the_budget(norm: str, value: float,
         return gradient
 
     images, budget = random_images(), Budget(eps=0.1, steps=3, norm=norm)
-    spoilt = attack(smoothing=Filter(spoil), budget=budget)(tiny, images, LABELS, DRAWS).images
+    spoilt = attack(smoothing=Filter(spoil), budget=budget)(tiny, images, LABELS, DRAWS)
     change = (spoilt - images).flatten(1)
     assert (change.norm(dim=1) if norm == "l2" else change.abs().amax(1)).max() <= 0.1 + 1e-12
-    assert torch.equal(spoilt[1], attack(budget=budget)(tiny, images, LABELS, DRAWS).images[1])
+    assert torch.equal(spoilt[1], attack(budget=budget)(tiny, images, LABELS, DRAWS)[1])
 
 
 def test_smoothing_and_transforms_are_not_autocast(tiny: Classifier) -> None:
@@ -227,5 +227,5 @@ def test_preparing_the_objective_is_timed_apart_from_the_steps(monkeypatch: pyte
             return super().begin(budget, draws)
 
     monkeypatch.setattr("naa_lightning.attacks.attack.time", clock)
-    crafted = attack(objective=Slow(), update=SlowStep())(single(), random_images().float(), LABELS, DRAWS)
+    crafted = attack(objective=Slow(), update=SlowStep()).craft(single(), random_images().float(), LABELS, DRAWS)
     assert crafted.preparation_seconds == 3

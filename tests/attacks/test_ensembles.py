@@ -88,7 +88,7 @@ def test_layers_of_members_count_one_by_one(images: Tensor) -> None:
     ensemble = Ensemble([member(0, ["conv1", "middle"]), member(1, "conv3")])
     assert [view.layers for view in ensemble.layer_views()] == [("conv1",), ("middle",), ("conv3",)]
     attack = Attack(objective=NeuronAttribution(path_points=4), update=Momentum(), budget=Budget(steps=2))
-    crafted = attack(ensemble, images, LABELS, DRAWS)
+    crafted = attack.craft(ensemble, images, LABELS, DRAWS)
     assert crafted.gradient_evaluations == 3 * (4 + 2)
     shapes = [gradient.shape for _, gradient in crafted.path_gradients]
     assert shapes == [(2, 8, 8, 8), (2, 16, 4, 4), (2, 16, 4, 4)]
@@ -96,23 +96,23 @@ def test_layers_of_members_count_one_by_one(images: Tensor) -> None:
 
 def test_an_objective_of_logits_sees_a_surrogate_of_several_layers_once(images: Tensor) -> None:
     attack = Attack(objective=CrossEntropy(), update=Momentum(), budget=Budget(steps=2))
-    several = attack(member(0, ["conv1", "middle"]), images, LABELS, DRAWS)
+    several = attack.craft(member(0, ["conv1", "middle"]), images, LABELS, DRAWS)
     assert several.gradient_evaluations == 2
-    assert torch.equal(several.images, attack(member(0), images, LABELS, DRAWS).images)
+    assert torch.equal(several.images, attack(member(0), images, LABELS, DRAWS))
 
 
 def test_a_gradient_through_mean_logits_counts_once_for_each_member(images: Tensor) -> None:
     for combine in ("logits", "losses"):
         attack = Attack(objective=CrossEntropy(), update=Momentum(), budget=Budget(steps=2))
         ensemble = Ensemble([member(0), member(1), member(2)], combine)
-        assert attack(ensemble, images, LABELS, DRAWS).gradient_evaluations == 3 * 2
+        assert attack.craft(ensemble, images, LABELS, DRAWS).gradient_evaluations == 3 * 2
 
 
 def test_an_ensemble_of_one_is_that_one(images: Tensor) -> None:
     for objective in (CrossEntropy(), NeuronAttribution(path_points=3)):
         attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))
-        alone = attack(member(0), images, LABELS, DRAWS).images
-        assert torch.equal(attack(Ensemble([member(0)]), images, LABELS, DRAWS).images, alone)
+        alone = attack(member(0), images, LABELS, DRAWS)
+        assert torch.equal(attack(Ensemble([member(0)]), images, LABELS, DRAWS), alone)
 
 
 def test_members_are_left_as_they_were(images: Tensor) -> None:

@@ -53,7 +53,7 @@ POOL = list(random_images(3, seed=9))
 
 def craft(attack: Attack, surrogate: Classifier, images: Tensor, ids: list[int] | None = None) -> Tensor:
     ids = list(range(len(images))) if ids is None else ids
-    return attack(surrogate, images, classes(ids), SeededDraws(0, ids, POOL)).images
+    return attack(surrogate, images, classes(ids), SeededDraws(0, ids, POOL))
 
 
 def single() -> Classifier:
@@ -86,7 +86,7 @@ def test_the_named_cost_is_the_counted_one(name: str, tiny: Classifier, monkeypa
         return differentiate(*args)
 
     monkeypatch.setattr(torch.autograd, "grad", counting)
-    crafted = compose_attack(node)(tiny, random_images(2), classes([0, 1]), SeededDraws(0, [0, 1], POOL))
+    crafted = compose_attack(node).craft(tiny, random_images(2), classes([0, 1]), SeededDraws(0, [0, 1], POOL))
     assert node.gradient_evaluations == crafted.gradient_evaluations == len(calls)
 
 

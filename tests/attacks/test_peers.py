@@ -69,7 +69,7 @@ def theirs(name: str, surrogate: Classifier, images: Tensor, **options: Any) -> 
 def ours(attack: Attack, surrogate: Classifier, images: Tensor, draws: SharedDraws | None = None) -> Tensor:
     """Our images, from the same seed."""
     torch.manual_seed(1)
-    return attack(surrogate, images, LABELS, draws or SharedDraws()).images
+    return attack(surrogate, images, LABELS, draws or SharedDraws())
 
 
 def assert_same(crafted: Tensor, expected: Tensor, clean: Tensor) -> None:

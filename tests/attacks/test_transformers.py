@@ -41,6 +41,6 @@ def test_feature_level_attacks_on_tokens(name: str, make: type[nn.Module]) -> No
     assert tokens.ndim == 3
     assert tokens.shape[2] == 48
     crafted = compose(name)(surrogate, images, torch.tensor([0, 3]), SeededDraws(0, [0, 1]))
-    assert 0 < (crafted.images - images).abs().max() <= 16.001 / 255
-    moved: Tensor = (surrogate.features(crafted.images) - tokens).flatten(1).norm(dim=1)
+    assert 0 < (crafted - images).abs().max() <= 16.001 / 255
+    moved: Tensor = (surrogate.features(crafted) - tokens).flatten(1).norm(dim=1)
     assert (moved > 0.01 * tokens.flatten(1).norm(dim=1)).all()

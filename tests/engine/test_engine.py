@@ -61,7 +61,7 @@ def test_images_are_those_of_the_bare_attack(objective: Objective, engine: Engin
     surrogates = Ensemble([classifier(), classifier(seed=1)])
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))
     draws = SeededDraws(0, IDS.tolist())
-    bare = attack.craft(copy.deepcopy(surrogates), IMAGES.double(), LABELS, draws).images
+    bare = attack(copy.deepcopy(surrogates), IMAGES.double(), LABELS, draws)
     expected = attack.budget.quantise(bare, IMAGES.double())
     assert torch.equal(crafted(objective, surrogates, engine, range(COUNT)), expected)
 
@@ -71,7 +71,7 @@ def test_images_are_those_of_the_bare_attack(objective: Objective, engine: Engin
 def test_folding_changes_images_by_rounding_alone_and_can_be_switched_off(objective: Objective, fold: bool) -> None:
     surrogate = classifier().float()
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(steps=3))
-    bare = attack.craft(copy.deepcopy(surrogate), IMAGES, LABELS, SeededDraws(0, IDS.tolist())).images
+    bare = attack(copy.deepcopy(surrogate), IMAGES, LABELS, SeededDraws(0, IDS.tolist()))
     found = crafted(objective, surrogate, Engine(fold=fold), range(COUNT))
     assert (found == attack.budget.quantise(bare, IMAGES)).float().mean() > 0.99
     assert sum(isinstance(module, nn.BatchNorm2d) for module in surrogate.modules()) == (0 if fold else 2)

@@ -23,7 +23,7 @@ def test_the_library_equals_the_page(gamma: float, tiny: Classifier) -> None:
     labels = torch.tensor([0, 7, 3])
     objective = NeuronAttribution(path_points=7, rule="right", noise=0.0, gamma=gamma)
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(eps=0.1, steps=5))
-    ours = attack(tiny, images, labels, SeededDraws(0, [0, 1, 2])).images
+    ours = attack(tiny, images, labels, SeededDraws(0, [0, 1, 2]))
     layer = tiny.network.get_submodule("middle")
     page = naa(tiny, layer, images, labels, eps=0.1, steps=5, points=7, gamma=gamma)
     torch.testing.assert_close(ours, page, rtol=0, atol=1e-12)

@@ -73,7 +73,7 @@ def test_steps_from_a_random_start_reach_the_worst_case_too() -> None:
 def test_a_large_step_from_a_random_start_stays_within_the_budget() -> None:
     model = linear()
     loss = AdversarialTraining(eps="8/255", steps=1, relative_step_size="5/4", random_start=True)
-    adversarial = loss.attack(model, IMAGES, LABELS, SeededDraws(0, range(6))).images
+    adversarial = loss.attack(model, IMAGES, LABELS, SeededDraws(0, range(6)))
     assert (adversarial - IMAGES).abs().max() <= EPS + 1e-6
     inside = ((adversarial - IMAGES).abs() < EPS - 1e-6).float().mean()
     # the starts from which 10/255 does not lead out
@@ -83,7 +83,7 @@ def test_a_large_step_from_a_random_start_stays_within_the_budget() -> None:
 def test_trades_adds_the_divergence_between_clean_and_adversarial_predictions() -> None:
     model = linear()
     budget: dict[str, Any] = {"eps": "8/255", "steps": 3, "relative_step_size": 1.0}
-    adversarial = Trades(**budget, beta=1.0).attack(model, IMAGES, LABELS, SeededDraws(0, range(6))).images
+    adversarial = Trades(**budget, beta=1.0).attack(model, IMAGES, LABELS, SeededDraws(0, range(6)))
     clean, moved = (torch.distributions.Categorical(logits=model(images).detach()) for images in (IMAGES, adversarial))
     apart = torch.distributions.kl_divergence(clean, moved).mean().item()
     assert apart > 0
@@ -102,7 +102,7 @@ def test_trades_crafts_what_diverges_most() -> None:
     clean = model(IMAGES)
     best = torch.stack([divergence(clean, model((IMAGES + sign * away).clamp(0, 1))) for sign in (1, -1)]).amax(0)
     either = torch.stack([divergence(clean, model((IMAGES + sign * away).clamp(0, 1))) for sign in (1, -1)]).amin(0)
-    reached = divergence(clean, model(crafted.images))
+    reached = divergence(clean, model(crafted))
     for got, options in zip(reached.tolist(), zip(best.tolist(), either.tolist(), strict=True), strict=True):
         assert got in (pytest.approx(options[0], rel=1e-3), pytest.approx(options[1], rel=1e-3))
 

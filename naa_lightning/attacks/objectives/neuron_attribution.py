@@ -70,6 +70,10 @@ class NeuronAttribution(Objective):
             if name not in TRANSFORMATIONS:
                 raise ValueError(f"{key} must be one of {', '.join(TRANSFORMATIONS)}, got {name!r}")
         self.path = Path(rule=rule, points=path_points, noise=noise, antithetic=antithetic)
+        self.path_points = path_points
+        self.rule = rule
+        self.noise = noise
+        self.antithetic = antithetic
         self.balance = balance
         self.gamma = gamma
         self.positive = positive

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from naa_lightning.attacks.part import Part
 from naa_lightning.models import Classifier
 from naa_lightning.rng import Draws
 
@@ -58,7 +59,7 @@ class PreparedObjective:
     path_gradient: Tensor | None = None
 
 
-class Objective(ABC):
+class Objective(Part, ABC):
     """A function of images that an attack increases.
 
     Attributes:

@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
+from naa_lightning.attacks.part import Part
 
-class Smoothing(ABC):
+
+class Smoothing(Part, ABC):
     """A filter on the gradient."""
 
     @abstractmethod

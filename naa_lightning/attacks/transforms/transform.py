@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from naa_lightning.attacks.part import Part
 from naa_lightning.rng import Draws
 
 # Zero for a network whose inputs are normalised to [-1, 1], as those of most releases are.
 MID_GREY = 0.5
 
 
-class Transform(ABC):
+class Transform(Part, ABC):
     """A way to make other images of images, to average the gradient over.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from torch import Tensor
 
 from naa_lightning.attacks.budget import Budget
+from naa_lightning.attacks.part import Part
 from naa_lightning.rng import Draws
 
 GradientAt: TypeAlias = Callable[[Tensor], Tensor]
@@ -16,7 +17,7 @@ Step: TypeAlias = Callable[[Tensor, GradientAt], Tensor]
 """Maps adversarial images (B, 3, H, W) and the gradient's function to their change, of the same shape."""
 
 
-class Update(ABC):
+class Update(Part, ABC):
     """A rule by which gradients become steps.
 
     Attributes:

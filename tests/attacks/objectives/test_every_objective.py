@@ -99,7 +99,7 @@ def test_targeted_cross_entropy_decreases_the_targets_loss(scales: int, tiny: Cl
             transforms=[ScaleInvariant(copies=scales)],
             targeted=targeted,
         )
-        crafted = attack(tiny, images, LABELS, DRAWS).images
+        crafted = attack(tiny, images, LABELS, DRAWS)
         assert (sign * (loss(crafted) - loss(images)) > 1e-4).all()
 
 
@@ -113,7 +113,7 @@ def test_targeted_feature_objectives_raise_the_weighted_features(
 ) -> None:
     prepared = prepare(objective, tiny, images)
     attack = Attack(objective=objective, update=Momentum(), budget=Budget(eps=0.05, steps=5), targeted=True)
-    crafted = attack(tiny, images, LABELS, DRAWS).images
+    crafted = attack(tiny, images, LABELS, DRAWS)
     assert (prepared.score(crafted, showing(images)) < prepared.score(images, showing(images))).all()
 
 

@@ -175,7 +175,7 @@ def test_only_the_path_runs_above_the_layer(points: int, steps: int, tiny: Class
     for name in ("conv1", "middle", "conv3", "fc"):
         tiny.network.get_submodule(name).register_forward_pre_hook(count(name))
     attack = Attack(objective=NeuronAttribution(path_points=points), update=Momentum(), budget=Budget(steps=steps))
-    crafted = attack(tiny, images, LABELS, DRAWS)
+    crafted = attack.craft(tiny, images, LABELS, DRAWS)
     assert runs == {"conv1": points + steps, "middle": points + steps, "conv3": points, "fc": points}
     assert crafted.gradient_evaluations == points + steps
 
