@@ -190,9 +190,9 @@ def test_at_least_one_baseline_is_needed(count: int, smooth: Classifier, images:
 
 @ALL
 def test_a_surrogate_without_a_layer_is_refused(method: Method, smooth: Classifier, images: Tensor) -> None:
-    for layer, named in ((None, "none"), (["0", "2"], "0, 2")):
+    for layer, message in ((None, "names no attacked layer: give `layer`"), (["0", "2"], "attacked layer, got 0, 2")):
         surrogate = Classifier(smooth.network, mean=[0.5] * 3, std=[0.5] * 3, layer=layer).double()
-        with pytest.raises(ValueError, match=f"expected one attacked layer, got {named}"):
+        with pytest.raises(ValueError, match=message):
             asked(method, surrogate, images)
 
 

@@ -39,7 +39,7 @@ def classifier(layer: str = "2", seed: int = 0) -> Classifier:
         assert isinstance(norm, nn.BatchNorm2d)
         assert norm.running_mean is not None
         norm.running_mean.uniform_(-0.2, 0.2)
-    return Classifier(network, mean=[0.5] * 3, std=[0.25] * 3, layer=layer).eval().double()
+    return Classifier(network, mean=[0.5] * 3, std=[0.25] * 3, layer=layer, num_classes=10).eval().double()
 
 
 def crafted(objective: Objective, surrogate: Classifier | Ensemble, engine: Engine, rows: Sequence[int]) -> Tensor:

@@ -39,7 +39,7 @@ def test_preprocessing_is_torchvisions_resize_and_normalize(size: tuple[int, int
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_interpolation_and_antialias_are_passed_on(interpolation: str, antialias: bool) -> None:
     model = Classifier(
-        nn.Identity(),
+        nn.Flatten(),
         mean=[0.0] * 3,
         std=[1.0] * 3,
         input_size=(7, 5),
@@ -48,19 +48,19 @@ def test_interpolation_and_antialias_are_passed_on(interpolation: str, antialias
     )
     clean = images(16, 24)
     resized = tv.resize(clean, [7, 5], tv.InterpolationMode(interpolation), antialias=antialias)
-    torch.testing.assert_close(model(clean), resized)
+    torch.testing.assert_close(model(clean), resized.flatten(1))
 
 
 def test_nearest_repeats_pixels() -> None:
-    model = Classifier(nn.Identity(), mean=[0.0] * 3, std=[1.0] * 3, input_size=(8, 6), interpolation="nearest")
+    model = Classifier(nn.Flatten(), mean=[0.0] * 3, std=[1.0] * 3, input_size=(8, 6), interpolation="nearest")
     clean = images(4, 3)
-    assert torch.equal(model(clean), clean.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+    assert torch.equal(model(clean), clean.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3).flatten(1))
 
 
 @pytest.mark.parametrize("input_size", [(16, 24), None])
 def test_images_of_the_networks_size_are_not_resized(input_size: tuple[int, int] | None) -> None:
-    model = Classifier(nn.Identity(), mean=[0.0] * 3, std=[1.0] * 3, input_size=input_size)
-    assert torch.equal(model(images(16, 24)), images(16, 24))
+    model = Classifier(nn.Flatten(), mean=[0.0] * 3, std=[1.0] * 3, input_size=input_size)
+    assert torch.equal(model(images(16, 24)), images(16, 24).flatten(1))
 
 
 def test_perturbations_live_at_the_images_own_resolution() -> None:
