@@ -8,6 +8,7 @@ from naa_lightning.attribution import BASELINES, OUTPUTS, Attribute, Baseline, C
 from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.config.schema import AttributionNode
 from naa_lightning.exceptions import UserError
+from naa_lightning.image_file import read_image
 
 
 def compose_attribution(node: AttributionNode) -> tuple[Conductance, Attribute]:
@@ -37,6 +38,4 @@ def _baseline(name: str) -> Baseline:
         return BASELINES[name]
     if not Path(name).is_file():
         raise UserError(f"attribution.baseline must be {', '.join(BASELINES)} or an image file, got {name!r}")
-    from naa_lightning.data import read_image  # noqa: PLC0415 - loads Lightning
-
     return image_baseline(read_image(Path(name)).float() / 255)

@@ -9,9 +9,9 @@ from naa_lightning.data.images import (
     Sample,
     check_labels,
     check_target_classes,
-    read_image,
 )
 from naa_lightning.data.trainable import TrainableData, check_trainable
+from naa_lightning.image_file import read_image
 
 __all__ = [
     "Batch",

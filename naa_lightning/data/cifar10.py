@@ -13,11 +13,11 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import check_integrity
 
-from naa_lightning.data.class_folders import SUFFIXES, is_image
 from naa_lightning.data.datamodule import check_at_least
-from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
+from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import DataError, MissingDataError
+from naa_lightning.image_file import SUFFIXES, is_image, read_image
 from naa_lightning.models.connectivity import is_online
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -3,13 +3,7 @@
 from pathlib import Path
 
 from naa_lightning.exceptions import DataError
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
-
-
-def is_image(path: Path) -> bool:
-    """Tell an image file by its suffix."""
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+from naa_lightning.image_file import is_image
 
 
 def class_folders(root: Path) -> list[Path]:

@@ -6,15 +6,15 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
-from naa_lightning.data.class_folders import SUFFIXES, class_folders, is_image
+from naa_lightning.data.class_folders import class_folders
 from naa_lightning.data.class_names import imagenet_names
 from naa_lightning.data.datamodule import check_at_least
-from naa_lightning.data.images import ImageRecord, LabelledImages, read_image
+from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.label_file import list_images, require_files
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import DataError
+from naa_lightning.image_file import SUFFIXES, central_square, is_image, read_image
 
 
 class FolderData(TrainableData):
@@ -216,8 +216,4 @@ def _kind(name: str) -> str:
 
 def _read(root: Path, image_size: int | None, record: ImageRecord) -> Tensor:
     pixels = read_image(root / record.file)
-    if image_size is None:
-        return pixels
-    resized = transforms.resize(pixels, [image_size], antialias=True)
-    cropped: Tensor = transforms.center_crop(resized, [image_size, image_size])
-    return cropped
+    return pixels if image_size is None else central_square(pixels, image_size)

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TypedDict
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -101,25 +99,6 @@ class LabelledImages(Dataset[Sample]):
             "target_class": torch.tensor([sample["target_class"] for sample in samples]),
             "id": torch.tensor([sample["id"] for sample in samples]),
         }
-
-
-def read_image(path: Path) -> Tensor:
-    """Decode an image file.
-
-    Returns:
-        RGB pixels, uint8 (3, H, W).
-
-    Raises:
-        DataError: The file cannot be decoded or holds more than 8 bits per channel.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
-            pixels = np.array(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image ({error}); replace or remove it") from error
-    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def check_one_size(images: Sequence[tuple[str, Tensor]]) -> None:

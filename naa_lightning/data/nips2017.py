@@ -15,9 +15,10 @@ from torch import Tensor
 from naa_lightning.data.class_names import imagenet_names
 from naa_lightning.data.datamodule import ImageDataModule
 from naa_lightning.data.download import RemoteFile, fetch, fetch_missing, require_reachable, save
-from naa_lightning.data.images import ImageRecord, LabelledImages, check_labels, read_image
+from naa_lightning.data.images import ImageRecord, LabelledImages, check_labels
 from naa_lightning.data.label_file import list_images, parse_class, read_rows, require_files
 from naa_lightning.exceptions import DataError, MissingDataError
+from naa_lightning.image_file import read_image
 
 NAA_AUTHORS_COPY = "https://raw.githubusercontent.com/jpzhang1810/NAA/372730ab3de3419a150a6bb90dc010a6988a30bc"
 COMPETITION_CSV = "dev_dataset.csv"

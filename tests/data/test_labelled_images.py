@@ -23,33 +23,6 @@ def test_pixels_are_what_pil_decodes(tmp_path: Path) -> None:
     assert (sample["label"], sample["id"]) == (1, 4)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1"])
-def test_every_8_bit_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    image = Image.new("RGB", (4, 3), (255, 255, 255)).convert(mode)
-    image.save(tmp_path / "a.png")
-    assert torch.equal(read_image(tmp_path / "a.png"), torch.full((3, 3, 4), 255, dtype=torch.uint8))
-
-
-def test_unreadable_files_are_named(tmp_path: Path) -> None:
-    Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
-    whole = (tmp_path / "whole.png").read_bytes()
-    middle = len(whole) // 2
-    flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
-    contents = {"cut.png": whole[:middle], "text.png": b"no image", "empty.png": b"", "flipped.png": flipped}
-    for name, content in contents.items():
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match=rf"{name} cannot be read as an image .*; replace or remove it"):
-            read_image(tmp_path / name)
-    with pytest.raises(UserError, match=r"absent\.png"):
-        read_image(tmp_path / "absent.png")
-
-
-def test_16_bit_images_are_refused_not_clipped(tmp_path: Path) -> None:
-    Image.fromarray(np.full((2, 2), 4000, dtype=np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(UserError, match=r"deep.png has more than 8 bits per channel"):
-        read_image(tmp_path / "deep.png")
-
-
 def test_only_keeps_the_order_of_the_data_set() -> None:
     images = LabelledImages([ImageRecord(i, f"{i}.png", 0) for i in range(5)], constant)
     assert [record.id for record in images.only([4, 1, 99]).records] == [1, 4]

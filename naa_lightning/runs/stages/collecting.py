@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from naa_lightning.data import ImageRecord
-from naa_lightning.data.class_folders import SUFFIXES
 from naa_lightning.exceptions import UserError
+from naa_lightning.image_file import SUFFIXES
 from naa_lightning.records import SavedImage
 from naa_lightning.records.manifest import target_class
 from naa_lightning.runs.context import RunContext
