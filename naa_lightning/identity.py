@@ -11,7 +11,7 @@ from typing import Any
 # Patterns of full keys; a key below a key that matches is left out with it.
 _SHOWN = ("task_name", "tags", "trust", "extras", "logger", "callbacks", "report")
 _DESCRIPTIONS = tuple(f"attack.{key}" for key in ("name", "paper", "year", "gradient_evaluations"))
-_PLACES = ("paths", "*.models_dir", "*data.cache", "*data.download", "*data.url")
+_PLACES = ("paths", "weights_dir", "*.models_dir", "*data.cache", "*data.download", "*data.url")
 _HARDWARE = ("trainer", "*data.num_workers", "attribution.images_per_pass")
 _IRRELEVANT = (*_SHOWN, *_DESCRIPTIONS, *_PLACES, *_HARDWARE)
 _RELEVANT = ("trainer.precision",)  # although a key above it matches

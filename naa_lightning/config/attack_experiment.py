@@ -96,7 +96,10 @@ def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
             target.name = key
     if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
         keep_only_named_origin(config, hydra)
-    return validated(AttackRun, plain_values(config))
+    values = plain_values(config)
+    return validated(
+        AttackRun, {**values, "targets": values.get("targets") or {}}
+    )  # null: none, as where it is left out
 
 
 def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> AttackExperiment:

@@ -1,5 +1,6 @@
 """The parts of a composed configuration, with the type of every value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,12 +57,22 @@ class PathsNode:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasNode:
-    """`extras`: what the terminal shows."""
+    """`extras`: what the terminal shows, and what a run must be told."""
 
     __pydantic_config__ = STRICT_KEYS
 
     print_config: bool
     ignore_warnings: bool
+    enforce_tags: bool = False
+
+    def check_tags(self, tags: Sequence[str]) -> None:
+        """Check that a run has tags where it must.
+
+        Raises:
+            ValueError: It has none.
+        """
+        if self.enforce_tags and not tags:
+            raise ValueError("extras.enforce_tags=true, and the run has no tags: give tags=[NAME]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +142,7 @@ class AttackRun:
 
     def __post_init__(self) -> None:
         check_at_least("seed", self.seed, 0)
+        self.extras.check_tags(self.tags)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,10 +157,15 @@ class TrainRun:
     standard_training: Node
     trainer: Node
     paths: PathsNode
+    weights_dir: str
     extras: ExtrasNode
+    seed: int | None = None
     training: Node = field(default_factory=dict)
     data: Node = field(default_factory=dict)
     ckpt_path: str | None = None
     logger: dict[str, Node] | None = None
     callbacks: dict[str, Node] | None = None
     trust: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.extras.check_tags(self.tags)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -32,25 +33,29 @@ class TrainingExperiment:
     plan: TrainingPlan
 
 
-def compose_training_run(config: DictConfig) -> TrainingExperiment:
+def compose_training_run(config: DictConfig, hydra: HydraConf | None = None) -> TrainingExperiment:
     """Check `train.yaml`, composed.
 
     Args:
         config: The composed configuration. Its `training` and `data` replace the surrogate's own recipe where they
             are chosen, and change it otherwise.
+        hydra: Hydra's own part of the configuration; None for that of the job that runs.
 
     Raises:
         UserError: A key or value is refused, or there is nothing to train on.
     """
-    if listed_surrogates(HydraConfig.get()) or "members" in (config.get("surrogate") or {}):
+    hydra = hydra or HydraConfig.get()
+    if listed_surrogates(hydra) or "members" in (config.get("surrogate") or {}):
         raise UserError("several surrogates are trained one by one: naa-train -m surrogate=a,b")
-    find_own_code(config.get("trust") or [], HydraConfig.get())
+    find_own_code(config.get("trust") or [], hydra)
     run = validated(TrainRun, plain_values(config))
     node = dict(run.surrogate)
     own = node.pop("recipe", None) or {}
     training = run.training
-    if HydraConfig.get().runtime.choices.get("training") is None:
+    if hydra.runtime.choices.get("training") is None:
         training = _changed(_changed(run.standard_training, own.get("training", {})), training)
+    if run.seed is not None:
+        training = {**training, "seed": run.seed}
     data = run.data if "_target_" in run.data else _changed(own.get("data", {}), run.data)
     if "_target_" not in data:
         raise UserError(f"surrogate={node.get('name')} has no data of its own to train on: give data=folder or others")
@@ -66,7 +71,7 @@ def compose_training_run(config: DictConfig) -> TrainingExperiment:
     if isinstance(source, TrainedModel):
         source = replace(source, recipe=recipe)
     run = replace(run, training=training, data=data)
-    return TrainingExperiment(run, plan_training(source, recipe, run.paths.models_dir, "training", "data"))
+    return TrainingExperiment(run, plan_training(source, recipe, run.weights_dir, "training", "data"))
 
 
 def _changed(recipe: Node, changes: Mapping[str, Any]) -> Node:

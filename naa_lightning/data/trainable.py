@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from naa_lightning.data.class_names import class_name
 from naa_lightning.data.datamodule import ImageDataModule, check_at_least
-from naa_lightning.data.images import LabelledImages, Sample, check_labels
+from naa_lightning.data.images import ImageRecord, LabelledImages, Sample, check_labels
 from naa_lightning.exceptions import DataError, ModelError
 
 
@@ -19,8 +19,8 @@ class TrainableData(ImageDataModule):
     uninterrupted one sees. Incomplete last training batches are dropped, unless there is no other. Training and
     validation use all their images, whatever the `limit`.
 
-    Processes that train together `share` the batches, and Lightning must not deal them out again: give the trainer
-    `use_distributed_sampler=False`.
+    A trial may `restrict` itself to a few of them. Processes that train together `share` the batches, and Lightning
+    must not deal them out again: give the trainer `use_distributed_sampler=False`.
 
     Args:
         seed: The seed of the order of the training images.
@@ -37,6 +37,8 @@ class TrainableData(ImageDataModule):
         self.seed = seed
         self._rank = 0
         self._world_size = 1
+        self._kept: int | None = None
+        self._validates_on_training = False
 
     @abstractmethod
     def training_images(self) -> LabelledImages:
@@ -53,6 +55,17 @@ class TrainableData(ImageDataModule):
         Raises:
             DataError: There are none, or the source is malformed.
         """
+
+    def restrict(self, batches: int | None, *, validate_on_training: bool = False) -> None:
+        """Train and validate on a few batches of images, the same ones in every epoch.
+
+        Args:
+            batches: The number of batches that images are drawn for, once, of the training and of the validation
+                images; None keeps all.
+            validate_on_training: Whether the images that are trained on are validated on, too.
+        """
+        self._kept = batches
+        self._validates_on_training = validate_on_training
 
     def share(self, rank: int, world_size: int) -> None:
         """Make this one of several processes that train together.
@@ -76,7 +89,7 @@ class TrainableData(ImageDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the training images, in an order of each epoch's own."""
-        images = self.training_images()
+        images = self._few(self.training_images())
         self._require_one_each(images, "training")
         order: DistributedSampler[Sample] = DistributedSampler(
             images, num_replicas=self._world_size, rank=self._rank, shuffle=True, seed=self.seed, drop_last=True
@@ -85,18 +98,23 @@ class TrainableData(ImageDataModule):
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the validation images, mixed but the same each time."""
-        return self._dealt(self.validation_images(), "validation")
+        images = self.training_images() if self._validates_on_training else self.validation_images()
+        return self._dealt(self._few(images), "validation")
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the images that are attacked, mixed but the same each time."""
         return self._dealt(self.images, "test")
 
+    def _few(self, images: LabelledImages) -> LabelledImages:
+        """Return the images of so many batches as are kept."""
+        if self._kept is None:
+            return images
+        return LabelledImages(_mixed(images)[: self._kept * self.batch_size], images.read)
+
     def _dealt(self, images: LabelledImages, role: str) -> DataLoader[Sample]:
         """Deal images in an order that mixes their classes, so that the first ones stand for all."""
         self._require_one_each(images, role)
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).tolist()
-        records = [images.records[row] for row in order[self._rank :: self._world_size]]
-        return self._shared_batches(LabelledImages(records, images.read))
+        return self._shared_batches(LabelledImages(_mixed(images)[self._rank :: self._world_size], images.read))
 
     def _shared_batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
         batch_size = self.batch_size // self._world_size
@@ -108,6 +126,12 @@ class TrainableData(ImageDataModule):
                 f"{self.name} has {len(images)} {role} images for {self._world_size} "
                 f"process{'es' if self._world_size > 1 else ''}; give as many at least"
             )
+
+
+def _mixed(images: LabelledImages) -> list[ImageRecord]:
+    """Return the records of images in an order that mixes their classes, the same each time."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).tolist()
+    return [images.records[row] for row in order]
 
 
 def check_trainable(data: TrainableData, num_classes: int, model: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.records import AttributionRow, read_attributions
+from naa_lightning.report.logged_figures import log_figures
 from naa_lightning.report.results import RATES, read_results
 
 # Kinds of figures of which there is one per image, called <kind>-<id>.png.
@@ -42,8 +43,8 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     Names: `target/<name>/<rate>`, with `_low`, `_high` and `_spread`, `black_box_mean/<rate>`, `defended_mean/<rate>`,
     `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
     `budget/eps`, `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are
-    any), and `exact_attribution/<part>/<statistic>`. W&B also gets the tables of targets and of classes, histograms of
-    the exact attribution of each image, and, by kind, the figures.
+    any), and `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the figures, by kind, and W&B the
+    tables of targets and of classes and histograms of the exact attribution of each image.
 
     Args:
         loggers: The loggers of the run.
@@ -51,10 +52,14 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     """
     results = read_results(folder)
     metrics = dict(_metrics(results))
+    figures: dict[str, list[Path]] = {}
+    for figure in sorted((folder / "figures").glob("*.png")):
+        figures.setdefault(media_key(figure), []).append(figure)
     for logger in loggers:
         logger.log_metrics(metrics)
+        log_figures(logger, figures)
         if isinstance(logger, WandbLogger):
-            _log_media(logger, results, sorted((folder / "figures").glob("*.png")))
+            _log_tables(logger, results)
             _log_histograms(logger, read_attributions(folder))
         logger.save()
 
@@ -108,20 +113,19 @@ def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
     return columns, rows
 
 
-def _log_media(logger: WandbLogger, results: Mapping[str, Any], figures: Sequence[Path]) -> None:
+def _log_tables(logger: WandbLogger, results: Mapping[str, Any]) -> None:
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
     columns, rows = _rows(results)
     classes: list[Any] = [
         [row["label"], row["name"], row["images"], row["success_rate"]["value"]] for row in results["classes"]
     ]
-    media: dict[str, Any] = {
-        "targets": wandb.Table(columns=columns, data=rows),
-        "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=classes),
-    }
-    for figure in figures:
-        media.setdefault(media_key(figure), []).append(wandb.Image(str(figure), caption=figure.stem))
-    logger.experiment.log(media)
+    logger.experiment.log(
+        {
+            "targets": wandb.Table(columns=columns, data=rows),
+            "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=classes),
+        }
+    )
 
 
 def _log_histograms(logger: WandbLogger, rows: Sequence[AttributionRow]) -> None:
@@ -137,7 +141,7 @@ def _log_histograms(logger: WandbLogger, rows: Sequence[AttributionRow]) -> None
 
 
 def media_key(figure: Path) -> str:
-    """Return the key of a figure in W&B, which is the same for all figures of a kind.
+    """Return the key of a figure in loggers, which is the same for all figures of a kind.
 
     Args:
         figure: The path of the figure.

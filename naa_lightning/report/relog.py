@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from naa_lightning import __version__
 from naa_lightning.exceptions import UserError
 from naa_lightning.report.log import log_run, logging_to
 from naa_lightning.report.results import read_results
-from naa_lightning.report.wandb_logger import wandb_logger
+from naa_lightning.report.wandb_logger import INSTALL, wandb_logger
 
 
 def relog(folder: Path, *, project: str | None = None) -> str:
     """Log a finished run as the run itself would have, also where it had no logger.
 
-    The W&B run's id follows from the run's configuration, so that logging it again updates it.
+    The W&B run's id is the configured one, or follows from the run's configuration: logging it again updates it.
 
     Args:
         folder: The run's folder.
@@ -26,8 +27,10 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         The address of the W&B run, or the folder of an offline one.
 
     Raises:
-        UserError: Another version has reported the run.
+        UserError: Another version has reported the run, or the package wandb is not installed.
     """
+    if find_spec("wandb") is None:
+        raise UserError(f"W&B is not installed: {INSTALL}")
     results = read_results(folder)
     if results["version"] != __version__:
         raise UserError(f"{folder} was reported by version {results['version']}, this is {__version__}: run it again")
@@ -40,7 +43,10 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         tags=config["tags"],
         save_dir=str(folder),
         mode=options.get("mode"),
-        run_id=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
+        entity=options.get("entity"),
+        job_type=options.get("job_type"),
+        notes=options.get("notes"),
+        id=options.get("id") or hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
     )
     with logging_to([logger], config):
         log_run([logger], folder)

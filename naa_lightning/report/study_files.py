@@ -9,6 +9,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.atomic import write_atomically
+from naa_lightning.report.logged_figures import log_figures
 
 Record = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ def write_study(folder: Path, name: str, records: Sequence[Record]) -> None:
 
 
 def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record], figure: Path) -> None:
-    """Log a study's table, one step per row; W&B also gets it as a table, with the figure.
+    """Log a study's table, one step per row, and its figure; W&B also gets the table as such.
 
     Args:
         loggers: The loggers of the run.
@@ -45,5 +46,6 @@ def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record], f
             import wandb  # noqa: PLC0415 - see `wandb_logger`
 
             table = wandb.Table(columns=list(records[0]), data=[list(record.values()) for record in records])
-            logger.experiment.log({f"{name}/table": table, f"{name}/figure": wandb.Image(str(figure))})
+            logger.experiment.log({f"{name}/table": table})
+        log_figures(logger, {f"{name}/figure": [figure]})
         logger.save()

@@ -4,13 +4,28 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
+from naa_lightning.exceptions import UserError
 from naa_lightning.models.connectivity import is_online
 
 log = logging.getLogger(__name__)
+
+INSTALL = "pip install 'naa_lightning[wandb]'"
+
+
+class BestModelLogger(WandbLogger):
+    """Where models are uploaded, uploads those of the best epochs, not that of the last one."""
+
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Take note of a checkpoint that a metric has chosen."""
+        if checkpoint_callback.monitor is not None:
+            super().after_save_checkpoint(checkpoint_callback)
 
 
 def wandb_logger(
@@ -21,8 +36,12 @@ def wandb_logger(
     tags: Sequence[str],
     save_dir: str,
     mode: str | None = None,
-    run_id: str | None = None,
-) -> WandbLogger:
+    entity: str | None = None,
+    job_type: str | None = None,
+    notes: str | None = None,
+    id: str | None = None,
+    log_model: Literal["all"] | bool = False,
+) -> Logger:
     """Make a logger that writes below `save_dir`.
 
     Args:
@@ -31,10 +50,40 @@ def wandb_logger(
         group: The group of the W&B run; None for none.
         tags: The tags of the W&B run.
         save_dir: The run's folder.
-        mode: "online" or "offline"; None for online where W&B has a key and answers, or else offline.
-        run_id: The id of the W&B run; None for a new one.
+        mode: "online" or "offline"; None for online where W&B has a key and answers, or else offline, or else, where
+            the package wandb is not installed, CSV files.
+        entity: The user or team that owns the project; None for the default one of the API key.
+        job_type: The kind of the W&B run within its group; None for none.
+        notes: A description of the W&B run; None for none.
+        id: The id of the W&B run, which goes on if there is one; None for a new one.
+        log_model: Whether the best epoch of a training is uploaded when it is done; "all" for each best one so far.
+
+    Raises:
+        UserError: A mode is asked for, and the package wandb is not installed.
     """
-    folder = Path(save_dir) / "wandb"
+    if find_spec("wandb") is None:
+        if mode is not None:
+            raise UserError(f"mode={mode} needs the package wandb: {INSTALL}, or leave the mode out")
+        log.info("W&B is not installed, so numbers go to %s/csv; to have it: %s", save_dir, INSTALL)
+        return _csv_logger(save_dir)
+    _load_wandb(Path(save_dir) / "wandb")
+    return BestModelLogger(
+        project=project,
+        name=name,
+        group=group,
+        tags=list(tags),
+        save_dir=save_dir,
+        mode=mode or _mode(save_dir),
+        entity=entity,
+        job_type=job_type,
+        notes=notes,
+        id=id,
+        log_model=log_model,
+    )
+
+
+def _load_wandb(folder: Path) -> None:
+    """Load W&B so that it keeps its files in a folder and its lines off the terminal."""
     folder.mkdir(parents=True, exist_ok=True)
     for variable in ("DATA", "CACHE", "ARTIFACT"):
         os.environ[f"WANDB_{variable}_DIR"] = str(folder / variable.lower())
@@ -45,23 +94,20 @@ def wandb_logger(
         import wandb  # noqa: PLC0415 - only here, for the folder above
     finally:
         tempfile.tempdir = before
-    # Keeps W&B's own lines off the terminal, also where it is not asked for a key first.
+    # Also where it is not asked for a key first.
     wandb.setup(settings=wandb.Settings(silent=True))
-    return WandbLogger(
-        project=project,
-        name=name,
-        group=group,
-        tags=list(tags),
-        save_dir=save_dir,
-        mode=mode or _mode(save_dir),
-        id=run_id,
-    )
+
+
+def _csv_logger(save_dir: str) -> CSVLogger:
+    logger = CSVLogger(save_dir, name="csv")
+    Path(logger.log_dir).mkdir(parents=True)  # taken, should there be another logger of CSV files
+    return logger
 
 
 def _mode(save_dir: str) -> str:
     if asked := os.environ.get("WANDB_MODE"):
         return asked
-    import wandb  # noqa: PLC0415 - see `wandb_logger`
+    import wandb  # noqa: PLC0415 - see `_load_wandb`
 
     later = f"W&B logs offline: %s; to upload later: wandb sync {save_dir}/wandb/offline-run-*"
     if not wandb.login(prompt=False, verify=False):

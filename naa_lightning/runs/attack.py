@@ -65,7 +65,9 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
     run = experiment.run
     stopwatch = Stopwatch(began)
     stopwatch.move("start_up")
+    # Before anything that takes long: a mistake in them is told at once.
     callbacks = make_all(Callback, run.callbacks, "callbacks") if ranks.first else []
+    loggers = make_all(Logger, run.logger, "logger") if ranks.first else []
     with stopwatch.phase("data"):
         data = make_data(run.data)
         ranks.first_before_others(lambda: _prepare(data, experiment))
@@ -74,9 +76,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
             plan = plan_of(source, key_of(source, run))
             curves = CSVLogger(plan.checkpoints, name="csv")
             with stopwatch.phase("training"):
-                ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves]))
-
-    loggers = make_all(Logger, run.logger, "logger") if ranks.first else []
+                ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves], folder=Path(run.paths.run_dir)))
     with logging_to(loggers, asdict(run)):
         mean = _attack_or_study(RunContext(experiment, data, callbacks, loggers, ranks, stopwatch))
     if ranks.first:

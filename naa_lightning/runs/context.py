@@ -39,6 +39,27 @@ class RunContext:
         """The run's folder, where stages leave their files."""
         return Path(self.experiment.run.paths.run_dir)
 
-    def prediction_trainer(self) -> Trainer:
-        """Make a trainer that predicts on this rank's device and logs nothing."""
-        return make_trainer(self.experiment.run.trainer, process=self.ranks.process, callbacks=self.callbacks)
+    def prediction_trainer(self, title: str) -> Trainer:
+        """Make a trainer that predicts on this rank's device and logs nothing.
+
+        Args:
+            title: Name of the work.
+        """
+        return self.trainer(title, self.callbacks)
+
+    def trainer(self, title: str, callbacks: Sequence[Callback], loggers: Sequence[Logger] = ()) -> Trainer:
+        """Make a trainer for this rank's device.
+
+        Args:
+            title: Name of the work.
+            callbacks: Callbacks of the trainer, in order.
+            loggers: Loggers of the trainer.
+        """
+        return make_trainer(
+            self.experiment.run.trainer,
+            folder=self.folder,
+            title=title,
+            process=self.ranks.process,
+            callbacks=callbacks,
+            loggers=loggers,
+        )

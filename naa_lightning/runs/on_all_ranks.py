@@ -37,7 +37,7 @@ def on_all_ranks(experiment: E, work: Callable[[E, Ranks], R], *, resume_hint: s
     run, process = experiment.run, detect_process()
     _quieten(run)
     count = local_ranks(run.trainer, process)
-    make_trainer(run.trainer, process=process)  # refuses a device that is not there
+    make_trainer(run.trainer, folder=Path(run.paths.run_dir), title="", process=process)  # refuses what is not there
     on_rank = partial(_on_rank, work=work, resume_hint=resume_hint)
     return launch(count, on_rank, experiment, resume_hint=resume_hint) if count > 1 else on_rank(experiment, process)
 

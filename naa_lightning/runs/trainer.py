@@ -1,12 +1,14 @@
 """Building Lightning's trainer and what surrounds it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.accelerators import CPUAccelerator
+from pytorch_lightning.callbacks import ModelSummary, ProgressBar
 from pytorch_lightning.loggers import Logger
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
@@ -14,6 +16,10 @@ from naa_lightning.config.building import build_part
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.exceptions import UserError
+from naa_lightning.runs.profiling import make_profiler
+
+# Options that stop Lightning early, each with the debugging preset that means the same.
+_PRESETS = {"fast_dev_run": "fdr", "overfit_batches": "overfit", "max_steps": "limit", "max_time": "limit"}
 
 T = TypeVar("T")
 
@@ -53,6 +59,8 @@ def local_ranks(node: Mapping[str, Any], process: ProcessInfo) -> int:
 def make_trainer(
     node: Mapping[str, Any],
     *,
+    folder: Path,
+    title: str,
     process: ProcessInfo | None = None,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
@@ -64,28 +72,44 @@ def make_trainer(
 
     Args:
         node: Node `trainer` of the configuration.
+        folder: Folder of the run, which takes what the trainer writes.
+        title: Name of the work, by which a profile of it is known.
         process: This process among those of the run; None for the only one.
         callbacks: Callbacks of the trainer, in order.
         loggers: Loggers of the trainer.
         **options: Further arguments of the trainer, which win over the node's.
 
     Raises:
-        UserError: The configuration asks for a device that is not there, for part of the work only, or for a precision
-            that images do not have.
+        UserError: The configuration asks for a device that is not there, for part of the work only, for another folder,
+            for an unknown profiler, or for a precision that images do not have.
     """
     for key in node:
-        if key.startswith("limit_") or key in {"fast_dev_run", "max_steps", "max_time", "overfit_batches"}:
-            raise UserError(f"trainer.{key} would leave the work half done: use data.limit or debug=default instead")
+        if key.startswith("limit_") or key in _PRESETS:
+            raise UserError(
+                f"trainer.{key} would leave the work half done: use data.limit or debug={_PRESETS.get(key, 'limit')} "
+                "instead"
+            )
+    if "default_root_dir" in node:
+        raise UserError(
+            f"trainer.default_root_dir={node['default_root_dir']}: all files of a run lie in its own folder, so give "
+            "hydra.run.dir instead"
+        )
     if str(node.get("precision")) in {"16-true", "bf16-true"}:
         raise UserError(
             f"trainer.precision={node['precision']} would round the images themselves: use "
             f"{str(node['precision']).removesuffix('-true')}-mixed"
         )
+    process = process or ProcessInfo()
     return _trainer(
         node,
         callbacks=[*callbacks, StopBetweenBatches()],
         logger=list(loggers),
-        **{"strategy": "auto", "num_nodes": 1, "devices": trainer_devices(node, process or ProcessInfo()), **options},
+        default_root_dir=folder,
+        profiler=make_profiler(node.get("profiler"), folder / "profiler", title, process),
+        # Lightning refuses its own bars and summaries where it is told to show none.
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+        enable_model_summary=any(isinstance(callback, ModelSummary) for callback in callbacks),
+        **{"strategy": "auto", "num_nodes": 1, "devices": trainer_devices(node, process), **options},
     )
 
 
@@ -135,6 +159,8 @@ def _trainer(node: Mapping[str, Any], **options: Any) -> Trainer:
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
+        "enable_autolog_hparams": False,  # loggers know the whole configuration
+        "profiler": None,
         "plugins": [LightningEnvironment()],  # what a cluster sets is none of a single device's business
         **options,
     }

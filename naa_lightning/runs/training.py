@@ -1,6 +1,7 @@
 """The job of `train.py`: a training on all its ranks."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
@@ -13,7 +14,7 @@ from naa_lightning.runs.stages.training import train
 from naa_lightning.runs.trainer import make_all
 
 
-def run_training(experiment: TrainingExperiment) -> float:
+def run_training(experiment: TrainingExperiment) -> float | None:
     """Train a classifier and keep its weights where attack runs look for them.
 
     Where the configuration asks for several processes, they are started here, unless a cluster has done so.
@@ -22,7 +23,7 @@ def run_training(experiment: TrainingExperiment) -> float:
         experiment: Model, recipe and data, composed and checked.
 
     Returns:
-        The accuracy on the test images, in [0, 1].
+        What a sweep optimises, the score of the best epoch on the validation images; see `train`.
 
     Raises:
         UserError: Something in the recipe or the data is not as it must be.
@@ -31,11 +32,12 @@ def run_training(experiment: TrainingExperiment) -> float:
     return on_all_ranks(experiment, _train, resume_hint="the same command goes on with the last finished epoch")
 
 
-def _train(experiment: TrainingExperiment, ranks: Ranks) -> float:
+def _train(experiment: TrainingExperiment, ranks: Ranks) -> float | None:
     run, plan = experiment.run, experiment.plan
     callbacks = make_all(Callback, run.callbacks, "callbacks")
     with logging_to(make_all(Logger, run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:
-        accuracy = train(plan, run.trainer, callbacks, loggers, ranks=ranks, ckpt_path=run.ckpt_path)
+        folder = Path(run.paths.run_dir)
+        score = train(plan, run.trainer, callbacks, loggers, folder=folder, ranks=ranks, ckpt_path=run.ckpt_path)
     if ranks.first:
         print_results(plan.weights_path)
-    return accuracy
+    return score

@@ -15,6 +15,7 @@ from naa_lightning.training.robustness import Robustness
 from naa_lightning.validation import check_at_least
 
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+ValidatedOn = Literal["validation", "training"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,10 @@ class Recipe:
         augmentation: Random changes of the training images.
         loss: Loss that a step minimises.
         robustness: PGD attack that measures robust accuracy; None measures none.
+        batches: Number of batches of images that every epoch trains on and, at most, is validated on, the same ones
+            each time; None for all images.
+        validated_on: Images that epochs are compared on: "validation", or "training" to see whether the network can
+            learn by heart what it is trained on.
 
     Raises:
         ValueError: A value is out of range.
@@ -57,6 +62,8 @@ class Recipe:
     augmentation: Augmentation
     loss: TrainingLoss
     robustness: Robustness | None
+    batches: int | None = None
+    validated_on: ValidatedOn = "validation"
 
     def __post_init__(self) -> None:
         check_at_least("epochs", self.epochs, 1)
@@ -69,6 +76,8 @@ class Recipe:
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay must be between 0 and 1, got {self.ema_decay}")
         check_at_least("seed", self.seed, 0)
+        if self.batches is not None:
+            check_at_least("batches", self.batches, 1)
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Return the optimizer of a model's parameters."""

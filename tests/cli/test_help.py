@@ -49,12 +49,12 @@ def test_its_examples_compose(program: str, text: str) -> None:
     found = examples(text)
     assert len(found) == 3
     for words in found:
-        words = [word.split(",")[0] if "-m" in words else word for word in words if word != "-m"]
+        choices = [word.split(",")[0] if "-m" in words else word for word in words if word != "-m"]
         if program == "attack":
-            attack_run(*words)
+            attack_run(*choices)
         else:
-            words = [word for word in words if word != "training.start=published"]  # asks whether it can be had
-            assert compose_training_run(composed(*words, program="train")).plan.recipe.epochs
+            here = [word for word in choices if word != "training.start=published"]  # asks whether it can be had
+            assert compose_training_run(composed(*here, program="train")).plan.recipe.epochs
 
 
 def test_it_lists_what_a_user_chooses_from_and_nothing_internal(program: str, text: str) -> None:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def attention_of(
-    source: ClassifierSource, pairs: SavedPairs, make_trainer: Callable[[], Trainer], *, batch_size: int
+    source: ClassifierSource, pairs: SavedPairs, make_trainer: Callable[[str], Trainer], *, batch_size: int
 ) -> dict[int, Attention]:
     """Return a model's attention for the classes that it predicts.
 
@@ -25,7 +25,7 @@ def attention_of(
     Args:
         source: The source of the model.
         pairs: The clean and adversarial images: a few, which the main process reads.
-        make_trainer: A function that makes a trainer with its inference mode off.
+        make_trainer: A function that makes a trainer, with its inference mode off, for work of this title.
         batch_size: Number of pairs per batch.
 
     Returns:
@@ -36,8 +36,9 @@ def attention_of(
     """
     gc.collect()  # Lightning's trainer and module refer to each other, so that the model before this one lingers
     module = AttentionModule(source.build(), title=f"attention of {source.name}")
+    trainer = make_trainer(module.title)
     try:
-        batches: Sequence[AttentionBatch] = make_trainer().predict(module, DataLoader(pairs, batch_size=batch_size))  # type: ignore[assignment]
+        batches: Sequence[AttentionBatch] = trainer.predict(module, DataLoader(pairs, batch_size=batch_size))  # type: ignore[assignment]
     except LayerError as error:
         log.warning("%s is left out of the pictures of attention: %s", source.name, str(error))
         return {}

@@ -23,7 +23,6 @@ from naa_lightning.modules.crafting import AttackModule
 from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
-from naa_lightning.runs.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +45,10 @@ def craft(context: RunContext) -> AdversarialSet:
     if not experiment.attack.targeted:
         records = [replace(record, target_class=None) for record in records]
     writer = AdversarialWriter(manifest, records, stopwatch, waiting=2 * data.batch_size)
-    trainer = make_trainer(
-        experiment.run.trainer,
-        process=ranks.process,
-        callbacks=[writer, *context.callbacks, CraftingTimes(stopwatch)],
-        loggers=context.loggers,
-        enable_autolog_hparams=False,  # loggers know the whole configuration
+    trainer = context.trainer(
+        f"crafting {experiment.run.attack.name}",
+        [writer, *context.callbacks, CraftingTimes(stopwatch)],
+        context.loggers,
     )
     device = trainer.strategy.root_device
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))

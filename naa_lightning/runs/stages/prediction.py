@@ -48,7 +48,8 @@ def predict(
         collate_fn=images.collate,
         worker_init_fn=ignore_sigterm,
     )
-    by_rank = context.ranks.gathered(lambda: context.prediction_trainer().predict(module, loader) if own else [])
+    title = str(module.title)
+    by_rank = context.ranks.gathered(lambda: context.prediction_trainer(title).predict(module, loader) if own else [])
     turns = zip_longest(*(batches or [] for batches in by_rank), fillvalue=_NONE)
     return [batch for turn in turns for batch in turn if batch is not _NONE]
 

@@ -42,9 +42,10 @@ def train(
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger] = (),
     *,
+    folder: Path | None = None,
     ranks: Ranks | None = None,
     ckpt_path: str | None = None,
-) -> float:
+) -> float | None:
     """Train a model and save the weights of its best epoch with what is known of them.
 
     A training that was stopped goes on from the last epoch that it finished; one that was finished is not repeated.
@@ -54,11 +55,13 @@ def train(
         trainer: The `trainer` node of the configuration.
         callbacks: The callbacks of the trainer.
         loggers: The loggers of the learning curves.
+        folder: The folder of the run, which takes what the trainer writes; None for that of the checkpoints.
         ranks: The ranks that train together; None for a single process.
         ckpt_path: The checkpoint to go on from instead; None for the training's own last one.
 
     Returns:
-        The accuracy on the test images, in [0, 1].
+        The score of the best epoch on the validation images: the accuracy, in [0, 1], or of a training that hardens the
+        robust accuracy plus a thousandth of the accuracy. None of a model that was trained when it was not recorded.
 
     Raises:
         UserError: The plan, its data or the checkpoint are refused, or the loss is no number.
@@ -71,16 +74,18 @@ def train(
             stack.enter_context(exclusive(plan.checkpoints / "lock", f"training {plan.source.name}"))
         data = _data(plan, ranks)
         content = ranks.from_first(lambda: _content(plan, data))
-        accuracy = ranks.from_first(lambda: _accuracy(plan, content))
-        if accuracy is None or ckpt_path is not None:
-            return _train(plan, data, content, trainer, callbacks, loggers, ranks, ckpt_path)
-    if ranks.first:
-        log.info("%s was trained before, %.1f %% right; %s", plan.source.name, 100 * accuracy, _anew(plan))
-    return accuracy
+        facts = ranks.from_first(lambda: _known(plan, content))
+        if facts is None or ckpt_path is not None:
+            facts = _train(plan, data, content, trainer, callbacks, loggers, folder, ranks, ckpt_path)
+        elif ranks.first:
+            accuracy = 100 * facts["accuracy"]
+            log.info("%s was trained before, %.1f %% right; %s", plan.source.name, accuracy, _anew(plan))
+    score: float | None = facts.get("validation_score")
+    return score
 
 
-def _accuracy(plan: TrainingPlan, content: str) -> float | None:
-    """Return the accuracy of a model that was trained before.
+def _known(plan: TrainingPlan, content: str) -> dict[str, Any] | None:
+    """Return what is known of a model that was trained before.
 
     Raises:
         UserError: It has seen other files than it would now.
@@ -94,7 +99,7 @@ def _accuracy(plan: TrainingPlan, content: str) -> float | None:
             f"{plan.source.name} was trained before, but on other files than are there now; {_anew(plan)}, or give "
             "the new one another surrogate.name"
         )
-    return float(facts["accuracy"])
+    return facts
 
 
 def _anew(plan: TrainingPlan) -> str:
@@ -108,9 +113,10 @@ def _train(
     trainer: Mapping[str, Any],
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
+    folder: Path | None,
     ranks: Ranks,
     ckpt_path: str | None,
-) -> float:
+) -> dict[str, Any]:
     made_of = {**plan.made_of, "content": content}
     checkpoint = ranks.everywhere(lambda: _checkpoint(plan, made_of, ckpt_path))
     best, last = BestEpoch(plan.checkpoints, "val/score", checkpoint), LastEpoch(plan.checkpoints, made_of)
@@ -126,9 +132,11 @@ def _train(
     with training_strategy(trainer, ranks) as options, _out_of_memory_explained(plan):
         fitter = make_trainer(
             trainer,
+            folder=folder or plan.checkpoints,
+            title=module.title,
+            process=ranks.process,
             callbacks=[*callbacks, *_added(plan, loggers, device), best, last],
             loggers=loggers,
-            enable_autolog_hparams=False,  # loggers know the whole configuration
             precision=precision_on(plan.recipe.precision, device),
             max_epochs=plan.recipe.epochs,
             num_sanity_val_steps=0,
@@ -150,6 +158,7 @@ def _train(
         "content": content,
         "epochs": plan.recipe.epochs,
         "best_epoch": state["epoch"] + 1,
+        "validation_score": None if best.best_model_score is None else float(best.best_model_score),
         "seconds": last.seconds,
         "device": str(device),
         "precision": fitter.precision,
@@ -158,7 +167,7 @@ def _train(
     ranks.from_first(lambda: save_model(plan.weights_path, _with_classes(plan, data), module.classifier.network, facts))
     if ranks.first:
         log.info("trained %s: %s; %s", plan.source.name, _description(facts), plan.weights_path)
-    return float(facts["accuracy"])
+    return facts
 
 
 def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
@@ -182,6 +191,7 @@ def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
             check_classes(source.classes, source.name, data.class_names, data.name)
 
     ranks.first_before_others(prepare)
+    data.restrict(plan.recipe.batches, validate_on_training=plan.recipe.validated_on == "training")
     data.share(ranks.process.rank, ranks.process.world_size)
     return data
 
