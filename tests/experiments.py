@@ -23,6 +23,15 @@ def presets(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+# Presets of groups that both programs have, which are for training alone.
+OF_TRAINING = {"experiment": ["cifar10_hardened", "digits_hardened"], "hparams_search": ["optuna_training"]}
+
+
+def presets_of_attacks(group: str) -> list[str]:
+    """The names of a group, without those that are for training alone."""
+    return [name for name in presets(group) if name not in OF_TRAINING.get(group, [])]
+
+
 # Not those that leave the network to the user.
 NETWORKS = sorted(set(presets("surrogate")) - {"ensemble", "timm", "torchvision", "trained"})
 

@@ -17,9 +17,11 @@ def config(*overrides: str) -> dict[str, Any]:
 
 IDLE = [
     "tags=[new]",
-    "logger=csv",
+    "logger=many_loggers",
     "callbacks=training",
     "extras.print_config=true",
+    "extras.enforce_tags=true",
+    "trainer.profiler=simple",
     "report.panel_images=0",
     "report.baseline=mim",
     "paths.models_dir=elsewhere",

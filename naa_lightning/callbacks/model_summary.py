@@ -15,10 +15,11 @@ class ModelSummary(Callback):
     Lightning's own summaries are of trainings alone.
 
     Args:
-        max_depth: Number of levels of layers within layers that get a row of their own; -1 for all.
+        max_depth: Number of levels of layers within layers that get a row of their own, the network itself being on the second; -1 for
+            all.
     """
 
-    def __init__(self, max_depth: int = 1) -> None:
+    def __init__(self, max_depth: int = 3) -> None:
         self._max_depth = max_depth
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -97,9 +97,7 @@ def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
         keep_only_named_origin(config, hydra)
     values = plain_values(config)
-    return validated(
-        AttackRun, {**values, "targets": values.get("targets") or {}}
-    )  # null: none, as where it is left out
+    return validated(AttackRun, {**values, "targets": values.get("targets") or {}})  # null is none
 
 
 def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> AttackExperiment:

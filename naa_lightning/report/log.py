@@ -44,7 +44,7 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
     `budget/eps`, `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are
     any), and `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the figures, by kind, and W&B the
-    tables of targets and of classes and histograms of the exact attribution of each image.
+    tables of targets and of classes, and histograms of the exact attribution of each image.
 
     Args:
         loggers: The loggers of the run.

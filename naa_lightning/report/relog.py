@@ -17,7 +17,8 @@ from naa_lightning.report.wandb_logger import INSTALL, wandb_logger
 def relog(folder: Path, *, project: str | None = None) -> str:
     """Log a finished run as the run itself would have, also where it had no logger.
 
-    The W&B run's id is the configured one, or follows from the run's configuration: logging it again updates it.
+    The W&B run's id is the configured one, or else follows from the run's configuration, so that logging it again
+    updates it.
 
     Args:
         folder: The run's folder.

@@ -16,7 +16,7 @@ class _Printed(Profiler):
 
     def describe(self) -> None:
         """Print the table and write it to the profiler's file; Lightning asks for this when its work is done."""
-        Console().print(self.summary(), markup=False, highlight=False, soft_wrap=True)
+        Console().print(f"{self.filename}: {self.summary()}", markup=False, highlight=False, soft_wrap=True)
         super().describe()
 
 

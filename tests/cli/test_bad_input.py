@@ -113,7 +113,9 @@ def test_a_corrected_mistake_may_use_the_same_folder(images: Path, models_dir: s
 
 def test_trainer_options_that_leave_work_half_done(images: Path, models_dir: str) -> None:
     message = refusal(images, models_dir, "+trainer.limit_predict_batches=1")
-    assert message.startswith("trainer.limit_predict_batches would leave the work half done")
+    assert message == (
+        "trainer.limit_predict_batches would leave the work half done: use data.limit or debug=limit instead"
+    )
 
 
 @pytest.mark.parametrize("precision", ["16", "bf16"])

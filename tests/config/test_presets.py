@@ -9,7 +9,7 @@ from naa_lightning.config.attack import compose_attack
 from naa_lightning.config.building import build_part
 from naa_lightning.config.studies import LayerStudy, Study
 from naa_lightning.models.saved import save_model
-from tests.experiments import CONF, NETWORKS, attack_run, presets, training
+from tests.experiments import CONF, NETWORKS, OF_TRAINING, attack_run, presets, presets_of_attacks, training
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,11 @@ from tests.experiments import CONF, NETWORKS, attack_run, presets, training
             "callbacks",
             "study",
             "experiment",
+            "extras",
+            "hparams_search",
             "debug",
         )
-        for name in presets(group)
+        for name in presets_of_attacks(group)
     ],
 )
 def test_every_preset_composes_and_is_valid(override: str) -> None:
@@ -46,6 +48,20 @@ def test_every_preset_composes_and_is_valid(override: str) -> None:
     }
     run = attack_run(override, *needed.get(override, []))
     assert isinstance(compose_attack(run.attack), Attack)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        f"{group}={name}"
+        for group in ("trainer", "logger", "callbacks", "experiment", "extras", "hparams_search", "debug")
+        for name in OF_TRAINING.get(group, presets(group))
+    ],
+)
+def test_every_preset_of_a_training_composes_and_is_valid(override: str, tmp_path: Path) -> None:
+    plan = training(tmp_path, override).plan
+    debugs = override.startswith(("debug=", "hparams_search="))
+    assert plan.weights_path.is_relative_to(Path("run") if debugs else tmp_path / "models")
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.errors import ConfigCompositionException
 
 from naa_lightning.cli.entry import one_line_errors
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.exceptions import UserError
 from naa_lightning.training.losses import AdversarialTraining, CleanTraining
-from tests.experiments import CONF, composed, training
+from tests.experiments import CONF, OF_TRAINING, attack_run, composed, presets_of_attacks, training
 
 
 def test_a_part_of_the_usual_recipe_can_be_changed(tmp_path: Path) -> None:
@@ -55,9 +56,56 @@ def test_the_data_of_a_recipe_can_be_changed(tmp_path: Path) -> None:
     assert changed == {**own, "limit": 3}
 
 
+def test_the_seed_of_a_run_is_that_of_its_training(tmp_path: Path) -> None:
+    assert training(tmp_path).plan.recipe.seed == 0
+    for network in ([], ["training=cifar10"], ["surrogate=resnet50", "data=digits"]):
+        seeded = training(tmp_path, "seed=3", *network).plan
+        assert seeded.recipe.seed == 3
+        assert seeded.weights_path == training(tmp_path, "training.seed=3", *network).plan.weights_path
+
+
+def test_a_recipe_of_few_batches_makes_other_weights_than_the_whole_one(tmp_path: Path) -> None:
+    whole, few, same = (
+        training(tmp_path, *words).plan
+        for words in ([], ["training.batches=3"], ["training=digits", "data=digits", "training.batches=3"])
+    )
+    assert (whole.recipe.batches, few.recipe.batches) == (None, 3)
+    assert "batches" not in whole.made_of["recipe"]["training"]  # as when weights were made before there was such a key
+    assert whole.weights_path != few.weights_path == same.weights_path
+
+
+@pytest.mark.parametrize("preset", OF_TRAINING["experiment"])
+def test_presets_of_trainings_harden(preset: str, tmp_path: Path) -> None:
+    plan = training(tmp_path, f"experiment={preset}").plan
+    assert plan.recipe.loss.hardens
+    assert plan.source.name == preset
+    with pytest.raises(ConfigCompositionException, match="training/loss"):
+        attack_run(f"experiment={preset}")
+
+
+@pytest.mark.parametrize("preset", presets_of_attacks("experiment"))
+def test_presets_of_attacks_are_no_trainings(preset: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigCompositionException, match=f"In 'experiment/{preset}': Could not override"):
+        training(tmp_path, f"experiment={preset}")
+
+
+@pytest.mark.parametrize("program", ["attack", "train"])
+def test_tags_can_be_asked_for(program: str, tmp_path: Path) -> None:
+    def tags(*words: str) -> list[str]:
+        asked = ("extras.enforce_tags=true", *words)
+        return attack_run(*asked).tags if program == "attack" else training(tmp_path, *asked).run.tags
+
+    assert tags("tags=[mine]") == ["mine"]
+    with pytest.raises(UserError, match=r"^extras\.enforce_tags=true, and the run has no tags: give tags=\[NAME\]$"):
+        tags()
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["seed=-1"], "training: seed must be at least 0, got -1"),
+        (["training.batches=0"], "training: batches must be at least 1, got 0"),
+        (["training.validated_on=test"], "training.validated_on must be 'validation' or 'training', got 'test'"),
         (["surrogate=resnet50"], "surrogate=resnet50 has no data of its own to train on: give data=folder or others"),
         (["training.epocs=3"], "there is no option training.epocs; did you mean epochs?"),
         (["training.epochs=0"], "training: epochs must be at least 1, got 0"),

@@ -218,3 +218,34 @@ def test_validation_images_must_be_of_the_models_classes() -> None:
     data.held_out = [0, 2]
     with pytest.raises(UserError, match=r"101\.png has the label 2, .* 2 classes permit 0 to 1"):
         check_trainable(data, 2, "m")
+
+
+def test_a_restricted_training_sees_the_same_few_batches_in_every_epoch() -> None:
+    data = Counted(train=40, held_out=20)
+    data.restrict(2)
+    first, second = epochs(data, 0, 1)
+    assert [len(batch) for batch in first] == [6, 6]
+    assert set(ids(first)) == set(ids(second)) <= set(range(40))
+    assert first != second
+    validated = ids([batch["id"].tolist() for batch in data.val_dataloader()])
+    assert len(set(validated)) == len(validated) == 12
+    assert set(validated) <= set(range(100, 120))
+    assert len(data.test_dataloader().dataset) == 5  # type: ignore[arg-type]  # the limit alone counts there
+
+
+def test_a_training_may_be_validated_on_what_it_learns() -> None:
+    data = Counted(train=40)
+    data.restrict(1, validate_on_training=True)
+    trained = ids(epochs(data, 0)[0])
+    validated = ids([batch["id"].tolist() for batch in data.val_dataloader()])
+    assert sorted(validated) == sorted(trained)
+    data.restrict(None)
+    assert len(ids(epochs(data, 0)[0])) == 36
+    assert len(data.val_dataloader().dataset) == 7  # type: ignore[arg-type]
+
+
+def test_ranks_share_the_same_few_batches() -> None:
+    alone, *shares = Counted(train=40), *ranks(2, train=40)
+    for data in (alone, *shares):
+        data.restrict(2)
+    assert sorted(ids(epochs(shares[0], 0)[0]) + ids(epochs(shares[1], 0)[0])) == sorted(ids(epochs(alone, 0)[0]))

@@ -158,7 +158,7 @@ def test_what_is_said_of_a_trained_model_is_true_of_it(tmp_path: Path) -> None:
         probabilities = model(images).softmax(1)
     confidence, predicted = probabilities.max(1)
     right = (predicted == labels).float()
-    assert returned == facts["accuracy"] == pytest.approx(right.mean().item(), abs=1e-6)
+    assert returned == facts["validation_score"] == facts["accuracy"] == pytest.approx(right.mean().item(), abs=1e-6)
     assert facts["images"] == 360
 
     bins = (confidence * 15).ceil().long().clamp(1, 15)
@@ -231,6 +231,7 @@ def test_the_most_robust_epoch_is_kept_and_of_equals_the_most_accurate_one(tmp_p
     said, epochs = epochs_of(["eps=16/255", "steps=2", "relative_step_size=1", "validation_images=60"], *shared)
     assert said["best_epoch"] == 1 + epochs.index(max(epochs))
     assert max(epochs)[0] > 0.1
+    assert said["validation_score"] == pytest.approx(max(epochs)[0] + max(epochs)[1] / 1000)
 
     said, epochs = epochs_of(["eps=1.0", "steps=3", "relative_step_size=1/2", "validation_images=20"], *shared)
     assert max(robust for robust, _ in epochs) < 0.2

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,22 +42,24 @@ def dealt_in_turn(monkeypatch: pytest.MonkeyPatch) -> Ranks:
     return OnNodes(0, 1, 0, 1)
 
 
-def test_a_rank_keeps_its_number_on_whatever_node_it_is(dealt_in_turn: Ranks) -> None:
+def test_a_rank_keeps_its_number_on_whatever_node_it_is(dealt_in_turn: Ranks, tmp_path: Path) -> None:
     node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu"}
     with training_strategy(node, dealt_in_turn) as options:
-        fitter = make_trainer(node, **options)
+        fitter = make_trainer(node, folder=tmp_path, title="training", **options)
         assert (fitter.global_rank, fitter.world_size, fitter.local_rank) == (2, 4, 1)
         assert fitter.strategy.root_device == torch.device("cpu")
         fitter.strategy.teardown()
     assert os.environ["WORLD_SIZE"] == "4"
 
 
-def test_a_rank_need_not_see_more_than_its_own_gpu(dealt_in_turn: Ranks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rank_need_not_see_more_than_its_own_gpu(
+    dealt_in_turn: Ranks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     node = {"_target_": "pytorch_lightning.Trainer", "accelerator": "gpu", "devices": "auto"}
     for visible, own in ((1, 0), (2, 1)):
         monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)  # noqa: B023 - called within the turn
         with training_strategy(node, dealt_in_turn) as options:
-            fitter = make_trainer(node, **options)
+            fitter = make_trainer(node, folder=tmp_path, title="training", **options)
         assert (fitter.strategy.root_device, fitter.num_devices, fitter.world_size) == (torch.device("cuda", own), 2, 4)
 
 

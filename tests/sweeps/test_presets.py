@@ -20,12 +20,12 @@ from hydra.types import RunMode
 from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
-from tests.experiments import CONF, NO_PICTURES, ROOT, composed
+from tests.experiments import CONF, NO_PICTURES, ROOT, composed, presets_of_attacks
 
 PRESETS = [
-    f"{group}={path.stem}"
+    f"{group}={name}"
     for group in ("experiment", "debug", "hparams_search", "hydra/launcher")
-    for path in sorted((CONF / group).glob("*.yaml"))
+    for name in presets_of_attacks(group)
 ]
 SURROGATES = ["inception_v3", "inception_v4", "inception_resnet_v2", "resnet152"]
 ATTACKS = ["mim", "nrdm", "fda", "fia", "naa"]
@@ -149,19 +149,20 @@ CHOSEN = {
 # Each as its own run of the program, but libraries are loaded once.
 COMMAND_LINES = """
 import json, runpy, sys, traceback
+del sys.argv[0]
 for arguments in json.load(sys.stdin):
-    sys.argv = ["attack.py", *arguments]
+    sys.argv[1:] = arguments
     try:
-        runpy.run_path("attack.py", run_name="__main__")
+        runpy.run_path(sys.argv[0], run_name="__main__")
     except (Exception, SystemExit):
         traceback.print_exc()
 """
 
 
-def run_all(lines: Sequence[Sequence[str]]) -> str:
-    """Run attack.py with each of these command lines, and return what is on standard error."""
+def run_all(lines: Sequence[Sequence[str]], program: str = "attack") -> str:
+    """Run a program with each of these command lines, and return what is on standard error."""
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND_LINES],
+        [sys.executable, "-c", COMMAND_LINES, f"{program}.py"],
         cwd=ROOT,
         env={**os.environ, "WANDB_MODE": "offline"},
         input=json.dumps(lines),

@@ -104,16 +104,68 @@ def test_a_search_that_cannot_find_anything_is_refused(
         config = compose("attack", overrides=said, return_hydra_config=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # as Hydra 1.3 has it before the first job
     with pytest.raises(SystemExit) as ended:
-        SearchCheck().on_multirun_start(config)
+        SearchCheck("attack").on_multirun_start(config)
     assert str(ended.value).startswith(message)
     assert HydraConfig.instance().cfg is None
     assert "hydra" in config
+
+
+@pytest.mark.parametrize(
+    ("program", "overrides", "message"),
+    [
+        (
+            "train",
+            ["hparams_search=optuna"],
+            "error: this search is of numbers of attack.py, and this is train.py: give hparams_search=optuna_training",
+        ),
+        (
+            "attack",
+            ["hparams_search=optuna_training"],
+            "error: this search is of numbers of train.py, and this is attack.py: give hparams_search=optuna",
+        ),
+        (
+            "train",
+            ["hparams_search=optuna_training", "+hydra.sweeper.params.training.epocs='choice(1,2)'"],
+            "error: surrogate=digits_plain has no training.epocs to search: write its search as",
+        ),
+        (
+            "train",
+            ["hparams_search=optuna_training", "training.epochs=0"],
+            "error: training: epochs must be at least 1, got 0",
+        ),
+    ],
+)
+def test_a_search_of_a_training_is_checked_too(
+    program: str, overrides: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(program, overrides=overrides, return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    with pytest.raises(SystemExit) as ended:
+        SearchCheck("attack" if "hparams_search=optuna" in overrides else "train").on_multirun_start(config)
+    assert str(ended.value).startswith(message)
+
+
+def test_a_search_of_a_training_maximises_what_chooses_its_best_epoch(tmp_path: Path) -> None:
+    if not VERSION_BASE:
+        pytest.skip("hydra-optuna-sweeper 1.3 does not run with OmegaConf 2.4")
+    words = ["hparams_search=optuna_training", "debug=fdr", "training.robustness=null", "hydra.sweeper.n_trials=3"]
+    errors = run_all([["-m", *words, f"hydra.sweep.dir={tmp_path}"]], program="train")
+    assert "Traceback" not in errors, errors
+    facts = [json.loads(path.read_text()) for path in tmp_path.glob("*/models/*.json")]
+    best = yaml.safe_load((tmp_path / "optimization_results.yaml").read_text())
+    assert len(facts) == 3
+    (chosen,) = {json.dumps(said["recipe"]) for said in facts if said["validation_score"] == best["best_value"]}
+    assert best["best_value"] == max(said["validation_score"] for said in facts)
+    recipe = json.loads(chosen)["training"]
+    assert recipe["learning_rate"] == best["best_params"]["training.learning_rate"]
+    assert recipe["batches"] == 1
 
 
 def test_a_search_that_can_find_something_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("attack", overrides=["hparams_search=optuna", "experiment=digits"], return_hydra_config=True)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
-    SearchCheck().on_multirun_start(config)
+    SearchCheck("attack").on_multirun_start(config)
     assert config.hydra.sweeper.direction == "maximize"
     assert config.hydra.sweeper.sampler.seed == 0

@@ -84,6 +84,7 @@ def test_optimizers_have_the_recipes_numbers() -> None:
         ({"warmup": -0.1}, r"warmup must be in \[0, 1\), got -0.1"),
         ({"ema_decay": 1.0}, "ema_decay must be between 0 and 1, got 1.0"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"batches": 0}, "batches must be at least 1, got 0"),
     ],
 )
 def test_what_is_out_of_range(change: dict[str, Any], message: str) -> None:

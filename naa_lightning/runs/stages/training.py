@@ -151,6 +151,8 @@ def _train(
         kept = best.path if best.path.is_file() else last.path
         state = read_checkpoint(kept, f"remove {plan.checkpoints} and train again")
         module.load_state_dict(state["state_dict"])
+        if (score := best.best_model_score) is None:
+            score = fitter.validate(module, datamodule=data, verbose=False)[0]["val/score"]
         fitter.test(module, datamodule=data, verbose=False)
     facts = {
         **_measured(plan, data, {name: float(value) for name, value in fitter.callback_metrics.items()}),
@@ -158,7 +160,7 @@ def _train(
         "content": content,
         "epochs": plan.recipe.epochs,
         "best_epoch": state["epoch"] + 1,
-        "validation_score": None if best.best_model_score is None else float(best.best_model_score),
+        "validation_score": float(score),
         "seconds": last.seconds,
         "device": str(device),
         "precision": fitter.precision,
