@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attacks": {"models", "attribution"},
     "metrics": {"attribution"},
     "training": {"models", "attacks"},
-    "library": {"models", "attribution", "attacks", "metrics"},
+    "library": {"image_file", "models", "attribution", "attacks", "metrics"},
     "engine": {"models"},
     "data": {"image_file", "models"},
     "records": {"data"},

@@ -86,7 +86,7 @@ def _rates(
     aimed = None if target_classes is None else as_batch(asked, adversarial, target_classes).classes
     with frozen(asked), torch.no_grad():
         clean, after = (
-            torch.cat([predicted_classes(asked(part)).classes for part in batch.split(batch_size)])
+            torch.cat([predicted_classes(asked(part)).classes for part in torch.split(batch, batch_size)])
             for batch in (pairs.clean, pairs.adversarial)
         )
     return transfer_rates(clean, after, pairs.classes, aimed)

@@ -110,7 +110,7 @@ def test_both_maps_have_one_scale_and_lie_over_their_image() -> None:
 def test_for_is_red_and_against_is_blue() -> None:
     heat = panel([torch.ones(1, 2, 2), -torch.ones(1, 2, 2)]).axes[3].images[1]
     for value, strong, weak in ((1.0, 0, 2), (-1.0, 2, 0)):
-        colour = heat.cmap(heat.norm(value))
+        (colour,) = heat.to_rgba(np.array([value]))
         assert colour[strong] > colour[weak] + 0.2
 
 
@@ -157,7 +157,7 @@ def test_a_network_without_numbers_gives_no_answer() -> None:
 )
 def test_everything_can_be_read(count: int, height: int, width: int, labels: int | None) -> None:
     surrogate = classifier(classes=100_000)
-    nn.init.constant_(surrogate.network.get_submodule("4").bias[99_999:], 40)  # type: ignore[index,arg-type]
+    nn.init.constant_(surrogate.network.get_submodule("4").bias[99_999:], 40)  # type: ignore[index]
     given = None if labels is None else [labels] * count
     figure = show(*batch(count, height, width), surrogate, given, method=GradientTimesActivation())
     assert titles(figure)[0][0].endswith("class 99999, 100 %")
@@ -184,7 +184,7 @@ def test_the_surrogate_is_left_as_it_was() -> None:
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "naa_lightning.library.panel")
-    monkeypatch.setitem(sys.modules, "captum.attr", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "captum.attr", None)
     with pytest.raises(ModuleNotFoundError, match="`show` needs captum: pip install captum"):
         show(*batch(1), classifier())
 

@@ -30,7 +30,7 @@ class StrongestColour(nn.Module):
         self.asked: list[tuple[int, bool, bool]] = []
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = (self.weight * self.dropout(images).mean((2, 3))).roll(self.shift, 1)
+        logits: Tensor = (self.weight * self.dropout(images).mean((2, 3))).roll(self.shift, 1)
         self.asked.append((len(images), self.training, logits.requires_grad))
         return logits
 
