@@ -33,7 +33,7 @@ def presets_of_attacks(group: str) -> list[str]:
 
 
 # Not those that leave the network to the user.
-NETWORKS = sorted(set(presets("surrogate")) - {"ensemble", "timm", "torchvision", "trained"})
+NETWORKS = sorted(set(presets("surrogate")) - {"ensemble", "python", "timm", "torchvision", "trained"})
 
 
 def composed(*overrides: str, program: str = "attack") -> DictConfig:

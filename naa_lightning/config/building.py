@@ -70,7 +70,7 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
         if parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
     }
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    config = ConfigDict(STRICT_KEYS, extra="allow") if takes_any else STRICT_KEYS
+    config = STRICT_KEYS | ConfigDict(extra="allow") if takes_any else STRICT_KEYS
     try:
         options = create_model("Options", __config__=config, **fields).model_validate(dict(node))
     except ValidationError as error:

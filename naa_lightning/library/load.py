@@ -15,7 +15,7 @@ from naa_lightning.models import Classifier, ClassifierSource, TrainedModel, as_
 from naa_lightning.models.weights import load_weights
 
 # Files that leave it to the user which network they are of.
-_OF_ANY_NETWORK = {"ensemble", "timm", "torchvision", "trained"}
+_OF_ANY_NETWORK = {"ensemble", "python", "timm", "torchvision", "trained"}
 
 
 def list_surrogates() -> list[str]:

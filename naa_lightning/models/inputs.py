@@ -56,11 +56,16 @@ def as_batch(model: Classifier | Ensemble, images: Images, classes: Classes) -> 
         ValueError: expected labels from 0 to 2, got 7
     """
     device = model.mean.device if isinstance(model, Classifier) else model.members[0].mean.device
-    checked = _images(images).to(device)
+    checked = as_images(images).to(device)
     return Batch(checked, _classes(model, checked, classes))
 
 
-def _images(images: Images) -> Tensor:
+def as_images(images: Images) -> Tensor:
+    """Check images and join them to a tensor of shape (B, 3, H, W) of at least single precision, in [0, 1].
+
+    Raises:
+        ValueError: They are no images in [0, 1].
+    """
     tensor = _joined(images)
     if tensor.ndim != 4 or tensor.shape[1] != 3 or not tensor.numel() or not tensor.is_floating_point():
         hint = ""

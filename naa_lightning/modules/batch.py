@@ -1,6 +1,6 @@
 """Batches as data loaders give them, in one form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from naa_lightning.data import Batch
 from naa_lightning.exceptions import DataError
-from naa_lightning.models.inputs import check_batch
+from naa_lightning.models.inputs import as_images
 
 # What each name in use stands for; Hugging Face's processors call images pixel_values.
 _NAMES = {
@@ -42,7 +42,7 @@ def read_batch(batch: object, first: int, step: int = 1) -> Batch:
         tensor([10, 11])
     """
     found = _parts(batch)
-    images = found["image"]
+    images = as_images(found["image"])
     ids = torch.arange(first, first + len(images) * step, step)
     unknown = torch.full((len(images),), -1)
     whole: Batch = {
@@ -51,7 +51,6 @@ def read_batch(batch: object, first: int, step: int = 1) -> Batch:
         "target_class": _integers("target classes", found.get("target_class", unknown), images),
         "id": _integers("ids", found.get("id", ids), images),
     }
-    check_batch(whole["image"], whole["label"])
     return whole
 
 
@@ -59,9 +58,9 @@ def _parts(batch: object) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if isinstance(batch, Mapping):
         found = {_NAMES[key]: value for key, value in batch.items() if key in _NAMES}
-    elif isinstance(batch, Sequence) and len(batch) in {2, 3}:
+    elif isinstance(batch, list | tuple) and len(batch) in {2, 3}:
         found = dict(zip(("image", "label", "id"), batch, strict=False))
-    if isinstance(found.get("image"), Tensor) and found["image"].ndim and "label" in found:
+    if "image" in found and "label" in found:
         return found
     raise DataError(
         "a batch must be (images, labels), (images, labels, ids) or a dict with a tensor `image` and a `label`, got "
