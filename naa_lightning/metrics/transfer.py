@@ -58,11 +58,14 @@ def transfer_rates(
         (0.5, 0.75, 0.667)
     """
     target_classes = torch.full_like(labels, -1) if target_classes is None else target_classes
-    if not clean.shape == adversarial.shape == labels.shape == target_classes.shape or clean.ndim != 1:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (clean, adversarial, labels, target_classes))
-        raise ValueError(f"expected tensors of one shape (B,), got {shapes}")
+    columns = [clean, adversarial, labels, target_classes]
+    given = columns if ids is None else [*columns, ids]
+    if len({column.shape for column in given}) > 1 or clean.ndim != 1:
+        raise ValueError(
+            f"expected tensors of one shape (B,), got {', '.join(str(tuple(column.shape)) for column in given)}"
+        )
     if ids is not None:
-        clean, adversarial, labels, target_classes = _once(ids, clean, adversarial, labels, target_classes)
+        clean, adversarial, labels, target_classes = _once(ids, *columns)
     total = len(labels)
     correct, wrong = clean == labels, (adversarial != labels) & (adversarial >= 0)
     changed = (clean != adversarial) & (clean >= 0) & (adversarial >= 0)

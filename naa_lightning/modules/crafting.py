@@ -62,17 +62,18 @@ class AttackModule(ImageModule):
     one size, and an image's result does not depend on which others were left for its batch. Only where memory is short,
     points of a path go one by one, and if that does not help, groups are smaller; see `AdaptiveChunks`.
 
+    A checkpoint keeps the surrogate's weights, and of the attack a description in `hparams`: give both to
+    `load_from_checkpoint` again.
+
     Args:
         surrogate: White-box classifier or classifiers. They are left as they are found, unless there is an engine.
         attack: Attack that is run on the surrogate.
         seed: Seed of every random draw.
         batch_size: Number of images in a full batch; None for that of the first one.
         title: Name of the work in progress bars and messages.
-        pool: Clean images of shape (3, h, w) in [0, 1] for attacks that mix images.
+        pool: Clean images of shape (3, h, w) in [0, 1] for attacks that mix images; without any, an image is mixed with
+            those of its batch.
         engine: Way of running the surrogate, which it arranges in place; None arranges nothing.
-
-    A checkpoint keeps the surrogate's weights, and of the attack a description in `hparams`: give both to
-    `load_from_checkpoint` again.
 
     Example:
         >>> from pytorch_lightning import Trainer
@@ -159,12 +160,13 @@ class AttackModule(ImageModule):
         self, images: Tensor, classes: Tensor, ids: Tensor, full_batch: int
     ) -> tuple[Sequence["_Group"], float]:
         """Craft images in groups, and return the seconds that arranging the surrogate took, too."""
+        pool = self.pool or list(images)
         with self.engine.matmul_precision():
             start = time.perf_counter()
             (fitting,) = self._memory.map(lambda part, size: self._fitting_images(images[:1]), count=1, size=1)
             arranging_seconds = time.perf_counter() - start
             groups = self._memory.map(
-                lambda part, size: self._craft_group(images[part], classes[part], ids[part], size, fitting),
+                lambda part, size: self._craft_group(images[part], classes[part], ids[part], pool, size, fitting),
                 len(ids),
                 self.engine.group_size(full_batch, images),
             )
@@ -183,9 +185,11 @@ class AttackModule(ImageModule):
                 self._fitting[image.shape] = fitting or 1
         return self._fitting[image.shape]
 
-    def _craft_group(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, fitting: int) -> "_Group":
+    def _craft_group(
+        self, images: Tensor, classes: Tensor, ids: Tensor, pool: Sequence[Tensor], size: int, fitting: int
+    ) -> "_Group":
         """Craft at most `size` images, with points of a path sharing passes until memory once runs out."""
-        craft = partial(self._craft, images, classes, ids, size)
+        craft = partial(self._craft, images, classes, ids, pool, size)
         if not self._sharing or fitting <= size:
             return craft(images_per_pass=size)
         crafted = _unless_out_of_memory(partial(craft, images_per_pass=fitting))
@@ -201,7 +205,9 @@ class AttackModule(ImageModule):
             )
         return crafted
 
-    def _craft(self, images: Tensor, classes: Tensor, ids: Tensor, size: int, images_per_pass: int) -> "_Group":
+    def _craft(
+        self, images: Tensor, classes: Tensor, ids: Tensor, pool: Sequence[Tensor], size: int, images_per_pass: int
+    ) -> "_Group":
         """Craft images, padded to `size`, with `images_per_pass` images in a pass through the surrogate."""
         start = time.perf_counter()
         count = len(images)
@@ -210,7 +216,7 @@ class AttackModule(ImageModule):
             self.surrogate,
             images,
             classes,
-            SeededDraws(self.seed, ids.tolist(), self.pool),
+            SeededDraws(self.seed, ids.tolist(), pool),
             images_per_pass=images_per_pass,
             preparation=self.engine.preparation_dtype,
         )

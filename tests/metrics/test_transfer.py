@@ -149,6 +149,11 @@ def test_target_classes_of_another_shape_are_refused() -> None:
         transfer_rates(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.zeros(1))
 
 
+def test_ids_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"of one shape \(B,\), got \(3,\), \(3,\), \(3,\), \(3,\), \(2,\)"):
+        transfer_rates(*[torch.zeros(3)] * 3, ids=torch.zeros(2))
+
+
 ROWS = [(i, i % 3, i % 5 - 2, i % 4, i % 5 - 1) for i in range(11)]
 PARTS = [ROWS[:6], ROWS[5:]]  # image 5 is seen by both processes
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from naa_lightning.attacks import Admix, Attack, Budget, CrossEntropy, Momentum
 from naa_lightning.exceptions import DataError, UserError
 from naa_lightning.models import Classifier, Ensemble
 from naa_lightning.modules import AttackModule
@@ -116,6 +117,17 @@ def test_other_precisions_give_images_within_the_budget(precision: Any) -> None:
 def test_an_ensemble_is_taken_too() -> None:
     both = Ensemble([classifier(), classifier()])
     assert_close(crafted(trainer().predict(AttackModule(both, attack()), pairs())), expected(both))
+
+
+def test_images_are_mixed_with_those_of_their_batch_where_there_is_no_pool() -> None:
+    mixing = Attack(objective=CrossEntropy(), update=Momentum(), budget=Budget(steps=2), transforms=[Admix()])
+    batches: Any = trainer().predict(AttackModule(classifier(), mixing), pairs(batch_size=COUNT))
+    draws = SeededDraws(0, range(COUNT), list(IMAGES))
+    found = mixing.craft(classifier(), IMAGES, LABELS, draws).images
+    assert torch.equal((crafted(batches) * 255).round(), mixing.budget.quantise(found, IMAGES).float())
+    pool = list(IMAGES[:1])
+    batches = trainer().predict(AttackModule(classifier(), mixing, pool=pool), pairs(batch_size=COUNT))
+    assert not torch.equal((crafted(batches) * 255).round(), mixing.budget.quantise(found, IMAGES).float())
 
 
 def test_a_targeted_attack_moves_towards_target_classes_and_asks_for_them() -> None:
