@@ -66,7 +66,7 @@ def show(
     with frozen(model), torch.no_grad():
         predictions = [predicted_classes(model(batch)) for batch in (pairs.clean, pairs.adversarial)]
     if labels is None:
-        pairs = pairs._replace(classes=predictions[0].classes)
+        pairs = Pairs(pairs.clean, pairs.adversarial, predictions[0].classes)
     maps, note = _attribution_maps(model, pairs, method or FeatureDifference())
     return draw_panel(pairs, predictions, maps, note)
 

@@ -83,7 +83,10 @@ def _rates(
     """Ask one model, which is in memory no longer than that where it is given by its name."""
     asked = _asked(model, getattr(next(iter(adversarial), None), "device", "cpu"))
     pairs = as_pairs(asked, images, adversarial, labels)
-    aimed = None if target_classes is None else as_batch(asked, adversarial, target_classes).classes
+    try:
+        aimed = None if target_classes is None else as_batch(asked, adversarial, target_classes).classes
+    except ValueError as error:
+        raise ValueError(f"target_classes: {error}") from error
     with frozen(asked), torch.no_grad():
         clean, after = (
             torch.cat([predicted_classes(asked(part)).classes for part in torch.split(batch, batch_size)])

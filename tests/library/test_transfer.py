@@ -169,7 +169,7 @@ def test_a_notebook_gets_the_same_cells_and_no_markup_of_names() -> None:
         ({"adversarial": torch.zeros(5, 3, 8, 8)}, r"got \(5, 3, 8, 8\)"),
         ({"adversarial": 255 * colours(ADVERSARIAL)}, r"expected images in \[0, 1\]"),
         ({"images": colours([]), "adversarial": colours([]), "labels": []}, "expected float images"),
-        ({"target_classes": [0, 1, 2, 1, 7]}, "expected .* from 0 to 2, got 7"),
+        ({"target_classes": [0, 1, 2, 1, 7]}, "target_classes: expected .* from 0 to 2, got 7"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
     ],
     ids=str,
