@@ -20,7 +20,6 @@ IDLE = [
     "logger=many_loggers",
     "callbacks=training",
     "extras.print_config=true",
-    "extras.enforce_tags=true",
     "trainer.profiler=simple",
     "report.panel_images=0",
     "report.baseline=mim",

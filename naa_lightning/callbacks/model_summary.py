@@ -15,8 +15,8 @@ class ModelSummary(Callback):
     Lightning's own summaries are of trainings alone.
 
     Args:
-        max_depth: Number of levels of layers within layers that get a row of their own, the network itself being on the second; -1 for
-            all.
+        max_depth: Number of levels of layers within layers that get a row of their own, of which the network itself is
+            the second; -1 for all.
     """
 
     def __init__(self, max_depth: int = 3) -> None:
