@@ -36,6 +36,12 @@ def explain(error: Exception) -> str | None:
         case ValueError() if text == _NULL_GROUP:
             groups = [word.removesuffix("=null") for word in sys.argv[1:] if word.endswith("=null")] or ["GROUP"]
             return f"nothing of a group is an empty list of it: give {' '.join(f'{group}=[]' for group in groups)}"
+    preset = re.search(r"In '(\w+)/(\w+)': Could not override '([\w/]+)", text)
+    if preset is not None and preset[3].rpartition("/")[2] in _groups(preset[3].rpartition("/")[0]):
+        return (
+            f"{preset[1]}={preset[2]} chooses {preset[3]}=, which this program does not have: it is a preset of the other "
+            "one of naa-attack and naa-train"
+        )
     named = re.search(r"Could not override '([^']+)'|Override \+?(\S+) looks like", text)
     if named is None:
         return None

@@ -9,8 +9,8 @@ from naa_lightning.shipped import CONF
 
 
 @hydra.main(config_path=str(CONF), config_name="train", **MAIN_OPTIONS)
-def run(config: DictConfig) -> float:
-    """Run one job; a sweep optimises what it returns, the score by which the best epoch is chosen."""
+def run(config: DictConfig) -> float | None:
+    """Run one job; a sweep optimises what it returns, which chooses the best epoch on the validation images."""
     with one_line_errors():
         # Loaded step by step: most takes seconds, and a mistake is told before.
         from naa_lightning.config.training_experiment import compose_training_run  # noqa: PLC0415

@@ -17,6 +17,7 @@ def told(*overrides: str, program: str = "attack") -> str:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("experiment=digits_hardened", "experiment=digits_hardened chooses training/loss=, which this program does not "),
         ("attack=naaa", "there is no attack=naaa; did you mean naa? there are admix, bfa, bsr, danaa, dim, "),
         (
             "surrogate=[vgg16,resnet05]",
@@ -38,7 +39,7 @@ def told(*overrides: str, program: str = "attack") -> str:
             "surrogate@targets.mine=vgg16",
             "Could not override 'surrogate@targets.mine'. Did you mean to override surrog",
         ),
-        ("hydra/sweeper=optunaa", "this needs the extra `search`: pip install -e '.[search]'"),
+        ("hydra/sweeper=optunaa", "this needs the extra `search`: pip install 'naa_lightning[search]'"),
     ],
 )
 def test_what_does_not_exist(override: str, message: str) -> None:
