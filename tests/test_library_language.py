@@ -11,7 +11,7 @@ LIBRARY = ("attacks", "attribution", "models", "metrics", "training", "engine", 
 FILES = sorted(path for part in LIBRARY for path in (PACKAGE / part).rglob("*.py") if path.stem != "__main__")
 KEYS = re.compile(
     r"\b(attack|attribution|data|defences|engine|experiment|hydra|paths|study|surrogate|targets|training|trainer)"
-    r"(\.[\w.]+)?=|~targets|pip install -e|python (attack|train)\.py|hydra\.run"
+    r"(\.[\w.]+)?=|~targets|pip install -e|python (attack|train)\.py|naa-attack|hydra\.run"
 )
 
 

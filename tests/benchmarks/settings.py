@@ -59,5 +59,6 @@ class Settings:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the images in pixels."""
-        height, width = self.source.input_size or self.source.published().input_size
-        return height, width
+        size = self.source.input_size or self.source.published().input_size
+        assert size is not None, "every network of the configuration names one"
+        return size[0], size[1]

@@ -17,7 +17,10 @@ def told(*overrides: str, program: str = "attack") -> str:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("experiment=digits_hardened", "experiment=digits_hardened chooses training/loss=, which this program does not "),
+        (
+            "experiment=digits_hardened",
+            "experiment=digits_hardened chooses training/loss=, which this program does not ",
+        ),
         ("attack=naaa", "there is no attack=naaa; did you mean naa? there are admix, bfa, bsr, danaa, dim, "),
         (
             "surrogate=[vgg16,resnet05]",

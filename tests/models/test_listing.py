@@ -1,4 +1,4 @@
-"""`python -m naa_lightning.models`."""
+"""`naa-models`."""
 
 import json
 import os
@@ -203,19 +203,19 @@ def test_the_usual_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     folder = tmp_path / "outputs" / "models"
     folder.mkdir(parents=True)
     main([])
-    assert capsys.readouterr().out == "there is no model in outputs/models: train one: python train.py\n"
+    assert capsys.readouterr().out == "there is no model in outputs/models: train one: naa-train\n"
     add(folder, "a", FACTS)
     main([])
     lines = capsys.readouterr().out.splitlines()
     assert rows(lines)[0][0] == "a"
-    assert lines[-1] == "use one: python attack.py surrogate=trained surrogate.model=NAME"
+    assert lines[-1] == "use one: naa-attack surrogate=trained surrogate.model=NAME"
 
 
 def test_another_folder_is_part_of_the_commands_it_tells(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (line,) = printed(capsys, monkeypatch, tmp_path, NARROW)
-    assert line == f"there is no model in {tmp_path}: train one: python train.py paths.models_dir={tmp_path}"
+    assert line == f"there is no model in {tmp_path}: train one: naa-train paths.models_dir={tmp_path}"
     add(tmp_path, "a", FACTS)
     assert printed(capsys, monkeypatch, tmp_path, NARROW)[-1].endswith(f"NAME paths.models_dir={tmp_path}")
 

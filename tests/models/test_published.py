@@ -124,6 +124,7 @@ def test_timms_networks_without_weights_can_be_trained() -> None:
     source = TimmModel(name="mine", architecture=NOT_PUBLISHED, num_classes=12)
     published = source.published()
     assert list(published.mean) == [0.485, 0.456, 0.406], "ImageNet's"
+    assert published.input_size is not None
     assert list(published.input_size) == [224, 224]
     model = source.wrap(source.network(pretrained=False)).eval()
     assert model(torch.rand(1, 3, 40, 40)).shape == (1, 12)

@@ -59,7 +59,7 @@ def test_an_unknown_name_is_answered_with_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "bad-1.json").write_text("{")
     message = refusal("nine", tmp_path)
     assert f"there is no model nine in {tmp_path}, which holds bad-1, mine-0123456789ab (50.0 % right);" in message
-    assert f"python -m naa_lightning.models {tmp_path}" in message
+    assert f"naa-models {tmp_path}" in message
 
 
 def test_of_many_models_the_first_are_named(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_every_class_has_a_name_or_none(source: ClassifierSource) -> None:
 def test_published_preprocessing(source: ClassifierSource, mean: list[float], std: list[float], size: int) -> None:
     published = source.published()
     assert (list(published.mean), list(published.std)) == (mean, std)
+    assert published.input_size is not None
     assert list(published.input_size) == [size, size]
 
 

@@ -1,4 +1,4 @@
-"""`python -m naa_lightning.report`."""
+"""`naa-report`."""
 
 import os
 import subprocess

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pytorch_lightning.loggers import CSVLogger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
-from naa_lightning.config.building import build_target
+from naa_lightning.config.building import build_part
 from naa_lightning.exceptions import UserError
 from naa_lightning.report.relog import relog
 from naa_lightning.report.wandb_logger import wandb_logger
@@ -30,7 +30,7 @@ def configured(folder: Path, *overrides: str) -> Any:
     words = ("experiment=digits", "logger=wandb", f"paths.run_dir={folder}", *overrides)
     run = attack_run(*words)
     assert run.logger is not None
-    return build_target(run.logger["wandb"], "logger.wandb")
+    return build_part(Logger, run.logger["wandb"], "logger.wandb")
 
 
 @pytest.mark.usefixtures("without_wandb")

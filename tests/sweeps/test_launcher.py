@@ -160,7 +160,7 @@ def test_without_submitit_the_extra_is_named(tmp_path: Path) -> None:
     (tmp_path / "submitit.py").write_text("raise ModuleNotFoundError(name='submitit')")
     code, err = finish(start(tmp_path, "a,b", *LOCAL))
     assert code == 1
-    assert err.splitlines()[-1] == "error: hydra/launcher= needs submitit: pip install -e '.[slurm]'"
+    assert err.splitlines()[-1] == "error: hydra/launcher= needs submitit: pip install 'naa_lightning[slurm]'"
 
 
 def test_hydra_finds_it_and_loads_nothing_heavy_with_it() -> None:
