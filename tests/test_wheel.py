@@ -45,7 +45,7 @@ def run(environment: Path, cwd: Path, program: str, *arguments: str) -> str:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "WANDB"))}
     command = [str(environment / "bin" / program), *arguments]
     done = subprocess.run(
-        command, cwd=cwd, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=cwd, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

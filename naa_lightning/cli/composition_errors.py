@@ -15,6 +15,7 @@ from naa_lightning.shipped import CONF
 
 # Configurations that are found only where an extra is installed.
 _EXTRAS = {"hydra/sweeper/optuna": "search"}
+_PRESET = re.compile(r"In '(\w+/\w+)': Could not override '([\w/]+)")
 _NULL_GROUP = "Config group override must be a string or a list. Got NoneType"
 
 
@@ -33,19 +34,14 @@ def explain(error: Exception) -> str | None:
             return _about_an_option(error)
         case HydraException() if "hydra.mode changed during config composition" in text:
             return "this preset is a sweep, which Hydra 1.4 is to be told on the command line: give -m"
+        case HydraException() if found := _PRESET.search(text):
+            return _about_a_preset(*found.groups())
         case ValueError() if text == _NULL_GROUP:
             groups = [word.removesuffix("=null") for word in sys.argv[1:] if word.endswith("=null")] or ["GROUP"]
             return f"nothing of a group is an empty list of it: give {' '.join(f'{group}=[]' for group in groups)}"
-    preset = re.search(r"In '(\w+)/(\w+)': Could not override '([\w/]+)", text)
-    if preset is not None and preset[3].rpartition("/")[2] in _groups(preset[3].rpartition("/")[0]):
-        return (
-            f"{preset[1]}={preset[2]} chooses {preset[3]}=, which this program does not have: it is a preset of the other "
-            "one of naa-attack and naa-train"
-        )
     named = re.search(r"Could not override '([^']+)'|Override \+?(\S+) looks like", text)
-    if named is None:
-        return None
-    return _about_a_key((named[1] or named[2]).partition("=")[0].partition("@")[0], error.__cause__)
+    key = (named[1] or named[2]).partition("=")[0].partition("@")[0] if named else None
+    return _about_a_key(key, error.__cause__) if key else None
 
 
 def _about_an_option(error: MissingConfigException) -> str:
@@ -56,6 +52,17 @@ def _about_an_option(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     options = error.options or _loader().get_group_options(group)
     return f"there is no {group}={name}; {suggest(name, options, all_of_them=True)}"
+
+
+def _about_a_preset(preset: str, group: str) -> str:
+    """Say why a preset cannot choose what it chooses."""
+    parent, _, name = group.rpartition("/")
+    chosen = f"{preset.replace('/', '=')} chooses {group}="
+    if name in _groups(parent):
+        return (
+            f"{chosen}, which this program does not have: it is a preset of the other one of naa-attack and naa-train"
+        )
+    return f"{chosen}, and there is no such group; {suggest(name, _groups(parent))}"
 
 
 def _about_a_key(key: str, cause: BaseException | None) -> str | None:

@@ -19,7 +19,7 @@ def told(*overrides: str, program: str = "attack") -> str:
     [
         (
             "experiment=digits_hardened",
-            "experiment=digits_hardened chooses training/loss=, which this program does not ",
+            "experiment=digits_hardened chooses training/loss=, which this program",
         ),
         ("attack=naaa", "there is no attack=naaa; did you mean naa? there are admix, bfa, bsr, danaa, dim, "),
         (
