@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.loggers import WandbLogger
+
 from naa_lightning import __version__
 from naa_lightning.exceptions import UserError
 from naa_lightning.report.log import log_run, logging_to
@@ -49,6 +51,7 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         notes=options.get("notes"),
         id=options.get("id") or hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
     )
+    assert isinstance(logger, WandbLogger), "the package is there"
     with logging_to([logger], config):
         log_run([logger], folder)
         run = logger.experiment

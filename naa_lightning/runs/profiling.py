@@ -1,6 +1,7 @@
 """Where the time of a trainer's work goes, as Lightning's profilers measure it."""
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from naa_lightning.exceptions import UserError
 class _Printed(Profiler):
     """Prints the table that Lightning writes to a file."""
 
-    def describe(self) -> None:
-        """Print the table and write it to the profiler's file; Lightning asks for this when its work is done."""
-        Console().print(f"{self.filename}: {self.summary()}", markup=False, highlight=False, soft_wrap=True)
-        super().describe()
+    def summary(self) -> str:
+        """Print and return the table; Lightning asks for it once, when its work is done."""
+        table = super().summary()
+        Console().print(f"{self.filename}: {table}", markup=False, highlight=False, soft_wrap=True)
+        return table
 
 
 class _Simple(_Printed, SimpleProfiler): ...
@@ -29,8 +31,12 @@ class _Advanced(_Printed, AdvancedProfiler): ...
 class _PyTorch(_Printed, PyTorchProfiler): ...
 
 
-_SILENT = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
-_PRINTED = {"simple": _Simple, "advanced": _Advanced, "pytorch": _PyTorch}
+_SILENT: Mapping[str, Callable[..., Profiler]] = {
+    "simple": SimpleProfiler,
+    "advanced": AdvancedProfiler,
+    "pytorch": PyTorchProfiler,
+}
+_PRINTED: Mapping[str, Callable[..., Profiler]] = {"simple": _Simple, "advanced": _Advanced, "pytorch": _PyTorch}
 
 
 def make_profiler(name: Any, folder: Path, title: str, process: ProcessInfo) -> Profiler | None:

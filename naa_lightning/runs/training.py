@@ -14,7 +14,7 @@ from naa_lightning.runs.stages.training import train
 from naa_lightning.runs.trainer import make_all
 
 
-def run_training(experiment: TrainingExperiment) -> float | None:
+def run_training(experiment: TrainingExperiment) -> float:
     """Train a classifier and keep its weights where attack runs look for them.
 
     Where the configuration asks for several processes, they are started here, unless a cluster has done so.
@@ -32,7 +32,7 @@ def run_training(experiment: TrainingExperiment) -> float | None:
     return on_all_ranks(experiment, _train, resume_hint="the same command goes on with the last finished epoch")
 
 
-def _train(experiment: TrainingExperiment, ranks: Ranks) -> float | None:
+def _train(experiment: TrainingExperiment, ranks: Ranks) -> float:
     run, plan = experiment.run, experiment.plan
     callbacks = make_all(Callback, run.callbacks, "callbacks")
     with logging_to(make_all(Logger, run.logger, "logger") if ranks.first else [], asdict(run)) as loggers:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from naa_lightning.attacks.attack import Attack
 from naa_lightning.callbacks.model_summary import ModelSummary
@@ -32,7 +32,7 @@ class Other(LightningModule):
 def printed(module: LightningModule, depth: int, capsys: pytest.CaptureFixture[str]) -> str:
     """What is printed where a module predicts."""
     module.predict_step = lambda *_: None  # type: ignore[method-assign]
-    Trainer(callbacks=[ModelSummary(depth)], **QUIET).predict(module, DataLoader(torch.zeros(1)))
+    Trainer(callbacks=[ModelSummary(depth)], **QUIET).predict(module, DataLoader(TensorDataset(torch.zeros(1))))
     return capsys.readouterr().out
 
 

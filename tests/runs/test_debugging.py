@@ -55,7 +55,7 @@ def test_debugging_an_attack_changes_what_it_says_and_no_more() -> None:
 
 
 def test_a_training_learns_a_few_batches_by_heart(tmp_path: Path) -> None:
-    assert train(tmp_path / "run", "debug=overfit", "data.batch_size=16", "training.robustness=null") == 1
+    assert train(tmp_path / "run", "debug=overfit", "training.epochs=15", "training.robustness=null") == 1
     (path,) = (tmp_path / "run" / "models").glob("*.json")
     facts = json.loads(path.read_text())
     assert facts["accuracy"] < 1

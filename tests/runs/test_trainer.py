@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import RichModelSummary, RichProgressBar
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.exceptions import UserError
@@ -22,11 +22,11 @@ NODE = {"_target_": "pytorch_lightning.Trainer", "accelerator": "cpu", "devices"
 class Doubling(LightningModule):
     title = "doubling it"
 
-    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        return 2 * batch
+    def predict_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        return 2 * batch[0]
 
 
-def predicted(folder: Path, process: ProcessInfo | None = None, callbacks: Any = (), **options: Any) -> list[float]:
+def predicted(folder: Path, process: ProcessInfo | None = None, callbacks: Any = (), **options: Any) -> Any:
     """What a trainer that is made in a folder predicts of 1 and 2, which is right whatever looks on."""
     trainer = make_trainer(
         NODE | options,
@@ -34,10 +34,11 @@ def predicted(folder: Path, process: ProcessInfo | None = None, callbacks: Any =
         title="doubling a/b",
         process=process,
         callbacks=callbacks,
-        enable_checkpointing=False,
     )
     assert trainer.default_root_dir == str(folder)
-    return [float(value) for value in trainer.predict(Doubling(), DataLoader(torch.tensor([1.0, 2.0]))) or ()]
+    loader = DataLoader(TensorDataset(torch.tensor([1.0, 2.0])))
+    batches: Any = trainer.predict(Doubling(), loader)
+    return torch.cat(batches).tolist()
 
 
 @pytest.mark.parametrize(

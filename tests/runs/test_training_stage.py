@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +104,8 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path, caplog: pytest.LogC
     assert caplog.messages[-1].endswith(anew)
 
     facts = files[1].read_text()
+    files[1].write_text(json.dumps({k: v for k, v in json.loads(facts).items() if k != "validation_score"}))
+    assert math.isnan(train(ready, TRAINER, []))  # as one that was trained before scores were recorded
     for key, other in (("content", "other files"), ("accuracy", None)):
         files[1].write_text(json.dumps({**json.loads(facts), key: other}))
         with pytest.raises(UserError) as error:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -45,7 +46,7 @@ def train(
     folder: Path | None = None,
     ranks: Ranks | None = None,
     ckpt_path: str | None = None,
-) -> float | None:
+) -> float:
     """Train a model and save the weights of its best epoch with what is known of them.
 
     A training that was stopped goes on from the last epoch that it finished; one that was finished is not repeated.
@@ -61,7 +62,7 @@ def train(
 
     Returns:
         The score of the best epoch on the validation images: the accuracy, in [0, 1], or of a training that hardens the
-        robust accuracy plus a thousandth of the accuracy. None of a model that was trained when it was not recorded.
+        robust accuracy plus a thousandth of the accuracy. NaN of a model that was trained when it was not recorded.
 
     Raises:
         UserError: The plan, its data or the checkpoint are refused, or the loss is no number.
@@ -80,8 +81,7 @@ def train(
         elif ranks.first:
             accuracy = 100 * facts["accuracy"]
             log.info("%s was trained before, %.1f %% right; %s", plan.source.name, accuracy, _anew(plan))
-    score: float | None = facts.get("validation_score")
-    return score
+    return float(facts.get("validation_score", math.nan))
 
 
 def _known(plan: TrainingPlan, content: str) -> dict[str, Any] | None:
@@ -151,8 +151,10 @@ def _train(
         kept = best.path if best.path.is_file() else last.path
         state = read_checkpoint(kept, f"remove {plan.checkpoints} and train again")
         module.load_state_dict(state["state_dict"])
-        if (score := best.best_model_score) is None:
-            score = fitter.validate(module, datamodule=data, verbose=False)[0]["val/score"]
+        if best.best_model_score is None:
+            score = float(fitter.validate(module, datamodule=data, verbose=False)[0]["val/score"])
+        else:
+            score = float(best.best_model_score)
         fitter.test(module, datamodule=data, verbose=False)
     facts = {
         **_measured(plan, data, {name: float(value) for name, value in fitter.callback_metrics.items()}),
@@ -160,7 +162,7 @@ def _train(
         "content": content,
         "epochs": plan.recipe.epochs,
         "best_epoch": state["epoch"] + 1,
-        "validation_score": float(score),
+        "validation_score": score,
         "seconds": last.seconds,
         "device": str(device),
         "precision": fitter.precision,
