@@ -38,3 +38,21 @@ def test_nothing_private_is_used(path: Path) -> None:
 def test_private_names_are_found() -> None:
     code = "import a._b\nfrom c._d import e\nfrom f import _g\nh._i = j.k._l\nself._m, cls._n, o.__p__, q._target_\n"
     assert set(private_names(ast.parse(code))) == {"a._b", "_d", "_g", "_i", "_l"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.name == "__init__.py"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_package_says_what_of_it_is_public(path: Path) -> None:
+    """All that it takes from its files, each name once and in order."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    taken = [node for node in body if isinstance(node, ast.ImportFrom) and str(node.module).startswith("naa_lightning")]
+    named = [
+        ast.literal_eval(node.value)
+        for node in body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    assert len(named) == bool(taken) or path.parent.name == "naa_lightning"
+    for names in named:
+        assert {alias.name for node in taken for alias in node.names} <= set(names)
+        assert len(names) == len(set(names))

@@ -65,7 +65,7 @@ positive='identity', negative='identity')
         _owner(name, option, parts).set(option, value)
     for parameter in _PARTS.keys() - given.keys():
         made = [part.build() for part in parts if part.parameter == parameter]
-        given[parameter] = made if parameter == "transforms" else (made or [None])[0]
+        given[parameter] = made if parameter == "transforms" else next(iter(made), None)
     return Attack(**given)
 
 

@@ -1,16 +1,20 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import timm
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from naa_lightning.attacks import (
+    Admix,
     Attack,
     Budget,
     CrossEntropy,
     Momentum,
     Nesterov,
     NeuronAttribution,
+    Objective,
     PatchWise,
     ScaleInvariant,
     Smoothing,
@@ -19,7 +23,8 @@ from naa_lightning.attacks import (
 )
 from naa_lightning.attacks.objectives import AttackContext, PreparedObjective
 from naa_lightning.attacks.updates import Step
-from naa_lightning.models import Classifier
+from naa_lightning.models import Classifier, Ensemble, as_classifier
+from naa_lightning.models.layer import LayerError
 from naa_lightning.rng import Draws, SeededDraws
 from tests.conftest import GoldenNetwork
 
@@ -229,3 +234,63 @@ def test_preparing_the_objective_is_timed_apart_from_the_steps(monkeypatch: pyte
     monkeypatch.setattr("naa_lightning.attacks.attack.time", clock)
     crafted = attack(objective=Slow(), update=SlowStep()).craft(single(), random_images().float(), LABELS, DRAWS)
     assert crafted.preparation_seconds == 3
+
+
+def plain() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+NORMALISATION: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.5] * 3}
+
+
+def test_a_plain_network_of_timm_is_attacked_as_its_classifier() -> None:
+    network = timm.create_model("test_resnet.r160_in1k", num_classes=4)
+    images = torch.rand(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    adversarial = attack()(network, images, [0, 3])
+    assert torch.equal(adversarial, attack()(as_classifier(network), images, LABELS, DRAWS))
+    assert network.training
+
+
+def test_a_surrogate_without_a_layer_is_told_some() -> None:
+    naa = attack(objective=NeuronAttribution(path_points=2))
+    surrogates = [Classifier(plain(), **NORMALISATION), Ensemble([Classifier(plain(), **NORMALISATION)])]
+    for surrogate in surrogates:
+        with pytest.raises(LayerError, match=r"names no attacked layer: give `layer`, for example one of 0, 1$"):
+            naa(surrogate, random_images().float(), LABELS)
+    assert attack()(surrogates[0], random_images().float(), LABELS).shape == (2, 3, 8, 8)
+
+
+def test_a_layer_deep_in_a_network_is_found() -> None:
+    inner: nn.Module = plain()
+    for _ in range(3):
+        inner = nn.Sequential(inner)
+    with pytest.raises(LayerError, match=r"for example one of 0\.0\.0\.0, 0\.0\.0\.1$"):
+        attack(objective=NeuronAttribution())(Classifier(inner, **NORMALISATION), random_images().float(), LABELS)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("objective", [CrossEntropy(), NeuronAttribution(path_points=3)])
+def test_the_surrogate_computes_in_its_own_type(dtype: torch.dtype, objective: Objective) -> None:
+    """The loop does not: within the budget to single precision, and for most pixels to the same side."""
+    images = random_images().float()
+    usual = attack(objective=objective)(Classifier(plain(), **NORMALISATION, layer="1"), images, LABELS)
+    crafted = attack(objective=objective)(Classifier(plain().to(dtype), **NORMALISATION, layer="1"), images, LABELS)
+    assert crafted.dtype == torch.float32
+    assert 15.9 / 255 < (crafted - images).abs().max() <= 16.0001 / 255
+    assert ((crafted - images).sign() == (usual - images).sign()).double().mean() > 0.9
+
+
+def test_no_draws_are_those_of_seed_0_and_a_batch_mixes_with_itself() -> None:
+    images, surrogate = random_images().float(), Classifier(plain(), **NORMALISATION)
+    mixing = attack(transforms=[Admix()], budget=Budget(random_start="4/255"))
+    expected = mixing(surrogate, images, LABELS, SeededDraws(0, [0, 1], list(images)))
+    assert torch.equal(mixing(surrogate, images, LABELS), expected)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_images_return_to_where_they_came_from() -> None:
+    surrogate, images = Classifier(plain(), **NORMALISATION, layer="1").cuda(), random_images().float()
+    adversarial = attack(objective=NeuronAttribution(path_points=2))(surrogate, images, [0, 3])
+    assert adversarial.device.type == "cpu"
+    assert 0 < (adversarial - images).abs().max() <= 16.0001 / 255

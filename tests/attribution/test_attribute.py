@@ -222,3 +222,17 @@ def test_what_is_returned(smooth: Classifier, images: Tensor) -> None:
     found = asked(METHODS["conductance"], smooth, images)
     assert isinstance(found, Attribution)
     assert found.explained.shape == (2,)
+
+
+@ALL
+def test_lists_any_float_type_and_no_draws_are_taken(method: Method, smooth: Classifier, images: Tensor) -> None:
+    half = images.half()
+    given = attribute(method, smooth, list(half), CLASSES.tolist())
+    expected = attribute(method, smooth, half.float(), CLASSES, SeededDraws(0, range(len(images))))
+    assert torch.equal(given.values, expected.values)
+    assert torch.equal(given.explained, expected.explained)
+
+
+def test_a_plain_network_must_say_what_it_expects(smooth: Classifier, images: Tensor) -> None:
+    with pytest.raises(ValueError, match="give its `mean` and `std`"):
+        attribute(METHODS["conductance"], smooth.network, images, CLASSES)

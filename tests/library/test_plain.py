@@ -8,10 +8,10 @@ from pathlib import Path
 import naa_lightning
 from tests.experiments import ROOT
 
-BLOCKED = (
+BLOCKED = [
     *("hydra", "omegaconf", "pytorch_lightning", "lightning_fabric", "wandb", "matplotlib", "sklearn", "captum"),
     *("pyarrow", "torchmetrics", "rich", "pydantic", "jinja2", "scipy", "filelock"),
-)
+]
 
 REFUSE = f"""
 import sys

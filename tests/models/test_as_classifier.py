@@ -19,8 +19,9 @@ def test_a_network_of_timm_says_what_it_expects() -> None:
     network = timm.create_model("test_resnet.r160_in1k", num_classes=7)
     model = as_classifier(network)
     assert model.network is network
-    assert model.mean.flatten().tolist() == pytest.approx(list(network.pretrained_cfg["mean"]))
-    assert model.std.flatten().tolist() == pytest.approx(list(network.pretrained_cfg["std"]))
+    published = timm.get_pretrained_cfg("test_resnet.r160_in1k")
+    assert model.mean.flatten().tolist() == pytest.approx(list(published.mean))
+    assert model.std.flatten().tolist() == pytest.approx(list(published.std))
     assert (model.input_size, model.num_classes, model.layers) == ((160, 160), 7, ())
 
 
