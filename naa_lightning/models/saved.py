@@ -147,6 +147,8 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def _described(source: ClassifierSource) -> _Description:
     published = source.published()
+    size = source.input_size or published.input_size
+    assert size is not None, "networks of these libraries name one"
     return _Description(
         library=library_of(source),  # type: ignore[arg-type] # a key of _LIBRARIES
         name=source.name,
@@ -156,7 +158,7 @@ def _described(source: ClassifierSource) -> _Description:
         classes=None if source.classes is None else list(source.classes),
         mean=list(source.mean or published.mean),
         std=list(source.std or published.std),
-        input_size=list(source.input_size or published.input_size),
+        input_size=list(size),
         interpolation=source.interpolation,
         antialias=source.antialias,
         layer=source.layer if source.layer is None or isinstance(source.layer, str) else list(source.layer),

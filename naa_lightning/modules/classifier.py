@@ -5,13 +5,13 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
 
 from naa_lightning.data import Batch
 from naa_lightning.exceptions import RankError, UserError
-from naa_lightning.models import Classifier
+from naa_lightning.models import as_classifier
 from naa_lightning.models.predicted_classes import predicted_classes
 from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.modules.target import Predictions
@@ -31,7 +31,7 @@ class ClassifierModule(ImageModule):
     give both to `load_from_checkpoint` again.
 
     Args:
-        classifier: Classifier of images in [0, 1].
+        classifier: Classifier of images in [0, 1], or a network that `as_classifier` takes.
         num_classes: Number of classes.
         recipe: Loss, augmentation, optimizer, schedule and seed of the training; None for `standard_recipe`.
         title: Name of the work in progress bars and messages.
@@ -39,10 +39,9 @@ class ClassifierModule(ImageModule):
 
     Example:
         >>> from pytorch_lightning import Trainer
-        >>> from torch import nn
         >>> from torch.utils.data import DataLoader, TensorDataset
         >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
-        >>> classifier = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
+        >>> classifier = as_classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
         >>> loader = DataLoader(TensorDataset(torch.rand(8, 3, 8, 8), torch.arange(8)), batch_size=4)
         >>> quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
         >>> trainer = Trainer(accelerator="cpu", max_epochs=1, enable_model_summary=False, **quiet)
@@ -53,7 +52,7 @@ class ClassifierModule(ImageModule):
 
     def __init__(
         self,
-        classifier: Classifier,
+        classifier: nn.Module,
         *,
         num_classes: int,
         recipe: Recipe | None = None,
@@ -69,7 +68,7 @@ class ClassifierModule(ImageModule):
                 for name, value in vars(recipe).items()
             }
         )
-        self.classifier = classifier
+        self.classifier = as_classifier(classifier)
         self.recipe = recipe
         self.title = title
         self.remedy = remedy

@@ -9,7 +9,7 @@ from typing import TypedDict, TypeVar
 
 import torch
 from pytorch_lightning.utilities.memory import garbage_collection_cuda
-from torch import Tensor
+from torch import Tensor, nn
 
 from naa_lightning.attacks import Attack
 from naa_lightning.attacks.attack import Crafted
@@ -17,7 +17,7 @@ from naa_lightning.attribution import attribution_of_path_gradient, attribution_
 from naa_lightning.engine import Engine
 from naa_lightning.engine.out_of_memory import AdaptiveChunks, is_out_of_memory
 from naa_lightning.exceptions import DataError
-from naa_lightning.models import Classifier, Ensemble, frozen
+from naa_lightning.models import Ensemble, as_classifier, frozen
 from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.rng import SeededDraws
 
@@ -66,7 +66,8 @@ class AttackModule(ImageModule):
     `load_from_checkpoint` again.
 
     Args:
-        surrogate: White-box classifier or classifiers. They are left as they are found, unless there is an engine.
+        surrogate: White-box classifier or classifiers, or a network that `as_classifier` takes. They are left as they
+            are found, unless there is an engine.
         attack: Attack that is run on the surrogate.
         seed: Seed of every random draw.
         batch_size: Number of images in a full batch; None for that of the first one.
@@ -77,11 +78,10 @@ class AttackModule(ImageModule):
 
     Example:
         >>> from pytorch_lightning import Trainer
-        >>> from torch import nn
         >>> from torch.utils.data import DataLoader, TensorDataset
         >>> from naa_lightning.attacks import Budget, CrossEntropy, Momentum
         >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        >>> surrogate = Classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
+        >>> surrogate = as_classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
         >>> attack = Attack(objective=CrossEntropy(), update=Momentum(), budget=Budget(eps="8/255"))
         >>> photographs = DataLoader(TensorDataset(torch.rand(3, 3, 8, 8), torch.tensor([0, 1, 3])), batch_size=2)
 
@@ -95,7 +95,7 @@ class AttackModule(ImageModule):
 
     def __init__(
         self,
-        surrogate: Classifier | Ensemble,
+        surrogate: nn.Module,
         attack: Attack,
         *,
         seed: int = 0,
@@ -108,7 +108,7 @@ class AttackModule(ImageModule):
         self.save_hyperparameters(
             {"attack_setting": repr(attack), "seed": seed, "batch_size": batch_size, "title": title}
         )
-        self.surrogate = surrogate
+        self.surrogate = surrogate if isinstance(surrogate, Ensemble) else as_classifier(surrogate)
         self.attack = attack
         self.seed = seed
         self.batch_size = batch_size

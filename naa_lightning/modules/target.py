@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.exceptions import UserError
+from naa_lightning.models import as_classifier
 from naa_lightning.models.defences import Defence, defended
 from naa_lightning.models.defences.chain import repeats_of
+from naa_lightning.models.logits import logits_of
 from naa_lightning.models.predicted_classes import PredictedClasses, predicted_classes
 from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.records import PairBatch
@@ -39,7 +41,8 @@ class TargetModule(ImageModule):
     changes the prediction.
 
     Args:
-        model: Any network, from images of shape (B, 3, H, W) in [0, 1] to logits of shape (B, num_classes).
+        model: Any network, from images of shape (B, 3, H, W) in [0, 1] to logits of shape (B, num_classes); one of timm
+            gets the normalised images that it expects.
         name: Name of the target in progress bars and messages.
         defences: Defences in front of the model, of which the first one meets an image first.
         num_classes: Number of classes; None takes any.
@@ -75,7 +78,7 @@ class TargetModule(ImageModule):
                 "seed": seed,
             }
         )
-        self.model = model
+        self.model = as_classifier(model) if hasattr(model, "pretrained_cfg") else model
         self.name = name
         self.defences = defences
         self.num_classes = num_classes
@@ -141,7 +144,7 @@ class TargetModule(ImageModule):
         )
 
     def _classify(self, images: Tensor, index: int) -> PredictedClasses:
-        logits = self.model(images)
+        logits = logits_of(self.model(images))
         shape = tuple(logits.shape)
         expected = (len(images), self.num_classes or shape[-1])
         if shape != expected:

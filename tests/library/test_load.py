@@ -61,6 +61,7 @@ def test_a_model_of_timm_by_name(name: str, tmp_path: Path) -> None:
     surrogate = load(name, weights=saved(network, tmp_path))
     assert (surrogate.layers, surrogate.input_size, surrogate.num_classes) == ((), (160, 160), 1000)
     published = timm.get_pretrained_cfg("test_resnet.r160_in1k")
+    assert published is not None
     expected = network(normalised(images(160), list(published.mean), list(published.std)))
     torch.testing.assert_close(surrogate(images(160)), expected)
 

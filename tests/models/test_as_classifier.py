@@ -20,6 +20,7 @@ def test_a_network_of_timm_says_what_it_expects() -> None:
     model = as_classifier(network)
     assert model.network is network
     published = timm.get_pretrained_cfg("test_resnet.r160_in1k")
+    assert published is not None
     assert model.mean.flatten().tolist() == pytest.approx(list(published.mean))
     assert model.std.flatten().tolist() == pytest.approx(list(published.std))
     assert (model.input_size, model.num_classes, model.layers) == ((160, 160), 7, ())

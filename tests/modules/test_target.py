@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision.transforms.functional import normalize
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.defences import BitDepth, Gaussian, RandomResizePad
@@ -99,3 +101,14 @@ def test_a_checkpoint_gives_weights_and_numbers_back(tmp_path: Path) -> None:
     assert (again.name, again.num_classes, again.seed) == ("mine", 4, 3)
     found: Any = trainer().predict(again, pairs())
     assert all(torch.equal(one["confidence"], two["confidence"]) for one, two in zip(found, batches, strict=True))
+
+
+def test_a_network_of_timm_gets_the_images_that_it_expects() -> None:
+    network: Any = timm.create_model("test_resnet.r160_in1k").eval()
+    images = torch.rand(2, 3, 160, 160)
+    loader = DataLoader(TensorDataset(images, torch.tensor([0, 1])), batch_size=2)
+    (batch,) = trainer().predict(TargetModule(network), loader)
+    cfg = network.pretrained_cfg
+    expected = network(normalize(images, cfg["mean"], cfg["std"])).softmax(1).amax(1)
+    torch.testing.assert_close(batch["confidence"], expected)
+    assert not torch.allclose(network(images).softmax(1).amax(1), expected), "the test tells them apart"
