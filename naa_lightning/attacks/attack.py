@@ -166,8 +166,8 @@ class Attack(Part):
                 torch.cuda.synchronize(clean.device)  # what is only queued there has taken no time yet
             prepared = time.perf_counter()
             (adversarial,) = deque(ascent.steps(), maxlen=1)
-        if isinstance(images, Tensor):
-            adversarial = adversarial.to(images.device)
+        first = images if isinstance(images, Tensor) else images[0]
+        adversarial = adversarial.to(first.device if isinstance(first, Tensor) else "cpu")
         return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients, prepared - begun)
 
 
