@@ -9,7 +9,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 
 from naa_lightning.data import Batch
-from naa_lightning.exceptions import UserError
+from naa_lightning.models.precision import check_precision
 from naa_lightning.modules.batch import read_batch
 
 B = TypeVar("B", bound=Mapping[str, object])
@@ -30,14 +30,9 @@ class ImageModule(LightningModule):
             stage: What the trainer is about to do.
 
         Raises:
-            UserError: The trainer's precision is true half precision.
+            ModelError: The trainer's precision is true half precision.
         """
-        precision = str(self.trainer.precision)
-        if precision in {"16-true", "bf16-true"}:
-            raise UserError(
-                f"the precision {precision} would round the images themselves, by as much as attacks change them: use "
-                f"{precision.removesuffix('-true')}-mixed"
-            )
+        check_precision(str(self.trainer.precision))
         self._rank, self._ranks = self.trainer.global_rank, self.trainer.world_size
 
     def read(self, batch: object, batch_idx: int) -> Batch:

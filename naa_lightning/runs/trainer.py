@@ -13,9 +13,11 @@ from pytorch_lightning.loggers import Logger
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
 from naa_lightning.config.building import build_part
+from naa_lightning.config.options import in_options
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.process_info import ProcessInfo
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError, UserError
+from naa_lightning.models.precision import check_precision
 from naa_lightning.runs.profiling import make_profiler
 
 # Options that stop Lightning early, each with the debugging preset that means the same.
@@ -94,11 +96,8 @@ def make_trainer(
             f"trainer.default_root_dir={node['default_root_dir']}: all files of a run lie in its own folder, so give "
             "hydra.run.dir instead"
         )
-    if str(node.get("precision")) in {"16-true", "bf16-true"}:
-        raise UserError(
-            f"trainer.precision={node['precision']} would round the images themselves: use "
-            f"{str(node['precision']).removesuffix('-true')}-mixed"
-        )
+    with in_options("trainer", ModelError):
+        check_precision(str(node.get("precision")))
     process = process or ProcessInfo()
     return _trainer(
         node,

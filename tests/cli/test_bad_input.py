@@ -121,7 +121,10 @@ def test_trainer_options_that_leave_work_half_done(images: Path, models_dir: str
 @pytest.mark.parametrize("precision", ["16", "bf16"])
 def test_a_precision_that_images_do_not_have(images: Path, models_dir: str, precision: str) -> None:
     message = refusal(images, models_dir, f"++trainer.precision={precision}-true")
-    assert message == (f"trainer.precision={precision}-true would round the images themselves: use {precision}-mixed")
+    assert message == (
+        f"trainer.precision={precision}-true would round the images themselves, by as much as attacks change them: use "
+        f"trainer.precision={precision}-mixed"
+    )
 
 
 def test_a_target_that_only_shares_the_surrogates_name(images: Path, models_dir: str) -> None:

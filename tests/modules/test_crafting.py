@@ -235,6 +235,7 @@ def test_true_half_precision_is_refused_before_anything_is_touched(precision: An
         half.predict(AttackModule(surrogate, attack()), pairs())
     remedy = precision.replace("true", "mixed")
     assert str(error.value) == (
-        f"the precision {precision} would round the images themselves, by as much as attacks change them: use {remedy}"
+        f"`precision={precision}` would round the images themselves, by as much as attacks change them: use "
+        f"`precision={remedy}`"
     )
     assert {value.dtype for value in surrogate.parameters()} == {torch.float32}
