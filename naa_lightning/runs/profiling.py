@@ -54,7 +54,7 @@ def make_profiler(name: Any, folder: Path, title: str, process: ProcessInfo) -> 
     """
     if name is None:
         return None
-    if name not in _SILENT:
+    if not isinstance(name, str) or name not in _SILENT:
         raise UserError(f"trainer.profiler must be one of {', '.join(_SILENT)} or null, got {name!r}")
     called = re.sub("[^A-Za-z0-9._+]+", "-", title)
     if process.world_size > 1:

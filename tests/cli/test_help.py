@@ -85,3 +85,11 @@ def test_a_reader_that_stops_reading_causes_no_traceback(flag: list[str]) -> Non
     ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_the_shell_completes_options() -> None:
+    line = "attack.py attack=naa_"
+    command = [sys.executable, str(ROOT / "attack.py"), "-sc", "query=bash"]
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert found.split() == ["attack=naa_fast", "attack=naa_pd"]

@@ -19,6 +19,7 @@ from naa_lightning.config.training_experiment import compose_training_run
 from naa_lightning.config.trust import find_own_code, trusted_values
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ClassifierSource, ModelSource
+from naa_lightning.runs.trainer import make_all, make_data
 from tests.experiments import composed
 
 MINE = """
@@ -131,6 +132,57 @@ def test_own_classes_and_functions_are_built_with_checked_options(module: tuple[
     ):
         with pytest.raises(UserError, match=re.escape(said)):
             build_part(Objective, node, "attack.objective")
+
+
+KINDS = """
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import CSVLogger
+from naa_lightning.attacks import {bases}
+from naa_lightning.data.digits import DigitsData
+from naa_lightning.models.defences import BitDepth
+from naa_lightning.models.trained import TrainedModel
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "key", "word"),
+    [
+        ("CrossEntropy", "attack.objective._target_", "attack=mim"),
+        ("DiverseInput", "attack.transforms.diverse_input._target_", "attack=dim"),
+        ("TranslationInvariant", "attack.smoothing._target_", "attack=tim"),
+        ("Momentum", "attack.update_rule._target_", "attack=mim"),
+        ("BitDepth", "defences.bit_depth._target_", "defences=[bit_depth]"),
+        ("TrainedModel", "surrogate._target_", "targets=[]"),
+        ("DigitsData", "data._target_", "data=digits"),
+        ("Callback", "+callbacks.own._target_", "callbacks=none"),
+        ("CSVLogger", "logger.csv._target_", "logger=csv"),
+    ],
+)
+def test_every_kind_of_part_may_be_ones_own(base: str, key: str, word: str, tmp_path: Path) -> None:
+    name = f"own_{base.lower()}"
+    bases = "CrossEntropy, DiverseInput, Momentum, TranslationInvariant"
+    file = tmp_path / f"{name}.py"
+    file.write_text(f"{KINDS.format(bases=bases)}\nclass Own({base}):\n    pass\n")
+    before = list(sys.path)
+    try:
+        words = ["experiment=digits", word, f"{key}={name}.Own", f"trust=[{file}]", f"paths.run_dir={tmp_path}"]
+        experiment = compose_attack_run(composed(*words))
+        run, attack = experiment.run, experiment.attack
+        built = {
+            "CrossEntropy": lambda: attack.objective,
+            "DiverseInput": lambda: attack.transforms[0],
+            "TranslationInvariant": lambda: attack.smoothing,
+            "Momentum": lambda: attack.update,
+            "BitDepth": lambda: experiment.targets[1].defences["bit_depth"],
+            "TrainedModel": lambda: experiment.surrogate,
+            "DigitsData": lambda: make_data(run.data),
+            "Callback": lambda: make_all(Callback, run.callbacks, "callbacks")[0],
+            "CSVLogger": lambda: make_all(Logger, run.logger, "logger")[0],
+        }[base]()
+        assert (type(built).__module__, type(built).__name__) == (name, "Own")
+    finally:
+        sys.path[:] = before
+        sys.modules.pop(name, None)
 
 
 def test_what_fails_when_it_is_imported_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
