@@ -140,8 +140,9 @@ from pytorch_lightning.loggers import CSVLogger
 from naa_lightning.attacks import {bases}
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.models.defences import BitDepth
-from naa_lightning.models.trained import TrainedModel
+from naa_lightning.models.python_model import PythonModel
 """
+SEEN = "surrogate.mean=[0,0,0] surrogate.std=[1,1,1]"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,11 @@ from naa_lightning.models.trained import TrainedModel
         ("TranslationInvariant", "attack.smoothing._target_", "attack=tim"),
         ("Momentum", "attack.update_rule._target_", "attack=mim"),
         ("BitDepth", "defences.bit_depth._target_", "defences=[bit_depth]"),
-        ("TrainedModel", "surrogate._target_", "targets=[]"),
+        (
+            "PythonModel",
+            "surrogate._target_",
+            f"surrogate=python surrogate.function={__file__}:KINDS surrogate.layer=a {SEEN}",
+        ),
         ("DigitsData", "data._target_", "data=digits"),
         ("Callback", "+callbacks.own._target_", "callbacks=none"),
         ("CSVLogger", "logger.csv._target_", "logger=csv"),
@@ -165,7 +170,13 @@ def test_every_kind_of_part_may_be_ones_own(base: str, key: str, word: str, tmp_
     file.write_text(f"{KINDS.format(bases=bases)}\nclass Own({base}):\n    pass\n")
     before = list(sys.path)
     try:
-        words = ["experiment=digits", word, f"{key}={name}.Own", f"trust=[{file}]", f"paths.run_dir={tmp_path}"]
+        words = [
+            "experiment=digits",
+            *word.split(),
+            f"{key}={name}.Own",
+            f"trust=[{file}]",
+            f"paths.run_dir={tmp_path}",
+        ]
         experiment = compose_attack_run(composed(*words))
         run, attack = experiment.run, experiment.attack
         built = {
@@ -174,7 +185,7 @@ def test_every_kind_of_part_may_be_ones_own(base: str, key: str, word: str, tmp_
             "TranslationInvariant": lambda: attack.smoothing,
             "Momentum": lambda: attack.update,
             "BitDepth": lambda: experiment.targets[1].defences["bit_depth"],
-            "TrainedModel": lambda: experiment.surrogate,
+            "PythonModel": lambda: experiment.surrogate,
             "DigitsData": lambda: make_data(run.data),
             "Callback": lambda: make_all(Callback, run.callbacks, "callbacks")[0],
             "CSVLogger": lambda: make_all(Logger, run.logger, "logger")[0],
