@@ -125,7 +125,7 @@ def test_a_search_that_cannot_find_anything_is_refused(
         ),
         (
             "train",
-            ["hparams_search=optuna_training", "+hydra.sweeper.params.training.epocs='choice(1,2)'"],
+            ["hparams_search=optuna_training", "+hydra.sweeper.params={training.epocs: 'choice(1,2)'}"],
             "error: surrogate=digits_plain has no training.epocs to search: write its search as",
         ),
         (
@@ -155,11 +155,10 @@ def test_a_search_of_a_training_maximises_what_chooses_its_best_epoch(tmp_path: 
     facts = [json.loads(path.read_text()) for path in tmp_path.glob("*/models/*.json")]
     best = yaml.safe_load((tmp_path / "optimization_results.yaml").read_text())
     assert len(facts) == 3
-    (chosen,) = {json.dumps(said["recipe"]) for said in facts if said["validation_score"] == best["best_value"]}
     assert best["best_value"] == max(said["validation_score"] for said in facts)
-    recipe = json.loads(chosen)["training"]
-    assert recipe["learning_rate"] == best["best_params"]["training.learning_rate"]
-    assert recipe["batches"] == 1
+    recipes = [said["recipe"]["training"] for said in facts if said["validation_score"] == best["best_value"]]
+    assert best["best_params"]["training.learning_rate"] in [recipe["learning_rate"] for recipe in recipes]
+    assert {recipe["batches"] for recipe in recipes} == {1}
 
 
 def test_a_search_that_can_find_something_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
