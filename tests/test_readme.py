@@ -17,7 +17,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def commands(program: str) -> list[list[str]]:
     lines = re.findall(rf"(?<=    )python {program}\.py .*", README.replace("\\\n", ""))
-    return [shlex.split(line, comments=True)[2:] for line in lines if "--config-dir" not in line]
+    return [
+        shlex.split(line, comments=True)[2:] for line in lines if "--config-dir" not in line and "--help" not in line
+    ]
 
 
 COMMANDS = commands("attack")

@@ -99,13 +99,13 @@ def build_part(kind: type[T], node: Mapping[str, Any], key: str, **extra: Any) -
     target = _found(path, key)
     promised = target if isclass(target) else get_type_hints(target).get("return", object)
     if not issubclass(promised, kind) and (promised is not object or not is_own(path)):
-        raise UserError(f"{key}._target_ must build {kind.__module__}.{kind.__qualname__}, which {path} does not")
+        raise UserError(f"{key}._target_ must build {kind.__name__}, which {path} does not")
     if is_lightnings(path):
         part: Any = _instantiated(node, key, extra)
     else:
         part = build(target, {**{name: value for name, value in node.items() if name != "_target_"}, **extra}, key)
     if not isinstance(part, kind):
-        raise UserError(f"{key}._target_ must build {kind.__module__}.{kind.__qualname__}, {path} gives {part!r}")
+        raise UserError(f"{key}._target_ must build {kind.__name__}, {path} gives {type(part).__name__}")
     return part
 
 

@@ -38,7 +38,7 @@ def _classifier(node: Node, key: str) -> ClassifierSource:
     if not isinstance(source, ClassifierSource):
         raise UserError(
             f"{key}: {source.name} is a {type(source).__name__}, which gives no gradients: it can be a target, and a "
-            "surrogate is a network of timm, torchvision or this project"
+            "surrogate is a network of timm, torchvision or this project, or your own as surrogate=python"
         )
     return source
 

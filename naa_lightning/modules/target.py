@@ -144,9 +144,12 @@ class TargetModule(ImageModule):
         )
 
     def _classify(self, images: Tensor, index: int) -> PredictedClasses:
-        logits = logits_of(self.model(images))
+        try:
+            logits = logits_of(self.model(images))
+        except ValueError as error:
+            raise UserError(f"{self.name}: {error}") from error
         shape = tuple(logits.shape)
-        expected = (len(images), self.num_classes or shape[-1])
+        expected = (len(images), self.num_classes or shape[1])
         if shape != expected:
             raise UserError(f"{self.name} gives logits of shape {shape}, expected {expected}: correct its num_classes")
         return predicted_classes(logits)

@@ -14,10 +14,10 @@ def test_published_numbers_of_naa() -> None:
     attack = compose_attack(attack_run().attack)
     assert (attack.budget.eps, attack.budget.steps) == (16 / 255, 10)
     assert attack.budget.step_size == pytest.approx(1.6 / 255, rel=1e-12)
-    path = IntegrationPath(rule="release", points=30, noise=0.1, antithetic=False)
-    published = {"path": path, "balance": 0.0, "gamma": 1.0, "positive": "identity", "negative": "identity"}
-    assert vars(attack.objective) == published
-    assert vars(attack.update) == {"decay": 1.0}
+    path = {"path_points": 30, "rule": "release", "noise": 0.1, "antithetic": False}
+    weights = {"balance": 0.0, "gamma": 1.0, "positive": "identity", "negative": "identity"}
+    assert attack.objective.settings() == path | weights
+    assert attack.update.settings() == {"decay": 1.0}
 
 
 def test_naa_fast_takes_a_third_of_the_gradients() -> None:
@@ -79,9 +79,8 @@ def test_parts_of_attacks_are_recombined() -> None:
         (
             "attack.update_rule._target_=naa_lightning.attacks.Sign ~attack.update_rule.decay attack/objective=fda "
             "attack.objective._target_=naa_lightning.attacks.Sign",
-            "attack.objective._target_ must build Objective, it builds Sign",
+            "attack.objective._target_ must build Objective, which naa_lightning.attacks.Sign does not",
         ),
-        ("attack.update_rule._target_=os.system", "attack.update_rule._target_ must be in one of naa_lightning, "),
         (
             "attack.update_rule._target_=naa_lightning.attacks.Momentun",
             "names naa_lightning.attacks.Momentun, which does not",

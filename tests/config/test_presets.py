@@ -11,6 +11,8 @@ from naa_lightning.config.studies import AttributionStudy, LayerStudy, Study
 from naa_lightning.models.saved import save_model
 from tests.experiments import CONF, NETWORKS, OF_TRAINING, attack_run, presets, presets_of_attacks, training
 
+OWN_NETWORK = ("function=mine.py:build", "mean=[0,0,0]", "std=[1,1,1]")
+
 
 @pytest.mark.parametrize(
     "override",
@@ -45,6 +47,8 @@ def test_every_preset_composes_and_is_valid(override: str) -> None:
         "targets=onnx": ["targets.onnx.path=net.onnx"],
         "targets=torchscript": ["targets.torchscript.path=net.pt"],
         "targets=callable": ["targets.callable.function=mine.py:predict"],
+        "surrogate=python": [f"surrogate.{key}" for key in OWN_NETWORK],
+        "targets=python": [f"targets.python.{key}" for key in OWN_NETWORK],
     }
     run = attack_run(override, *needed.get(override, []))
     assert isinstance(compose_attack(run.attack), Attack)

@@ -110,7 +110,10 @@ def test_several_surrogates(tmp_path: Path, models_dir: str) -> None:
         (["+study.methods.naa.path.nosie=1"], "study.methods.naa.path.nosie; did you mean noise?"),
         (["+study.method=1"], "there is no option study.method; did you mean methods?"),
         (["study.methods.fia.keep=2"], "keep must be in"),
-        (["+study.methods.wrong={_target_: naa_lightning.attacks.Momentum}"], "must build Method, it builds Momentum"),
+        (
+            ["+study.methods.wrong={_target_: naa_lightning.attacks.Momentum}"],
+            "must build Method, which ",
+        ),
         (["study.reference={_target_: naa_lightning.attribution.FeatureDifference, path: {}}"], "must be given"),
         (["attribution.output=softmax"], "attribution.output must be 'probability', 'logit' or 'margin'"),
         (["attribution.baseline=white"], "attribution.baseline must be black, grey, blurred, random or an image file"),

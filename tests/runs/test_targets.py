@@ -129,7 +129,7 @@ def test_one_model_may_be_tried_plain_and_defended() -> None:
         ),
         (
             ["+defences.mine._target_=naa_lightning.attacks.Budget"],
-            "defences.mine._target_ must build Defence, it builds Budget",
+            "defences.mine._target_ must build Defence, which naa_lightning.attacks.Budget does not",
         ),
         (
             ["+surrogate@targets.mine=digits_plain", "targets.mine.name=mine", "targets.mine.weights=x.pth"],
@@ -169,11 +169,13 @@ def test_mistakes_in_what_is_rated(overrides: list[str], message: str) -> None:
 
 def test_a_black_box_is_no_surrogate(tmp_path: Path) -> None:
     (tmp_path / "surrogate").mkdir()
+    code = tmp_path / "mine.py"
+    code.touch()
     file = (
-        "_target_: naa_lightning.models.black_box.callable_model.CallableModel\nname: mine\nfunction: mine.py:predict\n"
+        f"_target_: naa_lightning.models.black_box.callable_model.CallableModel\nname: mine\nfunction: {code}:predict\n"
     )
     (tmp_path / "surrogate" / "mine.yaml").write_text(file)
-    message = refusal(f"hydra.searchpath=[file://{tmp_path}]", "surrogate=mine")
+    message = refusal(f"hydra.searchpath=[file://{tmp_path}]", "surrogate=mine", f"trust=[{code}]")
     assert message.startswith("surrogate: mine is a CallableModel, which gives no gradients: it can be a target")
 
 

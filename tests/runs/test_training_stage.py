@@ -264,7 +264,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_leaves_the_best_checkpoi
     poisoned = replace(whole, recipe=replace(whole.recipe, loss=Poisoned(30)))
     with pytest.raises(UserError) as error:
         train(poisoned, TRAINER, [])
-    assert str(error.value).startswith("training digits_plain: the loss is nan at step 30, in epoch 2 of 3; give a ")
+    assert str(error.value).startswith("training digits_plain: the loss is nan at step 30, in epoch 2; give a ")
     assert "smaller training.learning_rate" in str(error.value)
     best = whole.checkpoints / "best.ckpt"
     assert str(whole.checkpoints) in str(error.value)
