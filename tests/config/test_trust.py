@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -179,7 +179,7 @@ def test_every_kind_of_part_may_be_ones_own(base: str, key: str, word: str, tmp_
         ]
         experiment = compose_attack_run(composed(*words))
         run, attack = experiment.run, experiment.attack
-        built = {
+        found: dict[str, Callable[[], object]] = {
             "CrossEntropy": lambda: attack.objective,
             "DiverseInput": lambda: attack.transforms[0],
             "TranslationInvariant": lambda: attack.smoothing,
@@ -189,7 +189,8 @@ def test_every_kind_of_part_may_be_ones_own(base: str, key: str, word: str, tmp_
             "DigitsData": lambda: make_data(run.data),
             "Callback": lambda: make_all(Callback, run.callbacks, "callbacks")[0],
             "CSVLogger": lambda: make_all(Logger, run.logger, "logger")[0],
-        }[base]()
+        }
+        built = found[base]()
         assert (type(built).__module__, type(built).__name__) == (name, "Own")
     finally:
         sys.path[:] = before

@@ -118,8 +118,8 @@ def test_a_network_of_timm_gets_the_images_that_it_expects() -> None:
     network: Any = timm.create_model("test_resnet.r160_in1k").eval()
     images = torch.rand(2, 3, 160, 160)
     loader = DataLoader(TensorDataset(images, torch.tensor([0, 1])), batch_size=2)
-    (batch,) = trainer().predict(TargetModule(network), loader)
+    batches: Any = trainer().predict(TargetModule(network), loader)
     cfg = network.pretrained_cfg
     expected = network(normalize(images, cfg["mean"], cfg["std"])).softmax(1).amax(1)
-    torch.testing.assert_close(batch["confidence"], expected)
+    torch.testing.assert_close(batches[0]["confidence"], expected)
     assert not torch.allclose(network(images).softmax(1).amax(1), expected), "the test tells them apart"
