@@ -62,5 +62,5 @@ def test_perturbations(inference_mode: bool) -> None:
 
 @pytest.mark.parametrize("module", [PerturbationModule(None, title="a"), AttentionModule(classifier(), title="b")])
 def test_true_half_precision_is_refused(module: nn.Module) -> None:
-    with pytest.raises(UserError, match=r"use bf16-mixed$"):
+    with pytest.raises(UserError, match=r"use `precision=bf16-mixed`$"):
         trainer(precision="bf16-true").predict(module, LOADER)  # type: ignore[arg-type]
