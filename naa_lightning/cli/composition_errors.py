@@ -15,7 +15,8 @@ from naa_lightning.shipped import CONF
 
 # Configurations that are found only where an extra is installed.
 _EXTRAS = {"hydra/sweeper/optuna": "search"}
-_PRESET = re.compile(r"In '(\w+/\w+)': Could not override '([\w/]+)")
+# By Hydra 1.3, and by 1.4.
+_PRESET = re.compile(r"In '(\w+/\w+)': (?:Could not override|Invalid Defaults List override) '/?([\w/]+)")
 _NULL_GROUP = "Config group override must be a string or a list. Got NoneType"
 
 
