@@ -108,20 +108,9 @@ class Attack(Part):
         self.smoothing = smoothing
         self.targeted = targeted
 
-    def __call__(
-        self,
-        surrogate: nn.Module,
-        images: Images,
-        labels: Classes,
-        draws: Draws | None = None,
-        *,
-        images_per_pass: int | None = None,
-        preparation: torch.dtype | None = None,
-    ) -> Tensor:
-        """Return the adversarial images that `craft` makes, of shape (B, 3, H, W)."""
-        return self.craft(
-            surrogate, images, labels, draws, images_per_pass=images_per_pass, preparation=preparation
-        ).images
+    def __call__(self, surrogate: nn.Module, images: Images, labels: Classes, draws: Draws | None = None) -> Tensor:
+        """Return the adversarial images (B, 3, H, W) that `craft` makes of the same arguments."""
+        return self.craft(surrogate, images, labels, draws).images
 
     def craft(
         self,

@@ -62,6 +62,14 @@ class PythonModel(ClassifierSource):
         assert self.std is not None
         return Preprocessing(mean=self.mean, std=self.std, input_size=self.input_size, num_classes=self.num_classes)
 
-    def check_published_weights(self) -> None:
-        """Check that the code is there: it brings its weights."""
+    def check(self) -> None:
+        """Check at once that the code is there, and the file of weights if there is one.
+
+        Raises:
+            ModelError: One is not.
+        """
         check_code(self.function, self.name)
+        super().check()
+
+    def check_published_weights(self) -> None:
+        """Nothing to fetch: the code brings its weights."""

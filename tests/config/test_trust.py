@@ -247,6 +247,8 @@ def test_a_network_of_ones_own(tmp_path: Path) -> None:
     for function, more, said in (
         (f"{tmp_path}/net.py:build", ["surrogate.mean=null"], "mean and std must be given, of images in [0, 1]"),
         (f"{tmp_path}/nothing.py:build", seen, "there is no file"),
+        (f"{tmp_path}/nothing.py:build", ["surrogate.weights=/nowhere.pth"], "there is no file"),
+        (f"{tmp_path}/net.py:build", ["surrogate.weights=/nowhere.pth"], "there is no weights file /nowhere.pth"),
         (f"{tmp_path}/net.py", seen, "function must be package.module:name or path/to/file.py:name"),
         (f"{tmp_path}/net.py:number", seen, "must return a torch.nn.Module, it returns int"),
         (f"{tmp_path}/net.py:fails", seen, "fails: OSError: no weights here"),
