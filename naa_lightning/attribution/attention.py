@@ -3,7 +3,6 @@
 Not imported by the package itself, because captum takes a second to load.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from captum.attr import LayerGradCam, LayerGradientXActivation
 from torch import Tensor, nn
 
-from naa_lightning.attribution.spatial import spatial_map
+from naa_lightning.attribution.spatial import Layout, layout_of, spatial_map
 from naa_lightning.models import Classifier, as_classifier, frozen
 from naa_lightning.models.inputs import Classes, Images, as_batch
 from naa_lightning.models.layer import LayerError
@@ -49,20 +48,18 @@ def attention(model: nn.Module, images: Images, classes: Classes) -> Tensor:
     classifier = as_classifier(model)
     batch = as_batch(classifier, images, classes)
     with frozen(classifier), torch.enable_grad():
-        layer, layout = _last_layer_with_places(classifier, batch.images[:1], batch.classes[:1])
-        if layout == _CHANNELS_FIRST:
+        size = tuple(classifier.preprocess(batch.images[:1]).shape[-2:])
+        layer, layout = _last_layer_with_places(classifier, size, batch.images[:1], batch.classes[:1])
+        if layout == "channels first":
             values: Tensor = LayerGradCam(classifier, layer).attribute(batch.images, target=batch.classes)
         else:
             values = LayerGradientXActivation(classifier, layer).attribute(batch.images, target=batch.classes)
-    return spatial_map(_channels_first(values.detach(), layout)).clamp_min(0)
+    return spatial_map(values.detach(), size).clamp_min(0)
 
 
-# How a layer's output lies in the image.
-_CHANNELS_FIRST, _CHANNELS_LAST, _TOKENS = "channels first", "channels last", "tokens"
-
-
-def _last_layer_with_places(classifier: Classifier, images: Tensor, classes: Tensor) -> tuple[nn.Module, str]:
-    size = tuple(classifier.preprocess(images).shape[-2:])
+def _last_layer_with_places(
+    classifier: Classifier, size: tuple[int, ...], images: Tensor, classes: Tensor
+) -> tuple[nn.Module, Layout]:
     with _watched(classifier.network, size) as outputs:
         logits = classifier(images.clone().requires_grad_())
     if not outputs:
@@ -71,24 +68,26 @@ def _last_layer_with_places(classifier: Classifier, images: Tensor, classes: Ten
     gradients = torch.autograd.grad(score, [values for _, values in outputs.values()], materialize_grads=True)
     layers = [(module, layout) for module, (layout, _) in outputs.items()]
     for (module, layout), gradient in reversed(list(zip(layers, gradients, strict=True))):
-        if spatial_map(_channels_first(gradient.abs(), layout)).any():
+        if spatial_map(gradient.abs(), size).any():
             return module, layout
     return layers[-1]
 
 
 @contextmanager
-def _watched(network: nn.Module, size: tuple[int, ...]) -> Iterator[dict[nn.Module, tuple[str, Tensor]]]:
+def _watched(network: nn.Module, size: tuple[int, ...]) -> Iterator[dict[nn.Module, tuple[Layout, Tensor]]]:
     """Collect layout and values of what modules put out at places in their last run, in the order in which they end."""
-    outputs: dict[nn.Module, tuple[str, Tensor]] = {}
+    outputs: dict[nn.Module, tuple[Layout, Tensor]] = {}
 
     def keep(module: nn.Module, _args: Any, output: Any) -> None:
         outputs.pop(module, None)
-        layout = _layout(output, size)
+        if not isinstance(output, Tensor) or not output.requires_grad or output.shape[:1] != (1,):
+            return
+        layout = layout_of(output.shape, size)
         if layout is None:
             return
-        if layout == _TOKENS:  # what attention works with inside has no places, though its shape may look so
+        if layout == "tokens":  # what attention works with inside has no places, though its shape may look so
             for inner in outputs.keys() & set(module.modules()):
-                if outputs[inner][0] != _TOKENS:
+                if outputs[inner][0] != "tokens":
                     del outputs[inner]
         outputs[module] = layout, output
 
@@ -96,25 +95,3 @@ def _watched(network: nn.Module, size: tuple[int, ...]) -> Iterator[dict[nn.Modu
         for module in network.modules():
             hooks.enter_context(module.register_forward_hook(keep))
         yield outputs
-
-
-def _layout(output: Any, size: tuple[int, ...]) -> str | None:
-    """Return how a layer's output for one image lies in an input of a size; None where it does not."""
-    if not isinstance(output, Tensor) or not output.requires_grad or output.shape[:1] != (1,):
-        return None
-    shape = output.shape
-    if output.ndim == 4 and _is_grid(shape[2], shape[3], size):
-        return _CHANNELS_FIRST
-    if output.ndim == 4 and _is_grid(shape[1], shape[2], size):
-        return _CHANNELS_LAST
-    side = math.isqrt(shape[1]) if output.ndim == 3 else 0
-    return _TOKENS if _is_grid(side, side, size) else None
-
-
-def _is_grid(height: int, width: int, size: tuple[int, ...]) -> bool:
-    """Whether a grid has several places and the proportions of an input, but for the rounding of a place."""
-    return height * width > 1 and abs(height * size[1] - width * size[0]) <= max(size)
-
-
-def _channels_first(values: Tensor, layout: str) -> Tensor:
-    return values.movedim(-1, 1) if layout == _CHANNELS_LAST else values

@@ -82,7 +82,8 @@ def _attribution_maps(model: Classifier | Ensemble, pairs: Pairs, method: Method
     found = [attribute(method, view, batch, classes).values for batch in (pairs.clean, pairs.adversarial)]
     if found[0].ndim not in {3, 4}:
         return [], f"no attribution: the neurons of the layer {layer} lie nowhere in the image"
-    return [spatial_map(values) for values in found], (
+    size = view.preprocess(pairs.clean[:1]).shape[-2:]
+    return [spatial_map(values, size) for values in found], (
         f"attribution over {layer} by {type(method).__name__}; red: for the class, blue: against it; "
         "the two of an image have one scale"
     )

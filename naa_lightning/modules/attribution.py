@@ -135,7 +135,8 @@ class ExplanationModule(AttributionModule):
             "effect": attack_effect(clean.values, adversarial.values),
             "naa": agreement(approximate.values, clean.values),
         }
+        size = first.preprocess(pairs["clean"][:1]).shape[-2:]
         for name, view in zip(self.layers[1:], others, strict=True):
             other = self.attributed(self.method, view, pairs["clean"], ids)
-            parts[name] = agreement(*on_one_grid(spatial_map(clean.values), spatial_map(other.values)))
+            parts[name] = agreement(*on_one_grid(spatial_map(clean.values, size), spatial_map(other.values, size)))
         return {f"{part}/{key}": values for part, of in parts.items() for key, values in vars(of).items()}

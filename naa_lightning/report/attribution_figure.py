@@ -1,5 +1,7 @@
 """The figure of attribution over the attacked layer, on a clean image and on its adversarial one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -24,12 +26,13 @@ def attribution_figure(title: str, images: tuple[Tensor, Tensor], attributions: 
     Args:
         title: The title of the figure.
         images: The clean and the adversarial image, each of shape (3, H, W) in [0, 1].
-        attributions: The attribution of either image, of the shape of the layer's output: (C, h, w), or tokens (T, C).
+        attributions: The attribution of either image, of the shape of the layer's output: (C, h, w), (h, w, C) or
+            tokens (T, C).
 
     Raises:
         ValueError: The layer's neurons lie nowhere in the image.
     """
-    maps = [_signed_maps(attribution) for attribution in attributions]
+    maps = [_signed_maps(attribution, images[0].shape[-2:]) for attribution in attributions]
     largest = max(float(values.abs().max()) for signs in maps for values in signs) or 1.0
     scale = Normalize(-largest, largest)
     grid = Grid((2, 3), images[0], cell=2.6, top=0.5, right=1.1, left=0.4, title=0.35)
@@ -51,7 +54,7 @@ def attribution_figure(title: str, images: tuple[Tensor, Tensor], attributions: 
     return grid.figure
 
 
-def _signed_maps(attribution: Tensor) -> tuple[Tensor, Tensor]:
+def _signed_maps(attribution: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return the positive and the negative attribution at each place, (h, w) each."""
     values = attribution[None]
-    return spatial_map(values.clamp_min(0))[0], spatial_map(values.clamp_max(0))[0]
+    return spatial_map(values.clamp_min(0), size)[0], spatial_map(values.clamp_max(0), size)[0]

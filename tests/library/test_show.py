@@ -9,6 +9,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor, nn
+from torchvision.ops import Permute
 
 from naa_lightning.attribution import Conductance, GradientTimesActivation, Method, attribute
 from naa_lightning.library.pairs import Pairs
@@ -90,6 +91,18 @@ def test_maps_are_the_attribution_of_the_label_over_the_attacked_layer(method: M
     ]
     start = f"attribution over 1 by {type(method).__name__}; red: for the class"
     assert any(text.startswith(start) for text in written(figure))
+
+
+def test_where_channels_are_last_the_maps_are_the_same() -> None:
+    torch.manual_seed(0)
+    orders = Permute([0, 2, 3, 1]), Permute([0, 3, 1, 2])
+    head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)
+    network = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), *orders, *head)
+    first, last = (
+        show(*batch(1), Classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer=layer), [2]) for layer in ("1", "2")
+    )
+    for cell in (3, 4):
+        np.testing.assert_allclose(picture(last, cell, 1), picture(first, cell, 1), atol=1e-6)
 
 
 def test_both_maps_have_one_scale_and_lie_over_their_image() -> None:
