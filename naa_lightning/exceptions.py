@@ -1,5 +1,8 @@
 """What a user is told when an experiment cannot go on."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class UserError(Exception):
     """A mistake that the user can mend: one line that names the culprit and the remedy.
@@ -59,3 +62,21 @@ def in_one_line(error: BaseException) -> str:
     if isinstance(error, UserError):
         return text.rpartition(f"{type(error).__name__}: ")[2]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def suggest(name: str, options: Iterable[str], *, all_of_them: bool = False) -> str:
+    """Return the remedy for a name that does not exist: the closest of its options, or where none is close, all.
+
+    Args:
+        name: The name as the user gave it.
+        options: The names that exist.
+        all_of_them: Whether all options are listed in any case.
+
+    Example:
+        >>> suggest("gama", ["gamma", "noise"]), suggest("x", ["gamma", "noise"])
+        ('did you mean gamma?', 'there are gamma, noise')
+    """
+    options = list(options)
+    close = [f"did you mean {name}?" for name in get_close_matches(name, options, n=1)]
+    listed = [f"there are {', '.join(options)}"] if all_of_them or not close else []
+    return " ".join([*close, *listed])

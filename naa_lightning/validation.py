@@ -34,7 +34,7 @@ def parse_number(key: str, value: float | str, least: float | None = None) -> fl
 
 
 def written_number(value: float) -> float | str:
-    """Return a number in the shortest of the ways that `parse_number` reads back exactly.
+    """Return a number as a short fraction, where there is one that `parse_number` reads back exactly.
 
     Args:
         value: The number.

@@ -16,7 +16,7 @@ from naa_lightning.attacks.part import Part
 from naa_lightning.attacks.smoothing import Smoothing
 from naa_lightning.attacks.transforms import Transform, copies_of, transformed
 from naa_lightning.attacks.updates import Update
-from naa_lightning.models import Classifier, Ensemble, as_classifier, frozen
+from naa_lightning.models import Classifier, Ensemble, as_surrogate, frozen
 from naa_lightning.models.candidates import check_attacked_layer
 from naa_lightning.models.inputs import Classes, Images, as_batch
 from naa_lightning.models.precision import autocast_to
@@ -142,7 +142,7 @@ class Attack(Part):
             ValueError: The surrogate, images or labels are not as described, or (`LayerError`) the attack is on
                 features and the surrogate names no layer.
         """
-        model = surrogate if isinstance(surrogate, Ensemble) else as_classifier(surrogate)
+        model = as_surrogate(surrogate)
         clean, classes = as_batch(model, images, labels)
         if draws is None:
             mixed = any(transform.mixes_images for transform in self.transforms)
@@ -225,7 +225,7 @@ class Ascent:
             for number in range(self._views, self._views + copies):
                 view = partial(self.view, number=number)
                 total += torch.autograd.grad(prepared.score(view(point), view).sum(), point)[0]
-                self.gradient_evaluations += _size(part)
+                self.gradient_evaluations += len(part.members)
         self._views += copies
         gradient = total / (copies * len(self._prepared))
         if self.attack.smoothing is not None:
@@ -237,13 +237,9 @@ class Ascent:
 def _parts(surrogate: Classifier | Ensemble, images: Tensor, *, feature_level: bool) -> Sequence[Classifier]:
     """Return the classifiers that an objective is computed on, each by itself."""
     if feature_level:
-        for classifier in surrogate.members if isinstance(surrogate, Ensemble) else [surrogate]:
+        for classifier in surrogate.members:
             check_attacked_layer(classifier, images)
         return surrogate.layer_views()
     if isinstance(surrogate, Ensemble) and surrogate.combine == "losses":
         return surrogate.members
     return [cast(Classifier, surrogate)]  # an objective of logits only calls it
-
-
-def _size(part: nn.Module) -> int:
-    return len(part.members) if isinstance(part, Ensemble) else 1

@@ -35,7 +35,9 @@ class Part:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Part) or type(self) is not type(other):
             return NotImplemented
-        return self.settings() == other.settings()
+        settings = self.settings()
+        known = all(value is not ... for value in settings.values())
+        return self is other or (known and settings == other.settings())
 
     def __hash__(self) -> int:
         return hash(repr(self))

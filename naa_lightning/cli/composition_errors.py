@@ -9,8 +9,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
-from naa_lightning.config.building import suggest
 from naa_lightning.config.hydra_versions import VERSION_BASE
+from naa_lightning.exceptions import suggest
 from naa_lightning.shipped import CONF
 
 # Configurations that are found only where an extra is installed.

@@ -1,8 +1,7 @@
 """Building checked objects from a configuration, with errors in the user's words."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import isclass
 from typing import Any, TypeVar, get_type_hints
@@ -15,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 from naa_lightning.config.hydra_versions import INSTANTIATE_OPTIONS
 from naa_lightning.config.schema import STRICT_KEYS, Node
 from naa_lightning.config.trust import is_lightnings, is_own, trusted_values
-from naa_lightning.exceptions import UserError, reason_of
+from naa_lightning.exceptions import UserError, reason_of, suggest
 
 T = TypeVar("T")
 
@@ -127,24 +126,6 @@ def _instantiated(node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -
     except Exception as error:  # of the other package, in which anything can fail; Hydra 1.3 wraps it
         wrapped = error.__cause__ if isinstance(error, InstantiationException) else None
         raise UserError(f"{key}: {reason_of(wrapped or error)}") from error
-
-
-def suggest(name: str, options: Iterable[str], *, all_of_them: bool = False) -> str:
-    """Return the remedy for a name that does not exist: the closest of its options, or where none is close, all.
-
-    Args:
-        name: The name as the user gave it.
-        options: The names that exist.
-        all_of_them: Whether all options are listed in any case.
-
-    Example:
-        >>> suggest("gama", ["gamma", "noise"]), suggest("x", ["gamma", "noise"])
-        ('did you mean gamma?', 'there are gamma, noise')
-    """
-    options = list(options)
-    close = [f"did you mean {name}?" for name in get_close_matches(name, options, n=1)]
-    listed = [f"there are {', '.join(options)}"] if all_of_them or not close else []
-    return " ".join([*close, *listed])
 
 
 def _explain(error: ValidationError, key: str, target: Any) -> str:

@@ -1,7 +1,7 @@
 """How a surrogate is run while images are crafted."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -63,12 +63,12 @@ class Engine:
         """
         if self.fold:
             with torch.autocast(images.device.type, enabled=False):
-                for classifier in _classifiers(surrogate):
+                for classifier in surrogate.members:
                     fold_batch_norms(classifier, images)
         if images.device.type == "cpu" or self.tf32 or torch.is_autocast_enabled(images.device.type):
             surrogate.to(memory_format=torch.channels_last)  # a GPU's units for plain float32 prefer the usual order
         if self.compile is not None:
-            for classifier in _classifiers(surrogate):
+            for classifier in surrogate.members:
                 compile_submodules(classifier, self.compile)
 
     @property
@@ -97,7 +97,7 @@ class Engine:
             image: An image of shape (1, 3, H, W) in [0, 1].
         """
         with autocast_to(self.preparation_dtype, image.device):
-            saved = max(saved_tensor_bytes(classifier, image) for classifier in _classifiers(surrogate))
+            saved = max(saved_tensor_bytes(classifier, image) for classifier in surrogate.members)
         return max(1, self._pass_bytes(image.device) // max(1, saved))
 
     def _pass_bytes(self, device: torch.device) -> int:
@@ -117,7 +117,3 @@ class Engine:
             yield
         finally:
             matmul.allow_tf32, cudnn.allow_tf32 = before
-
-
-def _classifiers(surrogate: Classifier | Ensemble) -> Sequence[Classifier]:
-    return surrogate.members if isinstance(surrogate, Ensemble) else [surrogate]

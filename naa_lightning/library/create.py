@@ -3,14 +3,16 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import UnionType
 from typing import Any, get_args, get_origin
+
+import numpy as np
 
 import naa_lightning.attacks
 from naa_lightning.attacks import Attack
 from naa_lightning.attacks.norm import NORMS
 from naa_lightning.attacks.part import Part
+from naa_lightning.exceptions import suggest
 from naa_lightning.library.preset import Values, preset, preset_names
 
 # The parameters of an attack that are parts, each with the key of its numbers.
@@ -56,9 +58,9 @@ positive='identity', negative='identity')
         ValueError: mim has no option 'epsilon': did you mean eps?
     """
     if name not in (names := list_attacks()):
-        raise ValueError(f"there is no attack {name!r}: {_suggested(name, names)}")
+        raise ValueError(f"there is no attack {name!r}: {suggest(str(name), names)}")
     norm = options.get("norm")
-    values = preset("attack", name, {"attack/budget": norm} if norm in NORMS else None)
+    values = preset("attack", name, {"attack/budget": norm} if norm in list(NORMS) else None)
     parts = [part for parameter in _PARTS if parameter not in options for part in _parts(parameter, values)]
     given = {key: options.pop(key) for key in [*_PARTS, "targeted"] if key in options}
     for option, value in options.items():
@@ -94,6 +96,7 @@ class _PartOptions:
         Raises:
             ValueError: It is not of the parameter's type.
         """
+        value = value.item() if isinstance(value, np.generic) else value
         annotation = inspect.signature(self.kind).parameters[option].annotation
         union = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
         kinds = tuple(get_origin(kind) or kind for kind in union)
@@ -129,15 +132,10 @@ def _owner(name: str, option: str, parts: Sequence[_PartOptions]) -> _PartOption
         return owners[0]
     if not owners:
         known = [*dict.fromkeys(known for part in parts for known in part.parameters), *_PARTS, "targeted"]
-        raise ValueError(f"{name} has no option {option!r}: {_suggested(option, known)}")
+        raise ValueError(f"{name} has no option {option!r}: {suggest(option, known)}")
     parameter = owners[0].parameter
     whole = [part.build() for part in parts if part.parameter == parameter]
     raise ValueError(
         f"{option} is an option of {' and of '.join(part.kind.__name__ for part in owners)}: give the part whole, as "
         f"in {parameter}={whole if parameter == 'transforms' else whole[0]!r}"
     )
-
-
-def _suggested(name: str, names: Sequence[str]) -> str:
-    close = get_close_matches(name, names, n=3)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"

@@ -40,9 +40,10 @@ def read_images(paths: str | Path | Sequence[str | Path], size: int = 224) -> Te
 
 def _files(paths: str | Path | Sequence[str | Path]) -> Sequence[Path]:
     if not isinstance(paths, str | Path):
-        if not paths:
+        files = [Path(path) for path in paths]
+        if not files:
             raise DataError("no images to read: `paths` is empty; name files or a folder")
-        return [Path(path) for path in paths]
+        return files
     path = Path(paths)
     if not path.is_dir():
         return [path]

@@ -72,15 +72,28 @@ def load(
         return classifier.eval()
     if not isinstance(model, str):
         raise ValueError(f"expected the name of a model or a network, got {type(model).__name__}")
-    source = _source(model, {**given, "weights": None if weights is None else str(weights)})
-    if isinstance(source, TrainedModel) and weights is None:
+    return find_source(model, **given, weights=None if weights is None else str(weights)).build()
+
+
+def find_source(name: str, **given: Any) -> ClassifierSource:
+    """Return what a name stands for, and check in a few seconds that its weights can be had.
+
+    Args:
+        name: The name, as `load` takes it.
+        **given: What replaces values of the description.
+
+    Raises:
+        ModelError: The weights cannot be had.
+        ValueError: The name is unknown, or a value is out of range.
+    """
+    source = _source(name, given)
+    if isinstance(source, TrainedModel) and source.local_weights is None:
         _check_trained(source)
     source.check()
-    return source.build()
+    return source
 
 
 def _source(name: str, given: dict[str, Any]) -> ClassifierSource:
-    """Return what a name stands for."""
     if name in list_surrogates():
         options = preset("surrogate", name)
         module, _, kind = options.pop("_target_").rpartition(".")

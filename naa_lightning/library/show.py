@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from naa_lightning.attribution import FeatureDifference, Method, attribute, spatial_map
 from naa_lightning.library.pairs import Pairs, as_pairs
-from naa_lightning.models import Classifier, Ensemble, as_classifier, frozen
-from naa_lightning.models.inputs import Classes, Images
+from naa_lightning.models import Classifier, Ensemble, as_surrogate, frozen
+from naa_lightning.models.inputs import Classes, Images, as_batch, device_of
 from naa_lightning.models.predicted_classes import predicted_classes
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def show(
 
     Example:
         >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> from naa_lightning.models import as_classifier
         >>> surrogate = as_classifier(network, mean=[0.5] * 3, std=[0.5] * 3, layer="1")
         >>> images = torch.rand(2, 3, 8, 8)
         >>> figure = show(images, 1 - images, surrogate, labels=[0, 3])
@@ -59,22 +60,22 @@ def show(
     except ModuleNotFoundError as error:
         library = str(error.name).partition(".")[0]
         raise ModuleNotFoundError(f"`show` needs {library}: pip install {library}", name=error.name) from error
-    if len(images) > _MOST:
-        raise ValueError(f"expected at most {_MOST} images to show, got {len(images)}; show some of them")
-    model = surrogate if isinstance(surrogate, Ensemble) else as_classifier(surrogate)
-    pairs = as_pairs(model, images, adversarial, [0] * len(images) if labels is None else labels)
+    clean, after = as_pairs(images, adversarial)
+    if len(clean) > _MOST:
+        raise ValueError(f"expected at most {_MOST} images to show, got {len(clean)}; show some of them")
+    model = as_surrogate(surrogate)
+    known = None if labels is None else as_batch(model, clean, labels).classes
+    clean, after = clean.to(device_of(model)), after.to(device_of(model))
     with frozen(model), torch.no_grad():
-        predictions = [predicted_classes(model(batch)) for batch in (pairs.clean, pairs.adversarial)]
-    if labels is None:
-        pairs = Pairs(pairs.clean, pairs.adversarial, predictions[0].classes)
+        predictions = [predicted_classes(model(batch)) for batch in (clean, after)]
+    pairs = Pairs(clean, after, predictions[0].classes if known is None else known)
     maps, note = _attribution_maps(model, pairs, method or FeatureDifference())
     return draw_panel(pairs, predictions, maps, note)
 
 
 def _attribution_maps(model: Classifier | Ensemble, pairs: Pairs, method: Method) -> tuple[list[Tensor], str]:
     """Return attribution by place, (B, h, w) on the clean and on the adversarial images, and a line about it."""
-    members = model.members if isinstance(model, Ensemble) else [model]
-    if not all(member.layers for member in members):
+    if not all(member.layers for member in model.members):
         return [], "no attribution: the surrogate names no attacked layer, `layer`"
     view = model.layer_views()[0]
     (layer,) = view.layers

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from naa_lightning.library.load import load
+from naa_lightning.library.load import find_source
 from naa_lightning.library.pairs import as_pairs
 from naa_lightning.library.transfer_table import TransferTable
 from naa_lightning.metrics import TransferRates, transfer_rates
-from naa_lightning.models import Classifier, Ensemble, as_classifier, frozen
+from naa_lightning.models import Classifier, ClassifierSource, as_surrogate, frozen
 from naa_lightning.models.inputs import Classes, Images, as_batch
 from naa_lightning.models.predicted_classes import predicted_classes
 from naa_lightning.validation import check_at_least
@@ -47,7 +47,9 @@ def transfer(
         The rates of every model by its name, which print as a table.
 
     Raises:
-        ValueError: There is nothing to ask, two models have one name, or the images or classes are not as described.
+        ModelError: The weights of a model cannot be had.
+        ValueError: There is nothing to ask, a model is unknown, two have one name, or the images or classes are not as
+            described.
 
     Example:
         >>> from naa_lightning.models import Classifier
@@ -63,49 +65,45 @@ def transfer(
         2 images, rates in %; success: among images classified correctly when clean
     """
     check_at_least("batch_size", batch_size, 1)
+    clean, after = as_pairs(images, adversarial)
+    models = {name: find_source(model) if isinstance(model, str) else model for name, model in _by_name(on).items()}
     rates = {}
-    for name, model in _by_name(on).items():
+    for name, model in models.items():
         try:
-            rates[name] = _rates(model, images, adversarial, labels, target_classes, batch_size)
+            rates[name] = _rates(model, clean, after, labels, target_classes, batch_size)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     return TransferTable(rates)
 
 
 def _rates(
-    model: Model,
-    images: Images,
-    adversarial: Images,
+    asked: ClassifierSource | nn.Module,
+    clean: Tensor,
+    adversarial: Tensor,
     labels: Classes,
     target_classes: Classes | None,
     batch_size: int,
 ) -> TransferRates:
-    """Ask one model, which is in memory no longer than that where it is given by its name."""
-    asked = _asked(model, getattr(next(iter(adversarial), None), "device", "cpu"))
-    pairs = as_pairs(asked, images, adversarial, labels)
+    """Ask one model, which is in memory no longer than that where it is described only."""
+    model = asked.build().to(adversarial.device) if isinstance(asked, ClassifierSource) else as_surrogate(asked)
+    images, classes = as_batch(model, clean, labels)
     try:
-        aimed = None if target_classes is None else as_batch(asked, adversarial, target_classes).classes
+        aimed = None if target_classes is None else as_batch(model, clean, target_classes).classes
     except ValueError as error:
         raise ValueError(f"target_classes: {error}") from error
-    with frozen(asked), torch.no_grad():
-        clean, after = (
-            torch.cat([predicted_classes(asked(part)).classes for part in torch.split(batch, batch_size)])
-            for batch in (pairs.clean, pairs.adversarial)
+    with frozen(model), torch.no_grad():
+        before, after = (
+            torch.cat([predicted_classes(model(part)).classes for part in torch.split(batch, batch_size)])
+            for batch in (images, adversarial.to(images.device))
         )
-    return transfer_rates(clean, after, pairs.classes, aimed)
-
-
-def _asked(model: Model, device: torch.device | str) -> Classifier | Ensemble:
-    if isinstance(model, str):
-        return load(model).to(device)
-    return model if isinstance(model, Ensemble) else as_classifier(model)
+    return transfer_rates(before, after, classes, aimed)
 
 
 def _by_name(on: Model | Sequence[Model] | Mapping[str, Model]) -> Mapping[str, Model]:
     if isinstance(on, Mapping):
         named = list(on.items())
     else:
-        models = [on] if isinstance(on, str | nn.Module) else on
+        models = [on] if isinstance(on, str) or not isinstance(on, Sequence) else on
         named = [(_name_of(model), model) for model in models]
     if not named:
         raise ValueError("expected at least one model in `on`, got none; name a model, or give a module")
@@ -120,4 +118,5 @@ def _name_of(model: Model) -> str:
         return model
     network = model.network if isinstance(model, Classifier) else model
     config = getattr(network, "pretrained_cfg", None)  # timm's networks say what they are
-    return str(config.get("architecture") if isinstance(config, Mapping) else type(network).__name__)
+    architecture = config.get("architecture") if isinstance(config, Mapping) else None
+    return architecture or type(network).__name__

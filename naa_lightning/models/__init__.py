@@ -6,7 +6,7 @@
 from naa_lightning.models.as_classifier import as_classifier
 from naa_lightning.models.classifier import Classifier, frozen
 from naa_lightning.models.classifier_source import ClassifierSource
-from naa_lightning.models.ensemble import Ensemble, EnsembleSource
+from naa_lightning.models.ensemble import Ensemble, EnsembleSource, as_surrogate
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.trained import TrainedModel
 
@@ -18,5 +18,6 @@ __all__ = [
     "ModelSource",
     "TrainedModel",
     "as_classifier",
+    "as_surrogate",
     "frozen",
 ]

@@ -31,7 +31,8 @@ def as_classifier(
         num_classes: The number K of classes.
 
     Raises:
-        ValueError: Neither an argument nor the network says mean and std, or the network has no such layer.
+        ValueError: Neither an argument nor the network says mean and std, one is out of range, or the network has no
+            such layer.
 
     Example:
         >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -43,11 +44,13 @@ def as_classifier(
         ValueError: nothing says what images Sequential expects: give its `mean` and `std`, which are [0, 0, 0] and \
 [1, 1, 1] where it normalises images by itself
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"expected a network as a torch.nn.Module, got {type(model).__name__}")
     given = {
         "layer": layer,
         "mean": mean,
         "std": std,
-        "input_size": None if input_size is None else tuple(input_size),
+        "input_size": input_size,
         "num_classes": num_classes,
     }
     given = {name: value for name, value in given.items() if value is not None}

@@ -20,6 +20,7 @@ from naa_lightning.models.layer import (
     outputs_with,
 )
 from naa_lightning.models.logits import logits_of
+from naa_lightning.models.preprocessing import check_preprocessing
 
 
 class Classifier(nn.Module):
@@ -41,7 +42,7 @@ class Classifier(nn.Module):
         num_classes: The number K of classes; None where it is not known before the network runs.
 
     Raises:
-        ValueError: The network has no such layer.
+        ValueError: The network has no such layer, or mean, std or input_size are out of range.
 
     Example:
         >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -62,7 +63,7 @@ class Classifier(nn.Module):
         *,
         mean: Sequence[float],
         std: Sequence[float],
-        input_size: tuple[int, int] | None = None,
+        input_size: Sequence[int] | None = None,
         layer: str | Sequence[str] | None = None,
         interpolation: str = "bilinear",
         antialias: bool = False,
@@ -70,17 +71,24 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
+        check_preprocessing(mean, std, input_size)
         weight = _first_weight(network)
         device = None if weight is None else weight.device
-        self.register_buffer("mean", torch.tensor(mean, device=device).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std, device=device).view(3, 1, 1), persistent=False)
-        self.input_size = input_size
+        for name, values in (("mean", mean), ("std", std)):
+            buffer = torch.tensor(list(map(float, values)), device=device)
+            self.register_buffer(name, buffer.view(3, 1, 1), persistent=False)
+        self.input_size = None if input_size is None else (int(input_size[0]), int(input_size[1]))
         self.layers = (layer,) if isinstance(layer, str) else tuple(layer or ())
         self.interpolation = interpolation
         self.antialias = antialias
         self.num_classes = num_classes
         for name in self.layers:
             find_layer(network, name)
+
+    @property
+    def members(self) -> Sequence["Classifier"]:
+        """This classifier alone, where an ensemble has several."""
+        return [self]
 
     def layer_views(self) -> list["Classifier"]:
         """Return this classifier once for each of its attacked layers, with that layer alone; the network is shared.

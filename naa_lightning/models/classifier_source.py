@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from naa_lightning.exceptions import MissingWeightsError, ModelError, reason_of
 from naa_lightning.models.classifier import Classifier
 from naa_lightning.models.connectivity import is_online
+from naa_lightning.models.preprocessing import check_preprocessing
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.weights import check_weights_file, load_weights
 
@@ -66,12 +67,7 @@ class ClassifierSource(ModelSource):
     classes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        for key, length in (("mean", 3), ("std", 3), ("input_size", 2)):
-            value = getattr(self, key)
-            if value is not None and len(value) != length:
-                raise ValueError(f"{key} must hold {length} numbers, got {list(value)}")
-        if self.std is not None and min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {list(self.std)}")
+        check_preprocessing(self.mean, self.std, self.input_size)
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if self.classes is not None and len(self.classes) != self.num_classes:
@@ -165,7 +161,7 @@ class ClassifierSource(ModelSource):
                 network,
                 mean=self.mean or published.mean,
                 std=self.std or published.std,
-                input_size=None if size is None else (size[0], size[1]),
+                input_size=size,
                 layer=self.layer,
                 interpolation=self.interpolation,
                 antialias=self.antialias,

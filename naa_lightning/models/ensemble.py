@@ -63,6 +63,11 @@ class Ensemble(nn.Module):
         return [view for member in self.members for view in member.layer_views()]
 
 
+def as_surrogate(model: nn.Module) -> Classifier | Ensemble:
+    """Return an ensemble as it is, and of any other network a classifier; see `as_classifier`."""
+    return model if isinstance(model, Ensemble) else as_classifier(model)
+
+
 @dataclass(frozen=True)
 class EnsembleSource:
     """Describes an ensemble without loading it.

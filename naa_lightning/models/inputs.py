@@ -55,9 +55,13 @@ def as_batch(model: Classifier | Ensemble, images: Images, classes: Classes) -> 
         ...
         ValueError: expected labels from 0 to 2, got 7
     """
-    device = model.mean.device if isinstance(model, Classifier) else model.members[0].mean.device
-    checked = as_images(images).to(device)
+    checked = as_images(images).to(device_of(model))
     return Batch(checked, _classes(model, checked, classes))
+
+
+def device_of(model: Classifier | Ensemble) -> torch.device:
+    """Return the device that a model is on."""
+    return model.members[0].mean.device
 
 
 def as_images(images: Images) -> Tensor:

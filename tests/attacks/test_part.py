@@ -61,7 +61,10 @@ def test_a_part_that_does_not_keep_a_parameter_is_shown_all_the_same() -> None:
         def __init__(self, *, power: float, scale: float = 1.0) -> None:
             self.scale = scale * power
 
-    assert repr(Forgetful(power=2.0)) == "Forgetful(power=Ellipsis, scale=2.0)"
+    part = Forgetful(power=2.0)
+    assert repr(part) == "Forgetful(power=Ellipsis, scale=2.0)"
+    assert part == part  # noqa: PLR0124
+    assert part != Forgetful(power=1.0, scale=2.0)
 
 
 @given(value=st.floats(allow_nan=False))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -76,6 +77,8 @@ def test_whole_parts_take_the_place_of_the_attacks_own() -> None:
     [
         ("nna", {}, "^there is no attack 'nna': did you mean naa"),
         ("x", {}, "^there is no attack 'x': there are admix, bfa, .*vmim$"),
+        (None, {}, "^there is no attack None: there are admix"),
+        ("mim", {"norm": ["l2"]}, r"^norm must be str, got \['l2'\]$"),
         ("mim", {"epsilon": 0.1}, r"^mim has no option 'epsilon': did you mean eps\?$"),
         ("mim", {"gamma": 1}, "^mim has no option 'gamma': .*decay"),
         ("mim", {"budget": Budget(), "eps": 0.1}, "^mim has no option 'eps': "),
@@ -112,3 +115,7 @@ def test_no_draws_are_those_of_seed_0(name: str) -> None:
     draws = SeededDraws(0, [0, 1], list(images.float()))
     assert torch.equal(adversarial, attack(surrogate, images.float(), torch.tensor([0, 3]), draws))
     assert adversarial.dtype == torch.float32
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert create("mim", steps=np.int64(5), eps=np.float64(0.1)) == create("mim", steps=5, eps=0.1)

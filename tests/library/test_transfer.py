@@ -2,6 +2,7 @@
 
 import weakref
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import timm
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from naa_lightning.library import transfer as transfer_module
 from naa_lightning.library.transfer import transfer
 from naa_lightning.metrics import Rate
-from naa_lightning.models import Classifier
+from naa_lightning.models import Classifier, ClassifierSource
 
 LABELS = [0, 1, 2, 1, 1]
 CLEAN = [0, 1, 2, 0, 1]
@@ -122,9 +123,25 @@ def test_models_given_by_name_are_in_memory_one_at_a_time(monkeypatch: pytest.Mo
         loaded.append(weakref.ref(model))
         return model
 
-    monkeypatch.setattr(transfer_module, "load", load)
+    def find_source(name: str) -> Mock:
+        return Mock(spec=ClassifierSource, build=lambda: load(name))
+
+    monkeypatch.setattr(transfer_module, "find_source", find_source)
     found = rates("0", "1", "2")
     assert [found[name].clean_accuracy.count for name in ("0", "1", "2")] == [4, 1, 0]
+
+
+def test_an_unknown_name_is_told_before_any_model_is_asked() -> None:
+    asked = classifier(StrongestColour())
+    asked.register_forward_hook(lambda *_: pytest.fail("a model was asked"))
+    with pytest.raises(ValueError, match="has a model 'resnet5O': close are resnet50"):
+        rates(on=[asked, "resnet5O"])
+
+
+def test_a_model_is_asked_once_for_either_images_and_once_how_many_classes_there_are() -> None:
+    network = StrongestColour()
+    rates(classifier(network))
+    assert [images for images, *_ in network.asked] == [1, 5, 5]
 
 
 def test_the_table_is_aligned_and_ends_with_means_of_models_that_have_a_rate() -> None:
@@ -170,6 +187,8 @@ def test_a_notebook_gets_the_same_cells_and_no_markup_of_names() -> None:
         ({"adversarial": 255 * colours(ADVERSARIAL)}, r"expected images in \[0, 1\]"),
         ({"images": colours([]), "adversarial": colours([]), "labels": []}, "expected float images"),
         ({"target_classes": [0, 1, 2, 1, 7]}, "target_classes: expected .* from 0 to 2, got 7"),
+        ({"on": None}, "NoneType: expected a network as a torch.nn.Module, got NoneType"),
+        ({"images": None}, "expected float images"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
     ],
     ids=str,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -148,3 +149,32 @@ def test_the_network_gets_images_in_its_own_type(dtype: torch.dtype) -> None:
     images = torch.rand(2, 3, 8, 8)
     torch.testing.assert_close(model(images), network((2 * images - 1).to(dtype)))
     assert model(images.double()).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"std": [0.5, 0, 0.5]}, r"^std must be positive, got \[0\.5, 0, 0\.5\]$"),
+        ({"std": [0.5, float("nan"), 0.5]}, "^std must hold 3 numbers, got "),
+        ({"mean": [0.5] * 2}, r"^mean must hold 3 numbers, got \[0\.5, 0\.5\]$"),
+        ({"mean": 0.5}, r"^mean must hold 3 numbers, got 0\.5$"),
+        ({"mean": ["a", "b", "c"]}, "^mean must hold 3 numbers, got "),
+        ({"input_size": 8}, "^input_size must hold 2 numbers, got 8$"),
+        ({"input_size": [3, 8, 8]}, r"^input_size must hold 2 numbers, got \[3, 8, 8\]$"),
+        ({"input_size": [-3, 8]}, r"^input_size must be positive, got \[-3, 8\]$"),
+    ],
+    ids=str,
+)
+def test_numbers_that_no_image_can_have_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        as_classifier(plain(), **{"mean": [0.5] * 3, "std": [0.5] * 3, **options})
+
+
+def test_what_is_no_network_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^expected a network as a torch\.nn\.Module, got str$"):
+        as_classifier("resnet50", mean=[0.5] * 3, std=[0.5] * 3)  # type: ignore[arg-type]
+
+
+def test_numbers_may_be_whole_or_of_numpy() -> None:
+    whole = as_classifier(plain(), mean=[0, 0, 0], std=np.ones(3))  # type: ignore[arg-type]
+    assert (whole.mean.dtype, whole.std.dtype) == (torch.float32, torch.float32)

@@ -69,7 +69,6 @@ class NeuronAttribution(Objective):
         for key, name in (("positive", positive), ("negative", negative)):
             if name not in TRANSFORMATIONS:
                 raise ValueError(f"{key} must be one of {', '.join(TRANSFORMATIONS)}, got {name!r}")
-        self.path = Path(rule=rule, points=path_points, noise=noise, antithetic=antithetic)
         self.path_points = path_points
         self.rule = rule
         self.noise = noise
@@ -78,6 +77,12 @@ class NeuronAttribution(Objective):
         self.gamma = gamma
         self.positive = positive
         self.negative = negative
+        _ = self.path  # refuses what is out of range
+
+    @property
+    def path(self) -> Path:
+        """The points at which gradients are taken."""
+        return Path(rule=self.rule, points=self.path_points, noise=self.noise, antithetic=self.antithetic)
 
     def prepare(self, context: AttackContext) -> PreparedObjective:
         """Compute the weights, once, on the clean images."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from naa_lightning.models.classifier_source import INTERPOLATIONS
+from naa_lightning.models.preprocessing import check_numbers, check_preprocessing
 
 CHANNELS = ("rgb", "bgr")
 LAYOUTS = ("nchw", "nhwc")
@@ -45,14 +46,8 @@ class ImageFormat:
     antialias: bool = False
 
     def __post_init__(self) -> None:
-        for key, length in (("mean", 3), ("std", 3), ("value_range", 2), ("input_size", 2)):
-            value = getattr(self, key)
-            if value is not None and (len(value) != length or not torch.tensor(value).isfinite().all()):
-                raise ValueError(f"{key} must hold {length} numbers, got {list(value)}")
-        if self.std is not None and min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {list(self.std)}")
-        if self.input_size is not None and min(self.input_size) < 1:
-            raise ValueError(f"input_size must be positive, got {list(self.input_size)}")
+        check_preprocessing(self.mean, self.std, self.input_size)
+        check_numbers("value_range", self.value_range, 2)
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std must be given together")
         if self.value_range is not None:
