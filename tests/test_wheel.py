@@ -95,7 +95,7 @@ def test_ones_own_attack_network_and_experiment(environment: Path, models_dir: s
     (tmp_path / "my" / "experiment" / "mine.yaml").write_text(
         "# @package _global_\ndefaults:\n  - digits\n  - override /surrogate: python\n"
         "  - override /attack: suppression\n  - override /targets: [digits_plain]\n  - override /defences: [jpeg]\n\n"
-        "surrogate:\n  name: mine\n  function: mine:build\n  layer: '1'\n  num_classes: 10\n"
+        "surrogate:\n  name: mine\n  function: mine:build\n  layer: features.1\n  num_classes: 10\n"
         "  mean: [0.5, 0.5, 0.5]\n  std: [0.5, 0.5, 0.5]\n"
     )
     own = ["--config-dir", "my", "experiment=mine", *BRIEF[1:], models_dir, "hydra.run.dir=run"]

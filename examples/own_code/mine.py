@@ -1,5 +1,7 @@
 """An attack and a network of one's own, as `attack/suppression.yaml` and a command line name them."""
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 
 from naa_lightning.attacks import AttackContext, Objective, PreparedObjective
@@ -29,13 +31,12 @@ class FeatureSuppression(Objective):
 
 def build(width: int = 8) -> nn.Module:
     """Make a small network for images of any size and 10 classes; a real one would load its weights here."""
-    return nn.Sequential(
+    features = nn.Sequential(
         nn.Conv2d(3, width, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Conv2d(width, 2 * width, 3, padding=1),
         nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(2 * width, 10),
     )
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, 10))
+    return nn.Sequential(OrderedDict(features=features, head=head))

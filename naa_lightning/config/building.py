@@ -69,7 +69,8 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
         if parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
     }
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    config = STRICT_KEYS | ConfigDict(extra="allow") if takes_any else STRICT_KEYS
+    # names such as a layer's may be digits, which YAML reads as a number
+    config = STRICT_KEYS | ConfigDict(coerce_numbers_to_str=True, extra="allow" if takes_any else "forbid")
     try:
         options = create_model("Options", __config__=config, **fields).model_validate(dict(node))
     except ValidationError as error:

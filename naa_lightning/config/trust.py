@@ -81,7 +81,10 @@ trust=[subprocess] on the command line allows it
 
 
 def find_own_code(trust: Sequence[str], hydra: HydraConf) -> None:
-    """Let Python find the user's own code: trusted files, and what lies in the folder of `--config-dir`.
+    """Let Python find the user's own code: trusted files, and beside these what lies in the folder of `--config-dir`.
+
+    Without any trust that folder is not looked into: a file there of the name of a library that is not installed would
+    run in its stead.
 
     Args:
         trust: The user's own packages, modules, and Python files.
@@ -92,7 +95,7 @@ def find_own_code(trust: Sequence[str], hydra: HydraConf) -> None:
     """
     if trust and not any(re.match(r"\+{0,2}trust=", override) for override in hydra.overrides.task):
         raise UserError(f"trust=[{','.join(trust)}] stands in a file of presets: give it on the command line")
-    for folder in (*_folders(trust), *_config_dirs(hydra)):
+    for folder in (*_folders(trust), *_config_dirs(hydra)) if trust else ():
         if folder not in sys.path:
             sys.path.append(folder)
 

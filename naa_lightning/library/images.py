@@ -46,6 +46,8 @@ def _files(paths: str | Path | Sequence[str | Path]) -> Sequence[Path]:
         return files
     path = Path(paths)
     if not path.is_dir():
+        if not path.exists():
+            raise DataError(f"there is no file or folder {path}")
         return [path]
     files = [file for file in sorted(path.iterdir()) if is_image(file) and not file.name.startswith(".")]
     if not files:

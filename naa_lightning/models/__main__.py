@@ -1,4 +1,4 @@
-"""List the models that train.py made: `naa-models [DIR]`."""
+"""List the models that naa-train made: `naa-models [DIR]`."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(
         prog="naa-models",
-        description="List the models that train.py made, with their accuracy. Their names are for "
+        description="List the models that naa-train made, with their accuracy. Their names are for "
         "`naa-attack surrogate=trained surrogate.model=NAME`.",
     )
     parser.add_argument(

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from naa_lightning.attacks import NeuronAttribution
 from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.config.attack import compose_attack
 from naa_lightning.exceptions import UserError
@@ -31,7 +32,8 @@ def test_naas_path_is_the_users() -> None:
         attack_run(*(f"attack.objective.{key}={value}" for key, value in numbers.items())).attack
     ).objective
     expected = IntegrationPath(rule="gauss_legendre", points=8, noise=0.2, antithetic=True)
-    assert vars(objective)["path"] == expected
+    assert isinstance(objective, NeuronAttribution)
+    assert objective.path == expected
 
 
 def test_eps_is_accepted_as_papers_write_it() -> None:

@@ -1,6 +1,7 @@
 """Mistakes in what is no part's are told in the user's words."""
 
 import re
+from typing import Any
 
 import pytest
 from pytorch_lightning import Callback, Trainer
@@ -8,6 +9,7 @@ from pytorch_lightning.callbacks import Timer
 
 from naa_lightning.config.building import build, build_part
 from naa_lightning.exceptions import UserError
+from naa_lightning.models.python_model import PythonModel
 from tests.experiments import attack_run
 
 
@@ -55,3 +57,9 @@ def test_build_takes_values_of_the_right_type_as_they_are() -> None:
     assert build(part, {"sizes": [1, 2]}, "part") == ([1, 2], None)
     with pytest.raises(UserError, match=r"part\.sizes\.1 must be a valid integer"):
         build(part, {"sizes": [1, "x"]}, "part")
+
+
+@pytest.mark.parametrize(("written", "layer"), [(3, "3"), ("3", "3"), ([3, "head"], ["3", "head"])])
+def test_layers_whose_names_are_digits_need_no_quotes(written: Any, layer: str | list[str]) -> None:
+    node = {"name": "mine", "num_classes": 10, "function": "mine:build", "mean": [0.5] * 3, "std": [0.5] * 3}
+    assert build(PythonModel, {**node, "layer": written}, "surrogate").layer == layer

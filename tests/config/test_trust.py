@@ -118,6 +118,21 @@ def test_a_trusted_file_is_found_by_its_name(tmp_path: Path) -> None:
         sys.modules.pop("own_file", None)
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+def test_the_folder_of_presets_is_looked_into_only_where_something_is_trusted(trusted: bool, tmp_path: Path) -> None:
+    source = SimpleNamespace(provider="command-line", schema="file", path=str(tmp_path))
+    hydra: Any = SimpleNamespace(
+        overrides=SimpleNamespace(task=["trust=[mine]"] if trusted else []),
+        runtime=SimpleNamespace(config_sources=[source]),
+    )
+    before = list(sys.path)
+    try:
+        find_own_code(["mine"] if trusted else [], hydra)
+        assert sys.path == [*before, str(tmp_path)] if trusted else before
+    finally:
+        sys.path[:] = before
+
+
 def test_own_classes_and_functions_are_built_with_checked_options(module: tuple[str, Path]) -> None:
     name, _ = module
     part: Any = build_part(Objective, {"_target_": f"{name}.Mine", "strength": 3}, "attack.objective")

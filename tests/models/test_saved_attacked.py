@@ -70,7 +70,8 @@ def test_a_configuration_s_layer_goes_before_the_saved_one(digits: Path) -> None
     ("words", "message"),
     [
         (["surrogate.model=nine"], "there is no model nine in .*, which holds mine-1;"),
-        (["surrogate.model=3"], "surrogate.model must be a valid string, got 3"),
+        (["surrogate.model=3"], "there is no model 3 in .*, which holds mine-1;"),
+        (["surrogate.model=[3]"], r"surrogate.model must be a valid string, got \[3\]"),
         (["surrogate.model=mine", "+surrogate.lair=top"], "there is no option surrogate.lair; did you mean layer?"),
     ],
 )
