@@ -69,8 +69,8 @@ class AttackModule(ImageModule):
         surrogate: White-box classifier or classifiers, or a network that `as_classifier` takes. They are left as they
             are found, unless there is an engine.
         attack: Attack that is run on the surrogate.
-        seed: Seed of every random draw.
-        batch_size: Number of images in a full batch; None for that of the first one.
+        seed: Seed of every random draw, each of an image's id as well; see `ImageModule.read`.
+        batch_size: Number of images in a full batch; None for that of the data loader's first one.
         title: Name of the work in progress bars and messages.
         pool: Clean images of shape (3, h, w) in [0, 1] for attacks that mix images; without any, an image is mixed with
             those of its batch.
@@ -105,9 +105,7 @@ class AttackModule(ImageModule):
         engine: Engine | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(
-            {"attack_setting": repr(attack), "seed": seed, "batch_size": batch_size, "title": title}
-        )
+        self.save_hyperparameters({"attack_setting": repr(attack), "seed": seed, "batch_size": batch_size})
         self.surrogate = surrogate if isinstance(surrogate, Ensemble) else as_classifier(surrogate)
         self.attack = attack
         self.seed = seed
@@ -116,11 +114,16 @@ class AttackModule(ImageModule):
         self.pool = pool
         self.engine = engine or Engine()
         self._arranged = engine is None
-        self._full_batch: int | None = None
+        self._full_batches: dict[int, int] = {}  # by the number of the data loader
         self._sharing = True
         self._fitting: dict[torch.Size, int] = {}
         self._at_black: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
         self._memory = AdaptiveChunks(title)
+
+    def on_predict_start(self) -> None:
+        """Forget what holds for one pass alone: weights and data loaders may be others in the next."""
+        self._full_batches.clear()
+        self._at_black.clear()
 
     def predict_step(self, batch: object, batch_idx: int, dataloader_idx: int = 0) -> CraftedBatch:
         """Craft one batch of images in [0, 1].
@@ -139,9 +142,8 @@ class AttackModule(ImageModule):
             classes = ordinary["target_class" if self.attack.targeted else "label"]
             if self.attack.targeted and bool((classes < 0).any()):
                 raise DataError("a targeted attack needs a target class for every image: give batches `target_class`")
-            if batch_idx == 0 or self._full_batch is None:
-                self._full_batch = self.batch_size or len(ids)
-            groups, arranging_seconds = self._crafted(images, classes, ids, self._full_batch)
+            full_batch = self._full_batches.setdefault(dataloader_idx, self.batch_size or len(ids))
+            groups, arranging_seconds = self._crafted(images, classes, ids, full_batch)
             return {
                 "id": ids.cpu(),
                 "label": ordinary["label"].cpu(),

@@ -95,6 +95,29 @@ def test_each_pass_counts_rows_anew_and_ids_decide_the_draws() -> None:
     assert_close(crafted(third), expected(classifier(), list(range(100, 105))))
 
 
+def test_a_later_pass_knows_of_other_weights() -> None:
+    surrogate = classifier()
+    module = AttackModule(surrogate, attack())
+    before: Any = trainer().predict(module, pairs())
+    with torch.no_grad():
+        layer(surrogate, 4).weight.mul_(3)
+        layer(surrogate, 7).bias.add_(torch.arange(4.0))
+    after: Any = trainer().predict(module, pairs())
+    fresh: Any = trainer().predict(AttackModule(copy.deepcopy(surrogate), attack()), pairs())
+    for found, reference in zip(after, fresh, strict=True):
+        torch.testing.assert_close(found["attribution"], reference["attribution"], rtol=0, atol=0)
+    assert not torch.equal(after[0]["attribution"]["explained"], before[0]["attribution"]["explained"])
+
+
+def test_the_full_batch_is_each_loaders_and_each_passes_own() -> None:
+    module = AttackModule(classifier(), attack())
+    for sizes in ((2, COUNT), (COUNT, 2)):
+        batches: Any = trainer().predict(module, [pairs(batch_size=size) for size in sizes])
+        for size, of_loader in zip(sizes, batches, strict=True):
+            alone = AttackModule(classifier(), attack(), batch_size=size)
+            assert torch.equal(crafted(of_loader), crafted(trainer().predict(alone, pairs(batch_size=size))))
+
+
 def test_the_last_batch_is_crafted_as_if_it_were_full() -> None:
     """So that an image's bytes do not depend on how many come with it."""
     module = AttackModule(classifier(), attack())
@@ -168,13 +191,8 @@ def test_a_failure_leaves_the_classifier_usable() -> None:
 
 def test_a_checkpoint_gives_weights_and_numbers_back(tmp_path: Path) -> None:
     surrogate = classifier()
-    module = AttackModule(surrogate, attack(), seed=7, title="crafting mine")
-    assert dict(module.hparams) == {
-        "attack_setting": repr(module.attack),
-        "seed": 7,
-        "batch_size": None,
-        "title": "crafting mine",
-    }
+    module = AttackModule(surrogate, attack(), seed=7)
+    assert dict(module.hparams) == {"attack_setting": repr(module.attack), "seed": 7, "batch_size": None}
     fitter = trainer()
     batches = fitter.predict(module, pairs())
     fitter.save_checkpoint(tmp_path / "attack.ckpt")
@@ -182,7 +200,7 @@ def test_a_checkpoint_gives_weights_and_numbers_back(tmp_path: Path) -> None:
     other = classifier()
     nn.init.zeros_(layer(other, 7).weight)
     again = AttackModule.load_from_checkpoint(tmp_path / "attack.ckpt", surrogate=other, attack=attack())
-    assert (again.seed, again.title) == (7, "crafting mine")
+    assert again.seed == 7
     assert torch.equal(crafted(trainer().predict(again, pairs())), crafted(batches))
 
 
