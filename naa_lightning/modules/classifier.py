@@ -19,12 +19,16 @@ from naa_lightning.rng import ScopedDraws, SeededDraws
 from naa_lightning.training import Recipe, standard_recipe
 from naa_lightning.training.losses import Step
 
+# The trainer decides on the others of a recipe.
+_RECORDED = ("optimizer", "learning_rate", "momentum", "weight_decay", "schedule", "warmup", "seed")
+
 
 class ClassifierModule(ImageModule):
     """Trains a classifier.
 
-    What is random for an image depends on (seed, epoch, id), so that a training that goes on from a checkpoint, or is
-    shared by several processes, sees the same images as one that was left alone.
+    What is random for an image depends on (seed, epoch, id). Where batches name ids, a training that goes on from a
+    checkpoint, or is shared by several processes, thus draws the same for an image as one that was left alone;
+    otherwise an id is the image's place in the epoch, see `ImageModule.read`.
 
     The trainer decides on epochs and precision, and whether weights are averaged; a recipe's own numbers of these are
     for those who make one. A checkpoint keeps the classifier's weights, and of the recipe a description in `hparams`:
@@ -62,11 +66,13 @@ class ClassifierModule(ImageModule):
         super().__init__()
         recipe = recipe or standard_recipe()
         self.save_hyperparameters(
-            {"num_classes": num_classes, "title": title, "remedy": remedy}
-            | {
-                name: value if isinstance(value, int | float | str | None) else type(value).__name__
-                for name, value in vars(recipe).items()
+            {
+                "num_classes": num_classes,
+                "augmentation": type(recipe.augmentation).__name__,
+                "loss": type(recipe.loss).__name__,
+                "robustness": recipe.robustness and repr(recipe.robustness),
             }
+            | {name: getattr(recipe, name) for name in _RECORDED}
         )
         self.classifier = as_classifier(classifier)
         self.recipe = recipe
@@ -165,22 +171,23 @@ class ClassifierModule(ImageModule):
         return self.recipe.loss.hardens and robustness is not None and robustness.validation_images > 0
 
     def _measure(self, batch: Batch, stage: str, attacked_images: int) -> None:
-        with ordinary_tensors(batch) as ordinary:
-            probabilities = self.classifier(_channels_last(ordinary["image"])).float().softmax(1)
-        self.clean.update(probabilities, batch["label"])
-        self.log_dict({f"{stage}/{name}": metric for name, metric in self.clean.items()}, on_epoch=True)
-        if not attacked_images or self.recipe.robustness is None:
-            return
         share = range(self.global_rank, attacked_images, self.trainer.world_size)
-        wanted = max(0, len(share) - self._attacked)
-        if wanted:
-            with ordinary_tensors(batch) as ordinary:
-                images, labels = _channels_last(ordinary["image"])[:wanted], ordinary["label"][:wanted]
-                draws = SeededDraws(self.recipe.seed, ordinary["id"][:wanted].tolist())
-                crafted = self.recipe.robustness.attack().craft(self.classifier, images, labels, draws)
+        wanted = slice(max(0, len(share) - self._attacked))
+        with ordinary_tensors(batch) as ordinary:
+            images, labels = _channels_last(ordinary["image"]), ordinary["label"]
+            probabilities = self.classifier(images).float().softmax(1)
+            logits = probabilities[:0]
+            if wanted.stop and self.recipe.robustness is not None:
+                draws = SeededDraws(self.recipe.seed, ordinary["id"][wanted].tolist())
+                crafted = self.recipe.robustness.attack().craft(self.classifier, images[wanted], labels[wanted], draws)
                 logits = self.classifier(crafted.images)
-            self.robust.update(logits, labels)
-            self._attacked += len(labels)
+        self.clean.update(probabilities, labels)
+        self.log_dict({f"{stage}/{name}": metric for name, metric in self.clean.items()}, on_epoch=True)
+        if not attacked_images:
+            return
+        if len(logits):
+            self.robust.update(logits, labels[wanted])
+            self._attacked += len(logits)
         self.log(f"{stage}/robust_accuracy", self.robust, on_epoch=True)
 
     def configure_optimizers(self) -> Any:

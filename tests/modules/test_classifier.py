@@ -92,15 +92,25 @@ def test_augmentation_is_in_full_precision() -> None:
 
 
 def test_a_checkpoint_gives_weights_back_and_can_be_loaded_as_weights(tmp_path: Path) -> None:
-    made = ClassifierModule(classifier(), num_classes=4, title="training mine")
+    made = ClassifierModule(classifier(), num_classes=4, recipe=HARDENS, title="training mine")
     fitter = trainer(max_epochs=1)
     fitter.fit(made, pairs())
     fitter.save_checkpoint(tmp_path / "mine.ckpt")
-    hparams = dict(made.hparams)
-    assert hparams["num_classes"] == 4
-    assert (hparams["optimizer"], hparams["learning_rate"], hparams["loss"]) == ("adamw", 0.001, "CleanTraining")
+    assert dict(made.hparams) == {
+        "num_classes": 4,
+        "augmentation": "Augmentation",
+        "loss": "AdversarialTraining",
+        "robustness": repr(HARDENS.robustness),
+        "optimizer": "adamw",
+        "learning_rate": 0.001,
+        "momentum": HARDENS.momentum,
+        "weight_decay": HARDENS.weight_decay,
+        "schedule": HARDENS.schedule,
+        "warmup": HARDENS.warmup,
+        "seed": HARDENS.seed,
+    }
     again = ClassifierModule.load_from_checkpoint(tmp_path / "mine.ckpt", classifier=classifier())
-    assert again.title == "training mine"
+    assert again.clean["accuracy"].num_classes == 4
     plain = classifier()
     load_weights(plain.network, tmp_path / "mine.ckpt")
     for name, value in made.classifier.state_dict().items():
