@@ -1,5 +1,6 @@
 """What every attack and attribution is given."""
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -88,6 +89,29 @@ def as_images(images: Images) -> Tensor:
     return tensor.clamp(0, 1) if low < 0 or high > 1 else tensor
 
 
+def as_integers(name: str, values: Any, images: Tensor) -> Tensor:
+    """Check that there is a whole number for each image, and bring them to the images' device as 64-bit integers.
+
+    Args:
+        name: What the numbers are, in words for messages.
+        values: The numbers, of any integer type.
+        images: The images.
+
+    Raises:
+        ValueError: They are not as described.
+    """
+    try:
+        tensor = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        came = reprlib.repr(values)
+        raise ValueError(f"expected {name} as whole numbers, one per image, got {came}") from None
+    if tensor.shape != images.shape[:1]:
+        raise ValueError(f"expected {name} of shape ({len(images)},), got {tuple(tensor.shape)}")
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise ValueError(f"expected {name} as whole numbers, got {tensor.dtype}")
+    return tensor.to(images.device, torch.int64)
+
+
 def _joined(images: Images) -> Tensor:
     several = isinstance(images, Sequence) and not isinstance(images, str)
     try:
@@ -106,15 +130,7 @@ def _kind(image: object) -> str:
 
 
 def _classes(model: Classifier | Ensemble, images: Tensor, classes: Classes) -> Tensor:
-    try:
-        tensor = torch.as_tensor(classes)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"expected labels as whole numbers, one per image, got {classes!r}") from None
-    if tensor.shape != images.shape[:1]:
-        raise ValueError(f"expected labels of shape ({len(images)},), got {tuple(tensor.shape)}")
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise ValueError(f"expected labels as whole numbers, got {tensor.dtype}")
-    tensor = tensor.to(images.device, torch.int64)
+    tensor = as_integers("labels", classes, images)
     number = model.num_classes
     if number is None:
         with frozen(model), torch.no_grad():

@@ -1,4 +1,8 @@
-"""LightningModules: the work on one batch of images, as any data loader gives it, under any Trainer."""
+"""LightningModules: the work on one batch of images under any Trainer.
+
+`AttackModule`, `ClassifierModule` and `TargetModule` take batches as any data loader gives them. The others, which
+compare clean images with adversarial ones, take a `naa_lightning.records.PairBatch`, and so does `TargetModule`.
+"""
 
 from naa_lightning.modules.attention import AttentionModule
 from naa_lightning.modules.attribution import AttributionModule, ExplanationModule

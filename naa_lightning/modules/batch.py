@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from naa_lightning.data import Batch
 from naa_lightning.exceptions import DataError
-from naa_lightning.models.inputs import as_images
+from naa_lightning.models.inputs import as_images, as_integers
 
 # What each name in use stands for; Hugging Face's processors call images pixel_values.
 _NAMES = {
@@ -34,24 +33,26 @@ def read_batch(batch: object, first: int, step: int = 1) -> Batch:
         step: The difference between the ids of neighbours, where the batch names none.
 
     Raises:
-        DataError: The batch is of another form, or its labels, ids or target classes are no integers of shape (B,).
-        ValueError: The images are no images in [0, 1], or there are not as many labels.
+        DataError: The batch is of another form, its images are no images in [0, 1], or its labels, ids or target
+            classes are no integers of shape (B,).
 
     Example:
         >>> read_batch([torch.zeros(2, 3, 4, 4), torch.tensor([7, 8])], first=10)["id"]
         tensor([10, 11])
     """
     found = _parts(batch)
-    images = as_images(found["image"])
-    ids = torch.arange(first, first + len(images) * step, step)
-    unknown = torch.full((len(images),), -1)
-    whole: Batch = {
-        "image": images,
-        "label": _integers("labels", found["label"], images),
-        "target_class": _integers("target classes", found.get("target_class", unknown), images),
-        "id": _integers("ids", found.get("id", ids), images),
-    }
-    return whole
+    try:
+        images = as_images(found["image"])
+        ids = torch.arange(first, first + len(images) * step, step)
+        unknown = torch.full((len(images),), -1)
+        return {
+            "image": images,
+            "label": as_integers("labels", found["label"], images),
+            "target_class": as_integers("target classes", found.get("target_class", unknown), images),
+            "id": as_integers("ids", found.get("id", ids), images),
+        }
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def _parts(batch: object) -> dict[str, Any]:
@@ -66,25 +67,6 @@ def _parts(batch: object) -> dict[str, Any]:
         "a batch must be (images, labels), (images, labels, ids) or a dict with a tensor `image` and a `label`, got "
         f"{_description(batch)}: give the DataLoader a data set of such items"
     )
-
-
-def _integers(name: str, values: Any, images: Tensor) -> Tensor:
-    integers = values if isinstance(values, Tensor) else _as_tensor(values)
-    if integers is None or integers.is_floating_point() or integers.is_complex() or integers.dtype is torch.bool:
-        came = values.dtype if isinstance(values, Tensor) else _description(values)
-        raise DataError(f"{name} must be integers, one for each image, got {came}")
-    if integers.shape != images.shape[:1]:
-        raise DataError(
-            f"{name} must be integers of shape ({len(images)},), one for each image, got {tuple(integers.shape)}"
-        )
-    return integers.to(images.device, torch.long)
-
-
-def _as_tensor(values: Any) -> Tensor | None:
-    try:
-        return torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError):  # of what is no number
-        return None
 
 
 def _description(value: object) -> str:

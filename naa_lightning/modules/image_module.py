@@ -16,7 +16,11 @@ B = TypeVar("B", bound=Mapping[str, object])
 
 
 class ImageModule(LightningModule):
-    """A LightningModule whose steps take images as an ordinary DataLoader gives them."""
+    """A LightningModule that works on images.
+
+    A step that calls `read` takes batches as an ordinary DataLoader gives them. Those that compare clean images with
+    adversarial ones take a `naa_lightning.records.PairBatch`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +42,9 @@ class ImageModule(LightningModule):
     def read(self, batch: object, batch_idx: int) -> Batch:
         """Return a batch of any usual form in one form; see `read_batch`.
 
-        Where it names no ids, an image's id is its row in the data: the number of images that came before it in this
-        pass, which several ranks are dealt in turns.
+        Where it names no ids, an image's id is its place in this pass, which several ranks are dealt in turns: its row
+        in the data where the loader keeps their order, and another one in every pass where it shuffles. What goes on
+        within a pass, as a training may from a checkpoint, counts anew from there.
 
         Args:
             batch: The batch.

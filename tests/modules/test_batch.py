@@ -63,13 +63,23 @@ def test_other_forms_are_refused(batch: Any, came: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": LABELS.float()}, "labels must be integers, one for each image, got torch.float32"),
-        ({"label": torch.tensor([True, False])}, "labels must be integers, one for each image, got torch.bool"),
-        ({"label": ["cat", "dog"]}, "labels must be integers, one for each image, got a list of str, str"),
-        ({"label": LABELS[:1]}, r"labels must be integers of shape \(2,\), one for each image, got \(1,\)"),
-        ({"label": torch.zeros(2, 10, dtype=torch.long)}, r"labels must be .* got \(2, 10\)"),
-        ({"id": ("a.png", "b.png")}, "ids must be integers, one for each image, got a tuple of str, str"),
-        ({"target_class": None}, "target classes must be integers, one for each image, got NoneType"),
+        ({"label": LABELS.float()}, "expected labels as whole numbers, got torch.float32"),
+        ({"label": torch.tensor([True, False])}, "expected labels as whole numbers, got torch.bool"),
+        (
+            {"label": ["cat", "dog"]},
+            r"expected labels as whole numbers, one per image, got \['cat', 'dog'\]",
+        ),
+        (
+            {"label": ["cat"] * 256},
+            r"expected labels as whole numbers, one per image, got \[('cat', ){6}\.\.\.\]",
+        ),
+        ({"label": LABELS[:1]}, r"expected labels of shape \(2,\), got \(1,\)"),
+        ({"label": torch.zeros(2, 10, dtype=torch.long)}, r"expected labels of shape \(2,\), got \(2, 10\)"),
+        (
+            {"id": ("a.png", "b.png")},
+            r"expected ids as whole numbers, one per image, got \('a.png', 'b.png'\)",
+        ),
+        ({"target_class": None}, "expected target classes as whole numbers, one per image, got None"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -82,5 +92,5 @@ def test_what_is_no_integer_for_each_image_is_refused(change: dict[str, Any], me
     "images", [IMAGES * 255, IMAGES - 0.5, (IMAGES * 255).to(torch.uint8), IMAGES[:, :1], IMAGES[:, 0]]
 )
 def test_images_outside_0_to_1_or_of_another_kind_are_refused(images: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"expected .*images"):
+    with pytest.raises(DataError, match=r"expected .*images"):
         read_batch((images, LABELS), first=0)
