@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from numbers import Integral
 
 # Numbers of so many characters are as short as a fraction.
 _SHORT = 7
@@ -66,3 +67,19 @@ def check_at_least(key: str, value: float, least: float) -> None:
     """
     if not least <= value < math.inf:
         raise ValueError(f"{key} must be at least {least}, got {value}")
+
+
+def check_count(key: str, value: object, least: int) -> None:
+    """Check that a value is an integer of some size.
+
+    Raises:
+        ValueError: The value is no integer, or is less than `least`; the message names the key.
+
+    Example:
+        >>> check_count("batch_size", 1.5, 1)
+        Traceback (most recent call last):
+        ...
+        ValueError: batch_size must be an integer of at least 1, got 1.5
+    """
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{key} must be an integer of at least {least}, got {value!r}")

@@ -13,12 +13,12 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10
 from torchvision.datasets.utils import check_integrity
 
-from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import DataError, MissingDataError
 from naa_lightning.image_file import SUFFIXES, is_image, read_image
 from naa_lightning.models.connectivity import is_online
+from naa_lightning.validation import check_count
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 REMEDY = "name a tree of CIFAR-10's images with `root=PATH`"
@@ -62,7 +62,7 @@ class Cifar10Data(TrainableData):
         limit: int | None = None,
     ) -> None:
         super().__init__(seed=seed, name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
-        check_at_least("validation_every", validation_every, least=2)
+        check_count("validation_every", validation_every, 2)
         self.root = None if root is None else Path(root).expanduser()
         self.cache = Path(cache).expanduser()
         self.download = download

@@ -10,20 +10,7 @@ from torch.utils.data import DataLoader
 from naa_lightning.data.images import LabelledImages, Sample, check_labels
 from naa_lightning.data.workers import ignore_sigterm
 from naa_lightning.exceptions import DataError
-
-
-def check_at_least(key: str, value: int, least: int) -> None:
-    """Check that a parameter is an integer of some size.
-
-    Raises:
-        ValueError: It is no integer or less than `least`.
-
-    >>> check_at_least("batch_size", 0, least=1)
-    Traceback (most recent call last):
-    ValueError: batch_size must be an integer of at least 1, got 0
-    """
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"{key} must be an integer of at least {least}, got {value!r}")
+from naa_lightning.validation import check_count
 
 
 class ImageDataModule(LightningDataModule, ABC):
@@ -49,10 +36,10 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def __init__(self, *, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:
         super().__init__()
-        check_at_least("batch_size", batch_size, least=1)
-        check_at_least("num_workers", num_workers, least=0)
+        check_count("batch_size", batch_size, 1)
+        check_count("num_workers", num_workers, 0)
         if limit is not None:
-            check_at_least("limit", limit, least=1)
+            check_count("limit", limit, 1)
         self.name = name
         self.batch_size = batch_size
         self.num_workers = num_workers

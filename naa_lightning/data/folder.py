@@ -9,12 +9,12 @@ from torch import Tensor
 
 from naa_lightning.data.class_folders import class_folders
 from naa_lightning.data.class_names import imagenet_names
-from naa_lightning.data.datamodule import check_at_least
 from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.label_file import list_images, require_files
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import DataError
 from naa_lightning.image_file import SUFFIXES, central_square, is_image, read_image
+from naa_lightning.validation import check_count
 
 
 class FolderData(TrainableData):
@@ -54,7 +54,7 @@ class FolderData(TrainableData):
     ) -> None:
         super().__init__(seed=seed, name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
         if image_size is not None:
-            check_at_least("image_size", image_size, least=1)
+            check_count("image_size", image_size, 1)
         self.root = Path(root).expanduser()
         self.csv = csv
         self.train = None if train is None else Path(train).expanduser()

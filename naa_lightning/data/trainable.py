@@ -7,9 +7,10 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from naa_lightning.data.class_names import class_name
-from naa_lightning.data.datamodule import ImageDataModule, check_at_least
+from naa_lightning.data.datamodule import ImageDataModule
 from naa_lightning.data.images import ImageRecord, LabelledImages, Sample, check_labels
 from naa_lightning.exceptions import DataError, ModelError
+from naa_lightning.validation import check_count
 
 
 class TrainableData(ImageDataModule):
@@ -33,7 +34,7 @@ class TrainableData(ImageDataModule):
 
     def __init__(self, *, seed: int, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:
         super().__init__(name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
-        check_at_least("seed", seed, least=0)
+        check_count("seed", seed, 0)
         self.seed = seed
         self._rank = 0
         self._world_size = 1

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from naa_lightning.exceptions import DataError
 from naa_lightning.image_file import SUFFIXES, central_square, is_image, read_image
-from naa_lightning.validation import check_at_least
+from naa_lightning.validation import check_count
 
 
 def read_images(paths: str | Path | Sequence[str | Path], size: int = 224) -> Tensor:
@@ -33,7 +33,7 @@ def read_images(paths: str | Path | Sequence[str | Path], size: int = 224) -> Te
         >>> read_images(load_sample_images().filenames, size=64).shape
         torch.Size([2, 3, 64, 64])
     """
-    check_at_least("size", size, 1)
+    check_count("size", size, 1)
     files = _files(paths)
     return torch.stack([central_square(read_image(file), size) for file in files]).float() / 255
 

@@ -14,7 +14,7 @@ from naa_lightning.metrics import TransferRates, transfer_rates
 from naa_lightning.models import Classifier, ClassifierSource, as_surrogate, frozen
 from naa_lightning.models.inputs import Classes, Images, as_batch
 from naa_lightning.models.predicted_classes import predicted_classes
-from naa_lightning.validation import check_at_least
+from naa_lightning.validation import check_count
 
 Model: TypeAlias = str | nn.Module
 """A model's name, as `load` knows it, or a module."""
@@ -64,7 +64,7 @@ def transfer(
         colour  100.0     50.0   50.0     50.0  9.5 to 90.5
         2 images, rates in %; success: among images classified correctly when clean
     """
-    check_at_least("batch_size", batch_size, 1)
+    check_count("batch_size", batch_size, 1)
     clean, after = as_pairs(images, adversarial)
     models = {name: find_source(model) if isinstance(model, str) else model for name, model in _by_name(on).items()}
     rates = {}

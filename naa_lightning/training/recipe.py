@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, O
 from naa_lightning.training.augmentation import Augmentation
 from naa_lightning.training.losses import TrainingLoss
 from naa_lightning.training.robustness import Robustness
-from naa_lightning.validation import check_at_least
+from naa_lightning.validation import check_at_least, check_count
 
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 ValidatedOn = Literal["validation", "training"]
@@ -66,7 +66,7 @@ class Recipe:
     validated_on: ValidatedOn = "validation"
 
     def __post_init__(self) -> None:
-        check_at_least("epochs", self.epochs, 1)
+        check_count("epochs", self.epochs, 1)
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
         check_at_least("weight_decay", self.weight_decay, 0)
@@ -75,9 +75,9 @@ class Recipe:
                 raise ValueError(f"{key} must be in [0, 1), got {getattr(self, key)}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay must be between 0 and 1, got {self.ema_decay}")
-        check_at_least("seed", self.seed, 0)
+        check_count("seed", self.seed, 0)
         if self.batches is not None:
-            check_at_least("batches", self.batches, 1)
+            check_count("batches", self.batches, 1)
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Return the optimizer of a model's parameters."""

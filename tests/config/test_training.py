@@ -103,12 +103,12 @@ def test_tags_can_be_asked_for(program: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["seed=-1"], "training: seed must be at least 0, got -1"),
-        (["training.batches=0"], "training: batches must be at least 1, got 0"),
+        (["seed=-1"], "training: seed must be an integer of at least 0, got -1"),
+        (["training.batches=0"], "training: batches must be an integer of at least 1, got 0"),
         (["training.validated_on=test"], "training.validated_on must be 'validation' or 'training', got 'test'"),
         (["surrogate=resnet50"], "surrogate=resnet50 has no data of its own to train on: give data=folder or others"),
         (["training.epocs=3"], "there is no option training.epocs; did you mean epochs?"),
-        (["training.epochs=0"], "training: epochs must be at least 1, got 0"),
+        (["training.epochs=0"], "training: epochs must be an integer of at least 1, got 0"),
         (["training.optimizer=adam"], "training.optimizer must be 'sgd' or 'adamw', got 'adam'"),
         (["training.loss.beta=1"], "there is no option training.loss.beta; there are label_smoothing"),
         (["training/loss=pgd", "training.loss.eps=8"], "training.loss: eps must be between 0 and 1 (for example"),

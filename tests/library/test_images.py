@@ -52,5 +52,5 @@ def test_what_cannot_be_read_is_named(folder: Path, tmp_path_factory: pytest.Tem
         read_images(tmp_path_factory.mktemp("empty"))
     with pytest.raises(UserError, match="`paths` is empty; name files or a folder"):
         read_images([])
-    with pytest.raises(ValueError, match="size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
         read_images(folder, size=0)

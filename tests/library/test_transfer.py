@@ -189,7 +189,7 @@ def test_a_notebook_gets_the_same_cells_and_no_markup_of_names() -> None:
         ({"target_classes": [0, 1, 2, 1, 7]}, "target_classes: expected .* from 0 to 2, got 7"),
         ({"on": None}, "NoneType: expected a network as a torch.nn.Module, got NoneType"),
         ({"images": None}, "expected float images"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
     ],
     ids=str,
 )

@@ -77,14 +77,17 @@ def test_optimizers_have_the_recipes_numbers() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
+        ({"epochs": 1.5}, r"epochs must be an integer of at least 1, got 1\.5"),
         ({"learning_rate": 0.0}, "learning_rate must be positive, got 0.0"),
         ({"weight_decay": -1.0}, "weight_decay must be at least 0, got -1.0"),
         ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
         ({"warmup": -0.1}, r"warmup must be in \[0, 1\), got -0.1"),
         ({"ema_decay": 1.0}, "ema_decay must be between 0 and 1, got 1.0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"batches": 0}, "batches must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
+        ({"seed": 0.5}, r"seed must be an integer of at least 0, got 0\.5"),
+        ({"batches": 0}, "batches must be an integer of at least 1, got 0"),
+        ({"batches": 1.5}, r"batches must be an integer of at least 1, got 1\.5"),
     ],
 )
 def test_what_is_out_of_range(change: dict[str, Any], message: str) -> None:
