@@ -1,6 +1,7 @@
 """What is measured: transfer rates with intervals, attribution, its agreement and what an attack did to it.
 
-The functions need torch alone. The metrics accumulate the same numbers over batches and processes; torchmetrics, which
+The functions load torch alone, but `perturbation_sizes`, which measures SSIM with torchmetrics, and `lpips_network`,
+which needs torchvision, too. The metrics accumulate the same numbers over batches and processes; torchmetrics, which
 they are built on, is loaded once one of them is asked for.
 """
 
