@@ -108,7 +108,7 @@ def check_resumable(path: Path, made_of: Mapping[str, Any], remedy: str) -> None
         raise UserError(f"there is no checkpoint {path}: {remedy}")
     said = read_checkpoint(path, remedy).get(_KEY)
     if said is None:
-        raise UserError(f"{path} is no checkpoint of train.py: {remedy}, or give it as training.start")
+        raise UserError(f"{path} is no checkpoint of naa-train: {remedy}, or give it as training.start")
     for name, value in made_of.items():
         if differences := _differences(name, said["made_of"].get(name), value):
             raise UserError(f"the checkpoint {path} is of another training: {', '.join(differences)}; {remedy}")

@@ -36,7 +36,7 @@ def _check(program: str, config: DictConfig) -> None:
     running = "attack" if "attack" in config else "train"
     if program != running:
         raise UserError(
-            f"this search is of numbers of {program}.py, and this is {running}.py: give hparams_search="
+            f"this search is of numbers of naa-{program}, and this is naa-{running}: give hparams_search="
             f"{'optuna' if running == 'attack' else 'optuna_training'}"
         )
     hydra = config.hydra

@@ -363,7 +363,7 @@ def test_a_checkpoint_of_another_training(
 def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     ready = plan(tmp_path)
-    assert "is no checkpoint of train.py" in refusal(ready, ckpt_path=str(tmp_path / "other.ckpt"))
+    assert "is no checkpoint of naa-train" in refusal(ready, ckpt_path=str(tmp_path / "other.ckpt"))
     assert "there is no checkpoint" in refusal(ready, ckpt_path=str(tmp_path / "missing.ckpt"))
 
 

@@ -116,12 +116,13 @@ def test_a_search_that_cannot_find_anything_is_refused(
         (
             "train",
             ["hparams_search=optuna"],
-            "error: this search is of numbers of attack.py, and this is train.py: give hparams_search=optuna_training",
+            "error: this search is of numbers of naa-attack, and this is naa-train: give "
+            "hparams_search=optuna_training",
         ),
         (
             "attack",
             ["hparams_search=optuna_training"],
-            "error: this search is of numbers of train.py, and this is attack.py: give hparams_search=optuna",
+            "error: this search is of numbers of naa-train, and this is naa-attack: give hparams_search=optuna",
         ),
         (
             "train",
@@ -131,7 +132,7 @@ def test_a_search_that_cannot_find_anything_is_refused(
         (
             "train",
             ["hparams_search=optuna_training", "training.epochs=0"],
-            "error: training: epochs must be at least 1, got 0",
+            "error: training: epochs must be an integer of at least 1, got 0",
         ),
     ],
 )
