@@ -17,7 +17,7 @@ from naa_lightning.attribution import attribution_of_path_gradient, attribution_
 from naa_lightning.engine import Engine
 from naa_lightning.engine.out_of_memory import AdaptiveChunks, is_out_of_memory
 from naa_lightning.exceptions import DataError
-from naa_lightning.models import Ensemble, as_classifier, frozen
+from naa_lightning.models import as_surrogate, frozen
 from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.rng import SeededDraws
 
@@ -80,6 +80,7 @@ class AttackModule(ImageModule):
         >>> from pytorch_lightning import Trainer
         >>> from torch.utils.data import DataLoader, TensorDataset
         >>> from naa_lightning.attacks import Budget, CrossEntropy, Momentum
+        >>> from naa_lightning.models import as_classifier
         >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         >>> surrogate = as_classifier(network, mean=[0.5] * 3, std=[0.5] * 3)
         >>> attack = Attack(objective=CrossEntropy(), update=Momentum(), budget=Budget(eps="8/255"))
@@ -106,7 +107,7 @@ class AttackModule(ImageModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters({"attack_setting": repr(attack), "seed": seed, "batch_size": batch_size})
-        self.surrogate = surrogate if isinstance(surrogate, Ensemble) else as_classifier(surrogate)
+        self.surrogate = as_surrogate(surrogate)
         self.attack = attack
         self.seed = seed
         self.batch_size = batch_size

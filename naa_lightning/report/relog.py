@@ -33,7 +33,7 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         UserError: Another version has reported the run, or the package wandb is not installed.
     """
     if find_spec("wandb") is None:
-        raise UserError(f"W&B is not installed: {INSTALL}")
+        raise UserError(f"W&B is not installed: {INSTALL}; --no-log writes the pages alone")
     results = read_results(folder)
     if results["version"] != __version__:
         raise UserError(f"{folder} was reported by version {results['version']}, this is {__version__}: run it again")
