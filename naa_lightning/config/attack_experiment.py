@@ -3,6 +3,7 @@
 Nothing here loads a model, or Lightning and the other libraries that take seconds to load themselves.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -47,6 +48,8 @@ class AttackExperiment:
         exact: The method that attributes exactly.
         attribute: `naa_lightning.attribution.attribute` with the run's output, baseline and bound on memory.
         study: The study that is made instead of an attack; None for an attack.
+        overrides: The configuration keys and groups that the command line sets.
+        command: The command line that runs it again.
     """
 
     run: AttackRun
@@ -57,6 +60,8 @@ class AttackExperiment:
     exact: Conductance
     attribute: Attribute
     study: Study | None
+    overrides: Sequence[str] = ()
+    command: str = ""
 
     @property
     def white_box(self) -> Sequence[ClassifierSource]:
@@ -110,6 +115,7 @@ def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     Raises:
         UserError: A key or value is refused, or a model's weights cannot be had.
     """
+    hydra = hydra or HydraConfig.get()
     run = checked_attack_run(config, hydra)
     attack = compose_attack(run.attack)
     surrogate = None if run.surrogate is None else compose_surrogate(run.surrogate)
@@ -117,7 +123,12 @@ def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     targets = compose_targets(run, members_of(surrogate))
     exact, attribution = compose_attribution(run.attribution)
     engine = build(Engine, run.engine, "engine")
-    experiment = AttackExperiment(run, surrogate, targets, attack, engine, exact, attribution, study)
+    overrides = list(hydra.overrides.task)
+    folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    command = shlex.join(["naa-attack", *(part for folder in folders for part in ("--config-dir", folder)), *overrides])
+    experiment = AttackExperiment(
+        run, surrogate, targets, attack, engine, exact, attribution, study, overrides, command
+    )
     _check_work(experiment)
     for source in experiment.white_box:
         if run.craft and attack.objective.feature_level and not source.layer and not isinstance(study, LayerStudy):

@@ -25,6 +25,7 @@ class TransferTable(Mapping[str, TransferRates]):
         ...     error_rate=Rate(6, 10),
         ...     success_rate=Rate(4, 8),
         ...     target_rate=Rate(0, 0),
+        ...     robust_accuracy=Rate(4, 10),
         ... )
         >>> table = TransferTable({"resnet50": rates})
         >>> table["resnet50"].success_rate.value

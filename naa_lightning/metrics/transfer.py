@@ -22,6 +22,8 @@ class TransferRates:
         clean_accuracy: The prediction on the clean image is the label, over all images.
         target_rate: The prediction on the adversarial image is the class that a targeted attack aimed at, over all
             images that have one.
+        robust_accuracy: The predictions on the clean image and on the adversarial one are both the label, over all
+            images; as in RobustBench (Croce et al., 2021), for this one attack.
     """
 
     fooling_rate: Rate
@@ -29,6 +31,7 @@ class TransferRates:
     success_rate: Rate
     clean_accuracy: Rate
     target_rate: Rate
+    robust_accuracy: Rate
 
 
 def transfer_rates(
@@ -76,6 +79,7 @@ def transfer_rates(
         success_rate=Rate(int((wrong & correct).sum()), int(correct.sum())),
         clean_accuracy=Rate(int(correct.sum()), total),
         target_rate=Rate(int((aimed & (adversarial == target_classes)).sum()), int(aimed.sum())),
+        robust_accuracy=Rate(int((correct & (adversarial == labels)).sum()), total),
     )
 
 

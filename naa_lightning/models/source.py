@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
@@ -17,6 +18,11 @@ class ModelSource(ABC):
 
     name: str
     num_classes: int = 1000
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the model is in, where its weights are no tensors of torch; None for none."""
+        return None
 
     @abstractmethod
     def check(self) -> None:

@@ -1,5 +1,8 @@
 """Sizes of perturbations as a LightningModule's predict step."""
 
+import hashlib
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +26,7 @@ class PerturbationModule(ImageModule):
         self.title = title
         self._memory = AdaptiveChunks(title)
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Any]:
         """Measure a batch, in full precision whatever the trainer's.
 
         Args:
@@ -31,7 +34,8 @@ class PerturbationModule(ImageModule):
             batch_idx: Number of the batch in this pass over the data.
 
         Returns:
-            Image ids under "id", and the sizes by their names in `PerturbationSizes`, each of shape (B,), on the CPU.
+            Image ids under "id", and the sizes by their names in `PerturbationSizes`, each of shape (B,), on the CPU;
+            and the digests of the clean images under "clean_sha256", see `PerturbationRow`.
 
         Raises:
             UserError: The memory is too small for one image.
@@ -43,4 +47,10 @@ class PerturbationModule(ImageModule):
                 return perturbation_sizes(clean[part], adversarial[part], self.lpips)
 
         parts = [vars(sizes) for sizes in self._memory.map(measure, len(ids), len(ids))]
-        return {"id": ids.cpu()} | {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+        sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+        return {"id": ids.cpu(), **sizes, "clean_sha256": [_digest(image) for image in clean]}
+
+
+def _digest(image: Tensor) -> str:
+    pixels = (image * 255).round().to(torch.uint8).cpu()
+    return hashlib.sha256(pixels.numpy().tobytes()).hexdigest()

@@ -1,28 +1,41 @@
 """Exact neuron attribution of images, as numbers."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TypeAlias
+from dataclasses import dataclass
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
-from naa_lightning.records.table import write_rows
-
-FILE_NAME = "attribution.parquet"
-AttributionRow: TypeAlias = dict[str, float]
-"""What is known of one image: `id`, and numbers by names such as `clean/gini`."""
+from naa_lightning.records.table import Table
 
 
-def write_attributions(folder: Path, rows: Sequence[AttributionRow]) -> None:
-    """Write rows to `attribution.parquet` in a run's folder; no rows leave none."""
-    if rows:
-        write_rows(folder / FILE_NAME, rows)
-    else:
-        (folder / FILE_NAME).unlink(missing_ok=True)
+@dataclass(frozen=True)
+class AttributionRow:
+    """A row of `attribution.parquet`: one statistic of one image.
+
+    Args:
+        id: The image's row in the data set's own order.
+        part: What is described: "clean" or "adversarial", the attribution of either image; "effect", of the attack on
+            it; "naa", the agreement of the attack's approximation with it; or a further attacked layer, its agreement.
+        statistic: The name of the statistic in `AttributionStatistics`, `AttackEffect` or `Agreement`.
+        value: Its value; None where it has none.
+    """
+
+    id: int
+    part: str
+    statistic: str
+    value: float | None
 
 
-def read_attributions(folder: Path) -> list[AttributionRow]:
-    """Read what `write_attributions` wrote; no rows where it wrote nothing."""
-    path = folder / FILE_NAME
-    rows: list[AttributionRow] = pq.read_table(path).to_pylist() if path.is_file() else []
-    return rows
+def _one_statistic_a_row(table: pa.Table, version: int) -> pa.Table:
+    """Bring version 1, one row per image with columns such as "clean/gini", to one row per statistic."""
+    parts = (name.rpartition("/") for name in table.column_names if name != "id")
+    rows = [
+        {"id": row["id"], "part": part, "statistic": statistic, "value": row[f"{part}/{statistic}"]}
+        for part, _, statistic in parts
+        for row in table.to_pylist()
+    ]
+    return pa.Table.from_pylist(rows, schema=_TABLE.schema)
+
+
+_TABLE = Table("attribution.parquet", AttributionRow, upgraded=_one_statistic_a_row)
+write_attributions = _TABLE.write
+read_attributions = _TABLE.read

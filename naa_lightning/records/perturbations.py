@@ -1,6 +1,8 @@
 """How large and how visible each image's perturbation is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from naa_lightning.records.table import Table
 
@@ -17,6 +19,8 @@ class PerturbationRow:
         ssim: Structural similarity, at most 1; None where the image is too small for it.
         psnr: Peak signal-to-noise ratio in dB; None where the images are equal.
         lpips: Perceptual distance; None where it was not measured.
+        clean_sha256: The SHA-256 digest of the clean image's pixels, uint8 of shape (3, H, W); None in files of
+            version 1.
     """
 
     id: int
@@ -26,6 +30,13 @@ class PerturbationRow:
     ssim: float | None
     psnr: float | None
     lpips: float | None
+    clean_sha256: str | None = None
+
+
+def images_digest(rows: Sequence[PerturbationRow]) -> str:
+    """Return the SHA-256 digest of all clean images: of lines "id digest", in the order of the ids."""
+    lines = (f"{row.id} {row.clean_sha256}\n" for row in sorted(rows, key=lambda row: row.id))
+    return sha256("".join(lines).encode()).hexdigest()
 
 
 _TABLE = Table("perturbations.parquet", PerturbationRow)

@@ -1,6 +1,5 @@
 """Mirroring a finished run's files to its loggers."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +7,9 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from naa_lightning.records import AttributionRow, read_attributions
+from naa_lightning.records import AttributionRow, RunResults, read_attributions, read_results
+from naa_lightning.records.results import RATES
 from naa_lightning.report.logged_figures import log_figures
-from naa_lightning.report.results import RATES, read_results
 
 # Kinds of figures of which there is one per image, called <kind>-<id>.png.
 _KINDS = ("panel", "attention", "attribution")
@@ -64,39 +63,40 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
         logger.save()
 
 
-def _metrics(results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    rates = {"": "value", "_low": "low", "_high": "high", "_spread": "spread"}
-    for name, target in results["targets"].items():
+def _metrics(results: RunResults) -> Iterator[tuple[str, float]]:
+    bounds = {"": "value", "_low": "low", "_high": "high", "_spread": "spread"}
+    for name, target in results.targets.items():
         for rate in RATES:
-            yield from _numbers({f"target/{name}/{rate}{suffix}": target[rate][key] for suffix, key in rates.items()})
-        for why, counts in target["unanswered"].items():
-            total = results["images"] * target["repeats"]
-            yield from ((f"target/{name}/{why}/{which}", count / total) for which, count in counts.items() if count)
-    yield "failed_targets", len(results["failed"])
-    yield "budget/eps", results["budget"]["eps"]
-    for section in ("black_box_mean", "defended_mean", "attribution", "cost"):
-        yield from _numbers(_prefixed(section, results[section]))
-    for section in ("perturbation", "exact_attribution"):
-        for part, summary in (results[section] or {}).items():
-            yield from _numbers(_prefixed(f"{section}/{part}", summary))
+            values = {end: getattr(target.rate(rate), key) for end, key in bounds.items()}
+            yield from _numbers(f"target/{name}/{rate}", values, "")
+        for why, counts in target.unanswered.items():
+            shares = {which: count / (results.images * target.repeats) for which, count in counts if count}
+            yield from _numbers(f"target/{name}/{why}", shares)
+    yield "failed_targets", len(results.failed)
+    yield from _numbers("budget", results.budget.model_dump() if results.budget else {})
+    for section in ("black_box_mean", "defended_mean", "cost"):
+        yield from _numbers(section, getattr(results, section).model_dump())
+    yield from _numbers("attribution", results.attribution or {})
+    for measure, found in results.perturbation.items():
+        yield from _numbers(f"perturbation/{measure}", found.model_dump())
+    if exact := results.exact_attribution:
+        parts = {"clean": exact.clean, "adversarial": exact.adversarial, "effect": exact.effect, **exact.agreement}
+        for part, values in parts.items():
+            yield from _numbers(f"exact_attribution/{part}", values)
 
 
-def _prefixed(prefix: str, values: Any) -> dict[str, Any]:
-    return {f"{prefix}/{name}": value for name, value in values.items()} if isinstance(values, Mapping) else {}
+def _numbers(prefix: str, values: Mapping[str, Any], joint: str = "/") -> Iterator[tuple[str, float]]:
+    found = ((f"{prefix}{joint}{name}", value) for name, value in values.items())
+    yield from ((name, value) for name, value in found if isinstance(value, int | float))
 
 
-def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    yield from ((name, value) for name, value in values.items() if isinstance(value, int | float))
-
-
-def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
+def _rows(results: RunResults) -> tuple[list[str | int], list[Any]]:
     """Return the columns and the rows of the W&B table of targets; each row names its run.
 
     A rate that no target has gets no column.
     """
-    targets = results["targets"]
-    rates = [rate for rate in RATES if any(target[rate]["value"] is not None for target in targets.values())]
-    run = {name: results[name] for name in ("surrogate", "attack", "data", "images")}
+    rates = [rate for rate in RATES if any(target.rate(rate).total for target in results.targets.values())]
+    run = {name: getattr(results, name) for name in ("surrogate", "attack", "data", "images")}
     columns: list[str | int] = [
         *run,
         "target",
@@ -106,20 +106,18 @@ def _rows(results: Mapping[str, Any]) -> tuple[list[str | int], list[Any]]:
         *(f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high", "_spread")),
     ]
     rows = [
-        [*run.values(), name, target["role"], target["model"], ", ".join(target["defences"])]
-        + [target[rate][bound] for rate in rates for bound in ("value", "low", "high", "spread")]
-        for name, target in targets.items()
+        [*run.values(), name, target.role, target.model, ", ".join(target.defences)]
+        + [getattr(target.rate(rate), bound) for rate in rates for bound in ("value", "low", "high", "spread")]
+        for name, target in results.targets.items()
     ]
     return columns, rows
 
 
-def _log_tables(logger: WandbLogger, results: Mapping[str, Any]) -> None:
+def _log_tables(logger: WandbLogger, results: RunResults) -> None:
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
     columns, rows = _rows(results)
-    classes: list[Any] = [
-        [row["label"], row["name"], row["images"], row["success_rate"]["value"]] for row in results["classes"]
-    ]
+    classes: list[Any] = [[row.label, row.name, row.images, row.success_rate.value] for row in results.classes]
     logger.experiment.log(
         {
             "targets": wandb.Table(columns=columns, data=rows),
@@ -131,13 +129,12 @@ def _log_tables(logger: WandbLogger, results: Mapping[str, Any]) -> None:
 def _log_histograms(logger: WandbLogger, rows: Sequence[AttributionRow]) -> None:
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
-    histograms = {}
-    for name in rows[0].keys() - {"id"} if rows else ():
-        values = [row[name] for row in rows if math.isfinite(row[name])]
-        if values:
-            histograms[f"exact_attribution_of_images/{name}"] = wandb.Histogram(values)
-    if histograms:
-        logger.experiment.log(histograms)
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row.value is not None:
+            found.setdefault(f"exact_attribution_of_images/{row.part}/{row.statistic}", []).append(row.value)
+    if found:
+        logger.experiment.log({name: wandb.Histogram(values) for name, values in found.items()})
 
 
 def media_key(figure: Path) -> str:

@@ -1,8 +1,9 @@
 """The time of a run by phase, as its reports show it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from naa_lightning.records.results import Cost
 
 _PHASES = {
     "start_up": ("start-up", "loading libraries, composing the configuration, finding other processes"),
@@ -45,11 +46,11 @@ class PhaseTime:
     share: float
 
 
-def phase_times(cost: Mapping[str, Any]) -> list[PhaseTime]:
+def phase_times(cost: Cost) -> list[PhaseTime]:
     """Return the time of each phase, in the order of a run, the targets' together; phases without time are left out.
 
     Args:
-        cost: The `cost` of `results.json`; without phases where an older version wrote it.
+        cost: What the run took.
     """
     found = _summed(cost, _kind)
     return [
@@ -59,15 +60,15 @@ def phase_times(cost: Mapping[str, Any]) -> list[PhaseTime]:
     ]
 
 
-def stage_shares(cost: Mapping[str, Any]) -> list[tuple[str, float]]:
+def stage_shares(cost: Cost) -> list[tuple[str, float]]:
     """Return the share of each stage of a run in its time, the largest first.
 
     Args:
-        cost: The `cost` of `results.json`; without phases where an older version wrote it.
+        cost: What the run took.
 
     Example:
-        >>> phase = {"seconds": 1.0, "share": 0.25}
-        >>> stage_shares({"phases": {"start_up": phase, "crafting/steps": phase, "crafting/files": phase}})
+        >>> phase = PhaseResult(seconds=1.0, share=0.25)
+        >>> stage_shares(Cost(phases={"start_up": phase, "crafting/steps": phase, "crafting/files": phase}))
         [('crafting', 0.5), ('start-up', 0.25)]
     """
     found = _summed(cost, lambda name: name.partition("/")[0])
@@ -81,10 +82,10 @@ def _kind(name: str) -> str:
     return f"{stage}/{part.rpartition('/')[2]}" if part else stage
 
 
-def _summed(cost: Mapping[str, Any], key: Callable[[str], str]) -> dict[str, dict[str, float]]:
+def _summed(cost: Cost, key: Callable[[str], str]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for name, taken in (cost.get("phases") or {}).items():
+    for name, taken in cost.phases.items():
         total = found.setdefault(key(name), {"seconds": 0.0, "share": 0.0})
-        for value in total:
-            total[value] += taken[value]
+        total["seconds"] += taken.seconds
+        total["share"] += taken.share
     return found

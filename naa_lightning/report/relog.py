@@ -11,8 +11,8 @@ from pytorch_lightning.loggers import WandbLogger
 
 from naa_lightning import __version__
 from naa_lightning.exceptions import UserError
+from naa_lightning.records import RunResults, read_results
 from naa_lightning.report.log import log_run, logging_to
-from naa_lightning.report.results import read_results
 from naa_lightning.report.wandb_logger import INSTALL, wandb_logger
 
 
@@ -35,14 +35,14 @@ def relog(folder: Path, *, project: str | None = None) -> str:
     if find_spec("wandb") is None:
         raise UserError(f"W&B is not installed: {INSTALL}; --no-log writes the pages alone")
     results = read_results(folder)
-    if results["version"] != __version__:
-        raise UserError(f"{folder} was reported by version {results['version']}, this is {__version__}: run it again")
-    config = results["config"]
+    if results.version != __version__:
+        raise UserError(f"{folder} was reported by version {results.version}, this is {__version__}: run it again")
+    config = results.config
     options = _options(results)
     logger = wandb_logger(
         project=project or options.get("project", "naa_lightning"),
         name=options.get("name", run_name(results)),
-        group=options.get("group", results["attack"]),
+        group=options.get("group", results.attack or "attack"),
         tags=config["tags"],
         save_dir=str(folder),
         mode=options.get("mode"),
@@ -58,20 +58,17 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         return str(run.url or run.dir)
 
 
-def run_name(results: Mapping[str, Any]) -> str:
+def run_name(results: RunResults) -> str:
     """Return a run's name: surrogate, attack, data.
 
-    Args:
-        results: The content of `results.json`.
-
     Example:
-        >>> run_name({"surrogate": "vgg16", "attack": "naa", "data": "nips2017"})
+        >>> run_name(RunResults(surrogate="vgg16", attack="naa", data="nips2017", images=0, targets={}))
         'vgg16-naa-nips2017'
     """
-    return f"{results['surrogate'] or 'unknown'}-{results['attack']}-{results['data']}"
+    return f"{results.surrogate or 'unknown'}-{results.attack}-{results.data}"
 
 
-def _options(results: Mapping[str, Any]) -> Mapping[str, Any]:
+def _options(results: RunResults) -> Mapping[str, Any]:
     """Return the W&B options of the run, if it had any."""
-    loggers: Mapping[str, Any] = results["config"]["logger"] or {}
+    loggers: Mapping[str, Any] = results.config["logger"] or {}
     return next((node for node in loggers.values() if str(node.get("_target_")).endswith(".wandb_logger")), {})

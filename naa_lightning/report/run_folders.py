@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from naa_lightning.records import crafting_json
-from naa_lightning.report.results import FILE_NAME
+from naa_lightning.records.results import FILE_NAME
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

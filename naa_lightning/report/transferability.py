@@ -1,25 +1,8 @@
 """Which adversarial images transfer best, and which worst."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from naa_lightning.records import Prediction
-
-
-def judging_targets(targets: Mapping[str, tuple[bool, bool]]) -> list[str]:
-    """Return the targets that transfer is judged by: undefended black-box ones, or else black-box ones, or else all.
-
-    Args:
-        targets: Whether a target is white-box, and whether it is defended, by its name.
-
-    Example:
-        >>> judging_targets({"a": (True, False), "b": (False, False), "b+jpeg": (False, True)})
-        ['b']
-        >>> judging_targets({"a": (True, False)})
-        ['a']
-    """
-    black_box = [name for name, (white_box, _) in targets.items() if not white_box]
-    undefended = [name for name in black_box if not targets[name][1]]
-    return undefended or black_box or list(targets)
 
 
 def most_transferable(predictions: Sequence[Prediction], count: int) -> list[int]:

@@ -18,7 +18,6 @@ from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.exceptions import DataError
 from naa_lightning.models import ClassifierSource, TrainedModel
-from naa_lightning.report import optimised
 from naa_lightning.report.log import logging_to
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.finished import finished_results
@@ -53,7 +52,7 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True, began: float
     run = experiment.run
     if not again and (results := finished_results(run)) is not None:
         log.info("finished before: %s", run.paths.run_dir)
-        return optimised(results)
+        return results.optimised
     began = time.perf_counter() if began is None else began
     resume_hint = f"the same command with hydra.run.dir={run.paths.run_dir} goes on"
     return on_all_ranks(experiment, partial(_attack, began=began), resume_hint=resume_hint)

@@ -8,21 +8,22 @@ from typing import Any
 
 from naa_lightning import __version__
 from naa_lightning.config.schema import AttackRun
+from naa_lightning.exceptions import UserError
 from naa_lightning.identity import results_depend_on
-from naa_lightning.report.results import read_results
+from naa_lightning.records import RunResults, read_results
 from naa_lightning.report.run_folders import is_finished
 
 
-def finished_results(run: AttackRun) -> dict[str, Any] | None:
+def finished_results(run: AttackRun) -> RunResults | None:
     """Return the results in a run's folder, if they are those of this configuration and version, of every target."""
     folder = Path(run.paths.run_dir)
     if run.study is not None or not is_finished(folder):
         return None
     try:
         results = read_results(folder)
-        same = results["version"] == __version__ and not results["failed"]
-        return results if same and _shown(results["config"]) == _shown(asdict(run)) else None
-    except (ValueError, KeyError, TypeError):  # damaged, or of another version
+        same = results.version == __version__ and not results.failed
+        return results if same and _shown(results.config) == _shown(asdict(run)) else None
+    except (UserError, KeyError, TypeError):  # damaged, or of another version
         return None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import isclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -41,6 +42,12 @@ class CallableModel(ModelSource):
     def __post_init__(self) -> None:
         check_name_of_code(self.function)
         self.output_format()
+
+    @property
+    def file(self) -> Path | None:
+        """The file of the code, where it is named by one."""
+        path = self.function.rpartition(":")[0]
+        return Path(path) if path.endswith(".py") else None
 
     def output_format(self) -> OutputFormat:
         """Return the format of what the code returns."""

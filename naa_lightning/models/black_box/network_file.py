@@ -47,6 +47,11 @@ class NetworkFile(ModelSource):
         self.image_format()
         self.output_format()
 
+    @property
+    def file(self) -> Path:
+        """The file of the network."""
+        return Path(self.path)
+
     def image_format(self) -> ImageFormat:
         """Return how it takes images, as far as this description says."""
         return ImageFormat(**{field.name: getattr(self, field.name) for field in fields(ImageFormat)})

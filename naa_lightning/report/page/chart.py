@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from naa_lightning.report.page.record import RateRecord
+from naa_lightning.records.results import RateResult
 from naa_lightning.report.page.wording import NONE, interval, percent
 
 KINDS = ("white-box", "black-box", "defended")
@@ -19,7 +19,7 @@ _SHAPES = {
 }
 
 
-def dot_row(rate: RateRecord, kind: str, clean: RateRecord | None = None) -> Markup:
+def dot_row(rate: RateResult, kind: str, clean: RateResult | None = None) -> Markup:
     """Draw a rate, its interval and the clean accuracy on a scale from 0 to 100 %.
 
     Args:

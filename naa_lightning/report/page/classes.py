@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from naa_lightning.report.page.record import ClassRecord, RunRecord
+from naa_lightning.records.results import ClassResult, RunResults
 
 FEW = 12
 """The largest number of classes that are shown in one table."""
@@ -21,12 +21,12 @@ class Classes:
         hardest: The classes on which it succeeds least often, the hardest first; empty where there are few classes.
     """
 
-    every: Sequence[ClassRecord]
-    easiest: Sequence[ClassRecord]
-    hardest: Sequence[ClassRecord]
+    every: Sequence[ClassResult]
+    easiest: Sequence[ClassResult]
+    hardest: Sequence[ClassResult]
 
 
-def by_success(record: RunRecord) -> Classes:
+def by_success(record: RunResults) -> Classes:
     """Sort a run's classes."""
     known = [result for result in record.classes if result.success_rate.value is not None]
     unknown = [result for result in record.classes if result.success_rate.value is None]

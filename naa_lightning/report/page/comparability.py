@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from naa_lightning.report.page.record import RunRecord
+from naa_lightning.records.results import RunResults
 from naa_lightning.report.page.wording import budget_text, counted, listed
 
 _NAMED = 6
 
 
-def differences(records: Mapping[str, RunRecord]) -> dict[str, list[tuple[str, str]]]:
+def differences(records: Mapping[str, RunResults]) -> dict[str, list[tuple[str, str]]]:
     """Return the properties in which runs differ, each with its values and the names of the runs that have them.
 
     A model that some run attacked is no target of that run's means, which is no such difference.
@@ -35,7 +35,7 @@ def differences(records: Mapping[str, RunRecord]) -> dict[str, list[tuple[str, s
     return {name: _runs_by_value(values) for name, values in facts.items() if len(set(values.values())) > 1}
 
 
-def _black_box(record: RunRecord, attacked: set[str], *, defended: bool) -> set[str]:
+def _black_box(record: RunResults, attacked: set[str], *, defended: bool) -> set[str]:
     return {
         name for name, target in record.select("black-box", defended=defended).items() if target.model not in attacked
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from naa_lightning.report.page.record import Role, RunRecord, TargetRecord
+from naa_lightning.records.results import MeanResult, Role, RunResults, TargetResult
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Group:
 
     title: str
     kind: str
-    targets: Mapping[str, TargetRecord]
-    means: Mapping[str, float | None] | None
+    targets: Mapping[str, TargetResult]
+    means: MeanResult | None
 
     def starts_defence(self, name: str) -> bool:
         """Tell whether the target before this one has other defences, and several targets share them."""
@@ -32,11 +32,11 @@ class Group:
         return place > 0 and self.targets[names[place - 1]].defences != self.targets[name].defences
 
 
-def groups(record: RunRecord) -> list[Group]:
+def groups(record: RunResults) -> list[Group]:
     """Sort a run's targets into groups, within them by defence; empty groups are left out."""
     order = list(dict.fromkeys(target.defences for target in record.targets.values()))
 
-    def members(role: Role, *, defended: bool) -> dict[str, TargetRecord]:
+    def members(role: Role, *, defended: bool) -> dict[str, TargetResult]:
         selected = record.select(role, defended=defended)
         return dict(sorted(selected.items(), key=lambda named: order.index(named[1].defences)))
 
@@ -49,7 +49,7 @@ def groups(record: RunRecord) -> list[Group]:
     return [group for group in found if group.targets]
 
 
-def white_box_mean(record: RunRecord) -> float | None:
+def white_box_mean(record: RunResults) -> float | None:
     """Return the mean headline rate of the attacked models, without a defence."""
     values = record.headline_rates("white-box", defended=False)
     return fmean(values) if values else None

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from naa_lightning.report.page.record import RunRecord
+from naa_lightning.records.results import ExactAttribution, RunResults
 from naa_lightning.report.page.wording import NONE, decimal, duration, levels, memory, percent
 from naa_lightning.report.phases import phase_times
 
@@ -67,46 +66,43 @@ _EFFECTS = {
 }
 
 
-def perturbation(record: RunRecord) -> list[Measure]:
+def perturbation(record: RunResults) -> list[Measure]:
     """Return the measures of perturbations: their mean over images and the worst image."""
     rows = []
-    for key, values in (record.perturbation or {}).items():
-        if key in _PERTURBATIONS and values and values.get("mean") is not None:
+    for key, found in record.perturbation.items():
+        if key in _PERTURBATIONS and found.mean is not None:
             name, text, meaning = _PERTURBATIONS[key]
-            rows.append(Measure(name, (text(values["mean"]), text(values.get("max", values.get("min")))), meaning))
+            rows.append(Measure(name, (text(found.mean), text(found.worst)), meaning))
     return rows
 
 
-def largest(record: RunRecord) -> str | None:
+def largest(record: RunResults) -> str | None:
     """Return the largest perturbation in the norm of the budget."""
     norm = record.budget.norm if record.budget else "linf"
-    value = ((record.perturbation or {}).get(norm) or {}).get("max")
-    if value is None:
+    if norm not in record.perturbation or (value := record.perturbation[norm].max) is None:
         return None
     return levels(value) if norm == "linf" else decimal(value, 2)
 
 
-def attribution(record: RunRecord) -> list[Measure]:
+def attribution(record: RunResults) -> list[Measure]:
     """Return the measures of the attribution that guides the attack."""
     return list(_statistics((record.attribution or {},)))
 
 
-def exact_statistics(record: RunRecord) -> list[Measure]:
+def exact_statistics(record: RunResults) -> list[Measure]:
     """Return the measures of exact attribution on clean and on adversarial images."""
-    exact = record.exact_attribution or {}
-    return list(_statistics((exact.get("clean") or {}, exact.get("adversarial") or {})))
+    exact = record.exact_attribution or ExactAttribution()
+    return list(_statistics((exact.clean, exact.adversarial)))
 
 
-def exact_effects(record: RunRecord) -> list[Measure]:
+def exact_effects(record: RunResults) -> list[Measure]:
     """Return the effect of the attack on exact attribution, and the agreement of approximations with it."""
-    exact = record.exact_attribution or {}
-    effect = exact.get("effect") or {}
+    exact = record.exact_attribution or ExactAttribution()
+    effect = exact.effect
     rows = [
         Measure(name, (_share(effect[key]),), meaning) for key, (name, meaning) in _EFFECTS.items() if key in effect
     ]
-    for part, values in exact.items():
-        if not isinstance(values, Mapping) or "cosine" not in values:
-            continue
+    for part, values in exact.agreement.items():
         of = "NAA's approximation" if part == "naa" else part
         rows.append(Measure(f"{of}: cosine", (decimal(values["cosine"]),), "with exact attribution; 1 is the same"))
         rank = decimal(values.get("rank_correlation"))
@@ -114,20 +110,20 @@ def exact_effects(record: RunRecord) -> list[Measure]:
     return rows
 
 
-def cost(record: RunRecord) -> list[Measure]:
+def cost(record: RunResults) -> list[Measure]:
     """Return the measures of the run's cost; unknown ones are left out."""
-    found: Mapping[str, Any] = record.cost
-    gradients, now = found.get("gradient_evaluations_per_image"), found.get("images_crafted_now")
+    found = record.cost
+    gradients, now = found.gradient_evaluations_per_image, found.images_crafted_now
     rows = [
         Measure("gradients", (NONE if gradients is None else f"{gradients:g}",), "evaluations per image"),
-        Measure("crafting", (duration(found.get("seconds_per_image")),), "per image"),
-        Measure("whole run", (duration(found.get("seconds")),), _crafted_by_call(now, record.images)),
-        Measure("peak memory", (memory(found.get("peak_memory_bytes")),), "of the device while crafting"),
+        Measure("crafting", (duration(found.seconds_per_image),), "per image"),
+        Measure("whole run", (duration(found.seconds),), _crafted_by_call(now, record.images)),
+        Measure("peak memory", (memory(found.peak_memory_bytes),), "of the device while crafting"),
     ]
     return [row for row in rows if row.values != (NONE,)]
 
 
-def times(record: RunRecord) -> list[Measure]:
+def times(record: RunResults) -> list[Measure]:
     """Return the time of each phase of the run."""
     return [
         Measure(phase.name, (duration(phase.seconds), _share(phase.share)), phase.meaning)
@@ -135,11 +131,11 @@ def times(record: RunRecord) -> list[Measure]:
     ]
 
 
-def environment(record: RunRecord) -> list[tuple[str, str]]:
+def environment(record: RunResults) -> list[tuple[str, str]]:
     """Return names and values of the run's device and versions; unknown ones are left out."""
-    found = {"naa_lightning": record.version} | {key: record.cost.get(key) for key in ("device", "python", "torch")}
-    named = {"naa_lightning": "naa_lightning", "device": "device", "python": "Python", "torch": "PyTorch"}
-    return [(named[key], str(value)) for key, value in found.items() if value is not None]
+    known = record.environment
+    found = {"naa_lightning": record.version, "device": known.device, "Python": known.python, **known.packages}
+    return [(name, str(value)) for name, value in found.items() if value is not None]
 
 
 def _crafted_by_call(now: int | None, images: int) -> str:
@@ -148,7 +144,7 @@ def _crafted_by_call(now: int | None, images: int) -> str:
     return "from start to results" if now == images else f"this call alone, which crafted {now:,} of {images:,} images"
 
 
-def _statistics(columns: tuple[Mapping[str, Any], ...]) -> Iterator[Measure]:
+def _statistics(columns: tuple[Mapping[str, float | None], ...]) -> Iterator[Measure]:
     for key, (name, text, meaning) in _STATISTICS.items():
         if any(key in column for column in columns):
             yield Measure(name, tuple(text(column.get(key)) for column in columns), meaning)

@@ -6,13 +6,13 @@ from pathlib import Path
 import yaml
 
 from naa_lightning.atomic import write_atomically
+from naa_lightning.records.results import RunResults, read_results
 from naa_lightning.report.conventions import CONVENTIONS
 from naa_lightning.report.page import measures
 from naa_lightning.report.page.classes import by_success
 from naa_lightning.report.page.figures import read_figures
 from naa_lightning.report.page.groups import groups, white_box_mean
 from naa_lightning.report.page.rates import SHORT, meanings, own_convention, rate_names
-from naa_lightning.report.page.record import RunRecord, read_record
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.transferable import transferable
 from naa_lightning.report.page.wording import budget_text, counted, listed, percent
@@ -51,7 +51,7 @@ def write_run_page(folder: Path) -> Path:
     Raises:
         UserError: A file is missing or damaged.
     """
-    record = read_record(folder)
+    record = read_results(folder)
     images = transferable(folder, record)
     page = rendered(
         "run.html.j2",
@@ -86,13 +86,13 @@ def write_run_page(folder: Path) -> Path:
     return path
 
 
-def title(record: RunRecord) -> str:
+def title(record: RunResults) -> str:
     """Name a run by its attack and surrogate."""
     attack = record.attack or "Adversarial images"
     return f"{attack} on {record.surrogate}" if record.surrogate else f"{attack}, surrogate unknown"
 
 
-def subtitle(record: RunRecord) -> str:
+def subtitle(record: RunResults) -> str:
     """Return the images, the budget and the aim of a run."""
     images = counted(record.images, "image")
     parts = [f"{images} of {record.data}" if record.data else images]
@@ -101,7 +101,7 @@ def subtitle(record: RunRecord) -> str:
     return ", ".join([*parts, "targeted" if record.targeted else "untargeted"])
 
 
-def key_figures(record: RunRecord) -> list[KeyFigure]:
+def key_figures(record: RunResults) -> list[KeyFigure]:
     """Return the two to four numbers that stand for a run; fewer where hardly anything is known."""
     found = []
     undefended, defended = record.select("black-box", defended=False), record.select("black-box", defended=True)
@@ -130,6 +130,6 @@ def _share(name: str, share: float | None, note: str) -> KeyFigure:
     return KeyFigure(name, percent(share), "" if share is None else "%", note)
 
 
-def _any_unanswered(record: RunRecord, why: str) -> bool:
+def _any_unanswered(record: RunResults, why: str) -> bool:
     found = [target.unanswered[why] for target in record.targets.values() if why in target.unanswered]
     return any(count.clean or count.adversarial for count in found)

@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from naa_lightning.atomic import write_atomically
+from naa_lightning.records.results import RunResults, read_results
 from naa_lightning.report.page.comparability import differences
 from naa_lightning.report.page.picture import embed
 from naa_lightning.report.page.rates import SHORT
-from naa_lightning.report.page.record import RunRecord, read_record
 from naa_lightning.report.page.run_page import FILE_NAME, key_figures, subtitle, title
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import NONE, budget_text, counted, duration, percent
@@ -30,7 +30,7 @@ class RunRow:
     """
 
     label: str
-    record: RunRecord
+    record: RunResults
     link: str | None
     best: set[str]
 
@@ -84,7 +84,7 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
 
 def _rows(folder: Path, runs: Sequence[Path]) -> list[RunRow]:
     """Name runs by attack and surrogate; those of the same name, by their folder as well."""
-    records = [read_record(run) for run in runs]
+    records = [read_results(run) for run in runs]
     names = [title(record) for record in records]
     return [
         RunRow(f"{name} ({run.name})" if names.count(name) > 1 else name, record, _link(run, folder), best)
@@ -105,7 +105,7 @@ def _subtitle(rows: Sequence[RunRow]) -> str:
     return ", ".join(parts)
 
 
-def _clean_accuracies(records: Sequence[RunRecord]) -> dict[str, str]:
+def _clean_accuracies(records: Sequence[RunResults]) -> dict[str, str]:
     """Return the clean accuracy of all runs' targets, also of those that failed, those without a defence first."""
     defended: dict[str, bool] = {}
     for record in records:
@@ -116,14 +116,14 @@ def _clean_accuracies(records: Sequence[RunRecord]) -> dict[str, str]:
     return {name: _clean(name, records) for name in sorted(defended, key=lambda name: defended[name])}
 
 
-def _clean(name: str, records: Sequence[RunRecord]) -> str:
+def _clean(name: str, records: Sequence[RunResults]) -> str:
     """Return a target's clean accuracy in percent, a range where runs differ."""
     rates = [record.targets[name].clean_accuracy.value for record in records if name in record.targets]
     shown = list(dict.fromkeys(percent(value) for value in sorted(rate for rate in rates if rate is not None)))
     return NONE if not shown else shown[0] if len(shown) == 1 else f"{shown[0]}\N{EN DASH}{shown[-1]}"
 
 
-def _best(records: Sequence[RunRecord]) -> list[set[str]]:
+def _best(records: Sequence[RunResults]) -> list[set[str]]:
     """Return each run's best columns; a value is best among several runs of the same headline rate."""
     rates = [_rates(record) for record in records]
     found: dict[tuple[str, str], list[float]] = {}
@@ -137,7 +137,7 @@ def _best(records: Sequence[RunRecord]) -> list[set[str]]:
     ]
 
 
-def _rates(record: RunRecord) -> dict[str, float]:
+def _rates(record: RunResults) -> dict[str, float]:
     """Return the headline rates of a run on targets that it did not attack, and their means, by column."""
     means = {
         "black-box mean": record.headline_mean(defended=False),

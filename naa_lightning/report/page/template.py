@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,16 +14,20 @@ from naa_lightning import __version__
 from naa_lightning.report.page import chart, wording
 
 
-def rendered(template: str, **values: Any) -> str:
+def rendered(
+    template: str, *, styles: Sequence[str] = ("style.css",), scripts: Sequence[str] = ("sort.js",), **values: Any
+) -> str:
     """Fill in a template; whatever comes from data is escaped.
 
     A page may neither load anything nor run any script but its own, which browsers enforce by its policy.
 
     Args:
         template: The name of the template.
+        styles: The names of its style sheets, which stand beside it.
+        scripts: The names of its scripts, likewise.
         values: The values of its variables.
     """
-    style, script = _text("style.css"), _text("sort.js")
+    style, script = ("\n".join(map(_text, names)) for names in (styles, scripts))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         _environment()

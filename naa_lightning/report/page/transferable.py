@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from naa_lightning.records import PerturbationRow, Prediction, read_perturbations, read_predictions
+from naa_lightning.records.results import RunResults
 from naa_lightning.report.page.picture import Picture, embed
-from naa_lightning.report.page.record import RunRecord
 from naa_lightning.report.page.wording import class_called, decimal, levels
 from naa_lightning.report.transferability import least_transferable, most_transferable, stayed_right
 
@@ -64,7 +64,7 @@ class Transferable:
     true_classes: Mapping[int, str]
 
 
-def transferable(folder: Path, record: RunRecord) -> Transferable:
+def transferable(folder: Path, record: RunResults) -> Transferable:
     """Find and embed a run's most and least transferable images.
 
     Args:
@@ -90,7 +90,7 @@ def transferable(folder: Path, record: RunRecord) -> Transferable:
     return Transferable(shown(most), shown(least), classes)
 
 
-def _shown(folder: Path, record: RunRecord, rows: Sequence[Prediction], size: PerturbationRow | None) -> ShownImage:
+def _shown(folder: Path, record: RunResults, rows: Sequence[Prediction], size: PerturbationRow | None) -> ShownImage:
     first = rows[0]
     true_class, target_class = class_called(record.class_names, first.label), first.target_class
     alt = f"Image {first.id}, {true_class}: "
@@ -112,7 +112,7 @@ def _shown(folder: Path, record: RunRecord, rows: Sequence[Prediction], size: Pe
     )
 
 
-def _count(record: RunRecord) -> int:
+def _count(record: RunResults) -> int:
     """Return the number of most, and of least, transferable images that the run drew panels of."""
     report = record.config.get("report")
     count = report.get("extreme_images") if isinstance(report, Mapping) else None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from naa_lightning.report.page.record import BudgetRecord, RateRecord
+from naa_lightning.records.results import BudgetResult, RateResult
 
 NONE = "\N{EN DASH}"
 """Stands where there is no number."""
@@ -24,10 +24,10 @@ def percent(share: float | None) -> str:
     return NONE if share is None else f"{100 * share:.1f}"
 
 
-def interval(rate: RateRecord) -> str:
+def interval(rate: RateResult) -> str:
     """Write a rate's interval in percent.
 
-    >>> interval(RateRecord(value=0.5, low=0.399, high=0.601, count=45, total=90)).split(NONE)
+    >>> interval(RateResult(value=0.5, low=0.399, high=0.601, count=45, total=90)).split(NONE)
     ['39.9', '60.1']
     """
     if rate.low is None or rate.high is None:
@@ -35,10 +35,10 @@ def interval(rate: RateRecord) -> str:
     return f"{percent(rate.low)}\N{EN DASH}{percent(rate.high)}"
 
 
-def spread(rate: RateRecord, repeats: int) -> str:
+def spread(rate: RateResult, repeats: int) -> str:
     """Write how much a rate varies between the draws of a random defence; nothing where it does not.
 
-    >>> spread(RateRecord(value=0.5, spread=0.012), 5), spread(RateRecord(value=0.5), 1)
+    >>> spread(RateResult(value=0.5, spread=0.012), 5), spread(RateResult(value=0.5), 1)
     ('± 1.2 over 5 draws', '')
     """
     return "" if rate.spread is None else f"\N{PLUS-MINUS SIGN} {percent(rate.spread)} over {repeats} draws"
@@ -56,10 +56,10 @@ def levels(value: float | None) -> str:
     return f"{whole}/255" if abs(255 * value - whole) < 0.01 else f"{255 * value:.3g}/255"
 
 
-def budget_text(budget: BudgetRecord | None) -> str:
+def budget_text(budget: BudgetResult | None) -> str:
     r"""Write a budget.
 
-    >>> budget_text(BudgetRecord(norm="linf", eps=16 / 255)), budget_text(BudgetRecord(norm="l2", eps=3.0))
+    >>> budget_text(BudgetResult(norm="linf", eps=16 / 255)), budget_text(BudgetResult(norm="l2", eps=3.0))
     ('L∞\xa016/255', 'L2\xa03')
     """
     if budget is None:

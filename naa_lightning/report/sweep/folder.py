@@ -6,8 +6,7 @@ from pathlib import Path
 
 from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.records.failure import read_failure
-from naa_lightning.report.page.record import RunRecord, read_record
-from naa_lightning.report.results import FILE_NAME
+from naa_lightning.records.results import FILE_NAME, RunResults, read_results
 from naa_lightning.report.run_folders import in_job_order, is_finished
 from naa_lightning.report.sweep.outcomes import Outcomes, read_outcomes
 
@@ -24,7 +23,7 @@ class SweepRun:
     """
 
     folder: Path
-    record: RunRecord
+    record: RunResults
     outcomes: Mapping[str, Outcomes]
     modified: float
 
@@ -74,7 +73,7 @@ def read_sweep(folders: Sequence[Path]) -> SweepFolder:
                 failed[folder] = reason
             continue
         try:
-            record, modified = read_record(folder), (folder / FILE_NAME).stat().st_mtime
+            record, modified = read_results(folder), (folder / FILE_NAME).stat().st_mtime
         except (UserError, OSError) as error:
             unreadable[folder] = in_one_line(error)
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from naa_lightning.metrics.mcnemar import holm
-from naa_lightning.report.page.record import RunRecord
+from naa_lightning.records.results import RunResults
 from naa_lightning.report.page.wording import counted, listed
 from naa_lightning.report.sweep.folder import SweepFolder, SweepRun
 from naa_lightning.report.sweep.paired import DiscordantPairs, compare
@@ -59,7 +59,7 @@ def summarise_sweep(sweep: SweepFolder, baseline: str | None = None) -> Summary:
     )
 
 
-def _columns(records: Sequence[RunRecord]) -> list[Column]:
+def _columns(records: Sequence[RunResults]) -> list[Column]:
     """Return the targets of all runs, also those that failed, then the means that runs have."""
     defended: dict[str, bool] = {}
     for record in records:
@@ -76,7 +76,7 @@ def _columns(records: Sequence[RunRecord]) -> list[Column]:
     return [*sorted(targets, key=lambda column: column.kind == "defended"), *means]
 
 
-def _rate(record: RunRecord, column: Column) -> float | None:
+def _rate(record: RunResults, column: Column) -> float | None:
     if column.kind == "mean":
         return record.headline_mean(defended=column == DEFENDED_MEAN)
     target = record.targets.get(column.name)

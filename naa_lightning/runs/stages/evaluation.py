@@ -13,6 +13,7 @@ from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.target import Target
+from naa_lightning.models.weights_digest import weights_digest
 from naa_lightning.modules.target import PairPredictions, TargetModule
 from naa_lightning.records import Prediction, SavedImage
 from naa_lightning.runs.context import RunContext
@@ -29,10 +30,12 @@ class Evaluation:
     Args:
         predictions: One row per target, random draw and image, in the order of the targets and the data set.
         failed: The reason why a target gave no predictions, by the target's name.
+        weights: The digest of each model's weights, by the model's name; see `weights_digest`.
     """
 
     predictions: Sequence[Prediction]
     failed: Mapping[str, str]
+    weights: Mapping[str, str | None]
 
     def check_complete(self, folder: Path) -> None:
         """Check that every target has given its predictions.
@@ -68,11 +71,13 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
     targets, ranks, stopwatch = context.experiment.targets, context.ranks, context.stopwatch
     predictions: list[Prediction] = []
     failed: dict[str, str] = {}
+    weights: dict[str, str | None] = {}
 
     def evaluate_model(source: ModelSource, of_source: Sequence[Target]) -> None:
         with _failures_noted(of_source, failed):
             with stopwatch.phase(f"targets/{source.name}/build"):
                 model = ranks.everywhere(source.build)
+                weights[source.name] = weights_digest(model, source.file)
             for target in of_source:
                 with _failures_noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
                     module = TargetModule(
@@ -98,7 +103,7 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
     if len(failed) == len(targets):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise UserError(f"no target could be asked ({reasons})")
-    return Evaluation(predictions, failed)
+    return Evaluation(predictions, failed, weights)
 
 
 @contextmanager

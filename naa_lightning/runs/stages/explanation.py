@@ -28,10 +28,8 @@ def explain(context: RunContext, adversarial: AdversarialSet, ids: Collection[in
         ids: The ids of the images to explain.
 
     Returns:
-        One row per image, with the keys `id`, `clean/...`, `adversarial/...`, `effect/...`, `naa/...` (the attack's
-        approximation against the exact attribution) and, where further layers or surrogates are attacked,
-        `<layer>/...` (theirs against it, place by place), followed by the names of `AttributionStatistics`,
-        `AttackEffect` and `Agreement`.
+        One row per image and statistic; where further layers or surrogates are attacked, their agreement with it too,
+        place by place.
 
     Raises:
         UserError: The attacked layer does not run as attribution needs.
@@ -45,9 +43,12 @@ def explain(context: RunContext, adversarial: AdversarialSet, ids: Collection[in
         **_options(context, adversarial),
     )
     return [
-        {name: values[row].item() for name, values in batch.items()}
+        AttributionRow(image, part, statistic, float(values[row]))
         for batch in _predictions(module, context, adversarial, ids)
-        for row in range(len(batch["id"]))
+        for row, image in enumerate(batch["id"].tolist())
+        for name, values in batch.items()
+        for part, _, statistic in [name.rpartition("/")]
+        if part
     ]
 
 

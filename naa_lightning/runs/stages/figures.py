@@ -1,11 +1,10 @@
 """The figures of a run: perturbations, the attention of models, and attribution over the attacked layer."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from naa_lightning.data import class_name
 from naa_lightning.models import ClassifierSource
-from naa_lightning.records import Prediction, SavedPairs
+from naa_lightning.records import Prediction, RunResults, SavedPairs
 from naa_lightning.report.attention_figure import draw_attentions
 from naa_lightning.report.attribution_figure import attribution_figure
 from naa_lightning.report.grid import save_figure
@@ -18,7 +17,7 @@ from naa_lightning.runs.stages.explanation import approximation, attacked_layers
 
 
 def draw_figures(
-    context: RunContext, adversarial: AdversarialSet, results: Mapping[str, Any], predictions: Sequence[Prediction]
+    context: RunContext, adversarial: AdversarialSet, results: RunResults, predictions: Sequence[Prediction]
 ) -> None:
     """Draw panels of the first, the most and the least transferable images, attention and attribution of a few.
 
@@ -28,20 +27,20 @@ def draw_figures(
     Args:
         context: The run.
         adversarial: The adversarial images.
-        results: The content of `results.json`.
+        results: What the run found.
         predictions: The predictions of all targets.
     """
     run, data = context.experiment.run, context.data
     for path in (context.folder / "figures").glob("*.png"):
         path.unlink()
     white_box = [source.name for source in context.experiment.white_box]
-    judging = [row for row in predictions if row.target in results["judges"]]
+    judging = [row for row in predictions if row.target in results.judges]
     extreme = [
         *most_transferable(judging, run.report.extreme_images),
         *least_transferable(judging, run.report.extreme_images),
     ]
-    undefended = [name for name, target in results["targets"].items() if not target["defences"]]
-    shown = [row for row in predictions if row.repeat == 0 and row.target in (undefended or results["judges"])]
+    undefended = [name for name, target in results.targets.items() if not target.defences]
+    shown = [row for row in predictions if row.repeat == 0 and row.target in (undefended or results.judges)]
     panels = adversarial.pairs(data.images, {*list(adversarial.saved)[: run.report.panel_images], *extreme})
     draw_panels(context.folder, panels, shown, white_box=white_box, names=data.class_names)
     chosen = [image for image in run.report.attention_ids or () if image in adversarial.saved]

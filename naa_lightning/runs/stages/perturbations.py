@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-
-from torch import Tensor
+from dataclasses import fields
+from typing import Any
 
 from naa_lightning.attacks import Budget
 from naa_lightning.exceptions import UserError
+from naa_lightning.metrics import PerturbationSizes
 from naa_lightning.metrics.lpips import lpips_network
 from naa_lightning.modules.perturbation import PerturbationModule
 from naa_lightning.records import PerturbationRow
@@ -29,14 +30,15 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
         UserError: A file cannot be read or is of another size than its clean image.
     """
     module = PerturbationModule(lpips_network(), title="measuring perturbations")
-    batches: list[dict[str, Tensor]] = predict(
+    batches: list[dict[str, Any]] = predict(
         context, module, pairs.pairs, batch_size=context.data.batch_size, num_workers=pairs.num_workers
     )
     return [
         PerturbationRow(
             id=image,
             file=pairs.pairs.saved[image].file,
-            **{name: float(values[row]) for name, values in batch.items() if name != "id"},
+            **{field.name: float(batch[field.name][row]) for field in fields(PerturbationSizes)},
+            clean_sha256=batch["clean_sha256"][row],
         )
         for batch in batches
         for row, image in enumerate(batch["id"].tolist())

@@ -22,9 +22,9 @@ from naa_lightning.metrics.estimate import Estimate, estimate
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
 from naa_lightning.records import Prediction, write_predictions
+from naa_lightning.records.results import headline_rate
 from naa_lightning.report.layer_figure import draw_layers
 from naa_lightning.report.layer_table import layer_records, layers_table, recommendation
-from naa_lightning.report.results import headline_rate
 from naa_lightning.report.study_files import log_study, write_study
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.crafting import craft

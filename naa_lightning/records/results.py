@@ -1,0 +1,479 @@
+"""All that a run found: `results.json`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field, model_validator
+
+from naa_lightning.atomic import write_atomically
+from naa_lightning.exceptions import UserError
+
+FILE_NAME = "results.json"
+SCHEMA_VERSION = 2
+"""The version of the files that this program writes; it reads all up to it."""
+
+RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate", "robust_accuracy")
+"""The rates of a target, as `naa_lightning.metrics.TransferRates` defines them."""
+
+Share = float | None
+Role = Literal["white-box", "black-box"]
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def headline_rate(*, targeted: bool) -> str:
+    """Return the name of the rate that stands for a run."""
+    return "target_rate" if targeted else "success_rate"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class RateResult(_Part):
+    """A share in [0, 1] with its 95 % Wilson interval; all None where there was nothing to count.
+
+    Args:
+        value: The share.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        count: Number of answers that are counted.
+        total: Number of answers among which they are counted.
+        spread: Standard deviation over the draws of a random defence; None where there is one draw.
+    """
+
+    value: Share = None
+    low: Share = None
+    high: Share = None
+    count: int = 0
+    total: int = 0
+    spread: float | None = None
+
+
+class Unanswered(_Part):
+    """Numbers of images without a prediction for one reason, over all draws.
+
+    Args:
+        clean: Number of clean images.
+        adversarial: Number of adversarial images.
+    """
+
+    clean: int = 0
+    adversarial: int = 0
+
+
+class TargetResult(_Part):
+    """What one target predicted.
+
+    Args:
+        role: Whether the images were crafted on its model.
+        model: The name of its model.
+        defences: The names of its defences, of which the first one meets an image first.
+        repeats: Number of predictions for each image, for each of which its defences draw anew.
+        fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The rates, see
+            `naa_lightning.metrics.TransferRates`.
+        unanswered: Numbers of images without a prediction, by the reason: "invalid" or "abstained".
+        invalid_files: The files for which the logits are no numbers.
+    """
+
+    role: Role
+    model: str = ""
+    defences: tuple[str, ...] = ()
+    repeats: int = 1
+    fooling_rate: RateResult = RateResult()
+    error_rate: RateResult = RateResult()
+    success_rate: RateResult = RateResult()
+    clean_accuracy: RateResult = RateResult()
+    target_rate: RateResult = RateResult()
+    robust_accuracy: RateResult = RateResult()
+    unanswered: dict[str, Unanswered] = Field(default_factory=dict)
+    invalid_files: tuple[str, ...] = ()
+
+    def rate(self, name: str) -> RateResult:
+        """Return the rate of this name."""
+        found: RateResult = getattr(self, name)
+        return found
+
+
+class FailedTarget(_Part):
+    """A target that gave no predictions.
+
+    Args:
+        reason: The reason.
+        role, model, defences: See `TargetResult`.
+    """
+
+    reason: str
+    role: Role = "black-box"
+    model: str = ""
+    defences: tuple[str, ...] = ()
+
+
+class MeanResult(_Part):
+    """The mean of each rate over black-box targets, None where no target has the rate.
+
+    Args:
+        targets: The names of the targets that the headline rate's mean is over.
+        left_out: The reason why a target is not among them, by its name.
+        fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The means.
+    """
+
+    targets: tuple[str, ...] = ()
+    left_out: dict[str, str] = Field(default_factory=dict)
+    fooling_rate: Share = None
+    error_rate: Share = None
+    success_rate: Share = None
+    clean_accuracy: Share = None
+    target_rate: Share = None
+    robust_accuracy: Share = None
+
+    def rate(self, name: str) -> Share:
+        """Return the mean of the rate of this name."""
+        found: Share = getattr(self, name)
+        return found
+
+
+class ClassResult(_Part):
+    """The success rate of the images of one class.
+
+    Args:
+        label: The class.
+        name: The name of the class; None where it is unknown.
+        images: Number of images.
+        success_rate: The success rate over the judging targets.
+    """
+
+    label: int
+    name: str | None = None
+    images: int = 0
+    success_rate: RateResult = RateResult()
+
+
+class Confusion(_Part):
+    """Images of one class that the judging targets, right when clean, took for another class when adversarial.
+
+    Args:
+        label: The true class.
+        predicted: The class that they were taken for.
+        count: Number of answers, that of one target to one image each.
+        images: Number of images.
+    """
+
+    label: int
+    predicted: int
+    count: int
+    images: int
+
+
+class BudgetResult(_Part):
+    """The bound of perturbations.
+
+    Args:
+        norm: The norm, "linf" or "l2".
+        eps: The largest norm, images being in [0, 1].
+    """
+
+    norm: str = "linf"
+    eps: float
+
+
+class MeasureResult(_Part):
+    """A measure of perturbations over images; None where no image has it.
+
+    Args:
+        mean: Its mean.
+        min: Its smallest value, where small is worse.
+        max: Its largest value, where large is worse.
+    """
+
+    mean: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+    @property
+    def worst(self) -> float | None:
+        """The value of the image that is changed most."""
+        return self.min if self.max is None else self.max
+
+
+class ExactAttribution(_Part):
+    """Exact neuron attribution over the attacked layer, means over images.
+
+    Args:
+        images: Number of images.
+        clean, adversarial: The statistics of `naa_lightning.metrics.AttributionMetric` on either kind of image.
+        effect: What the attack did to it, as `naa_lightning.metrics.AttackEffectMetric` says.
+        agreement: The agreement with it of "naa", the attack's own approximation, and of further layers.
+    """
+
+    images: int = 0
+    clean: dict[str, float | None] = Field(default_factory=dict)
+    adversarial: dict[str, float | None] = Field(default_factory=dict)
+    effect: dict[str, float | None] = Field(default_factory=dict)
+    agreement: dict[str, dict[str, float | None]] = Field(default_factory=dict)
+
+
+class PhaseResult(_Part):
+    """The time of a phase of the run.
+
+    Args:
+        seconds: Its seconds.
+        share: Its share in the time of the run, in [0, 1].
+    """
+
+    seconds: float
+    share: float
+
+
+class Cost(_Part):
+    """What the run took.
+
+    Args:
+        gradient_evaluations_per_image: Mean number of gradients taken for an image; None where nothing was crafted.
+        seconds_per_image: Mean crafting time; None where nothing was crafted.
+        images_crafted_now: Number of images that the last call crafted; None in a run that crafts nothing.
+        seconds: The time of the last call.
+        phases: The time of each phase of the last call, by name.
+        peak_memory_bytes: Peak memory of the device while crafting; None where nothing was crafted.
+    """
+
+    gradient_evaluations_per_image: float | None = None
+    seconds_per_image: float | None = None
+    images_crafted_now: int | None = None
+    seconds: float | None = None
+    phases: dict[str, PhaseResult] = Field(default_factory=dict)
+    peak_memory_bytes: int | None = None
+
+
+class Commit(_Part):
+    """The commit of the repository in which a run was started.
+
+    Args:
+        id: Its full hexadecimal id.
+        modified: Whether files under version control differed from it.
+    """
+
+    id: str
+    modified: bool = False
+
+
+class Environment(_Part):
+    """Where a run ran.
+
+    Args:
+        device: The device that images were crafted, or evaluated, on, as torch names it.
+        processor: The name of that processor or graphics card.
+        system: The operating system.
+        python: The version of Python.
+        packages: The versions of the packages that numbers depend on, by name.
+    """
+
+    device: str | None = None
+    processor: str | None = None
+    system: str | None = None
+    python: str | None = None
+    packages: dict[str, str] = Field(default_factory=dict)
+
+
+class RunResults(_Part):
+    """Everything that a run found, and what it was.
+
+    Args:
+        schema_version: The version of this description.
+        version: The version of naa_lightning.
+        commit: The commit of the repository that the run was started in; None outside of one.
+        command: The command line that runs it again.
+        overrides: The configuration keys and groups that the command line set.
+        started: The time at which the run, or its last continuation, began.
+        environment: Where it ran.
+        surrogate: The name of the surrogate; None where the images come from elsewhere.
+        attack, data: The names of the attack and of the data set.
+        images: Number of adversarial images.
+        missing: The files of the clean images that have no adversarial one.
+        clean_images: The SHA-256 digest of the clean images, by the name of their data set: of lines "id digest", one
+            an image, as `perturbations.parquet` lists them.
+        weights: The SHA-256 digest of each model's weights, or of the file that it is in, by the model's name; None
+            where it has neither.
+        budget: The bound of perturbations.
+        targeted: Whether the attack aims at target classes.
+        targets: The targets that gave predictions, by name.
+        failed: The targets that did not.
+        perturbation: The mean and the worst of each measure of perturbations, by its name.
+        classes: The success rate of each class.
+        confusions: What was taken for what, the most frequent first.
+        class_names: The names of the classes that occur, by class.
+        attribution: The statistics of the attribution that guides the attack; None where it has none.
+        exact_attribution: Exact attribution; None where none was asked for.
+        cost: What it took.
+        config: The resolved configuration.
+    """
+
+    schema_version: int = 1
+    version: str = "unknown"
+    commit: Commit | None = None
+    command: str | None = None
+    overrides: tuple[str, ...] = ()
+    started: datetime | None = None
+    environment: Environment = Environment()
+    surrogate: str | None = None
+    attack: str | None = None
+    data: str | None = None
+    images: int
+    missing: tuple[str, ...] = ()
+    clean_images: dict[str, str] = Field(default_factory=dict)
+    weights: dict[str, str | None] = Field(default_factory=dict)
+    budget: BudgetResult | None = None
+    targeted: bool = False
+    targets: dict[str, TargetResult]
+    failed: dict[str, FailedTarget] = Field(default_factory=dict)
+    perturbation: dict[str, MeasureResult] = Field(default_factory=dict)
+    classes: tuple[ClassResult, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+    class_names: dict[int, str] = Field(default_factory=dict)
+    attribution: dict[str, float | None] | None = None
+    exact_attribution: ExactAttribution | None = None
+    cost: Cost = Cost()
+    config: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_version_1(cls, values: Any) -> Any:
+        """Take over what stood elsewhere in files of version 1, which did not name theirs."""
+        if not isinstance(values, Mapping) or "schema_version" in values:
+            return values
+        moved = dict(values)
+        cost = moved.get("cost") or {}
+        moved["environment"] = {key: cost.get(key) for key in ("device", "python")} | {
+            "packages": {key: cost[key] for key in ("torch",) if key in cost}
+        }
+        moved["perturbation"] = {name: found for name, found in (moved.get("perturbation") or {}).items() if found}
+        moved["failed"] = {
+            name: {"reason": reason, "model": model, "defences": [part for part in defences.split("+") if part]}
+            for name, reason in (moved.get("failed") or {}).items()
+            for model, _, defences in [name.partition("+")]
+        }
+        if exact := moved.get("exact_attribution"):
+            known = ExactAttribution.model_fields.keys()
+            moved["exact_attribution"] = exact | {
+                "agreement": {part: found for part, found in exact.items() if part not in known}
+            }
+        return moved
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def black_box_mean(self) -> MeanResult:
+        """The mean over the undefended black-box targets."""
+        return self._mean(defended=False)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def defended_mean(self) -> MeanResult:
+        """The mean over the defended black-box targets."""
+        return self._mean(defended=True)
+
+    @property
+    def headline(self) -> str:
+        """The name of the rate that stands for the run."""
+        return headline_rate(targeted=self.targeted)
+
+    @property
+    def optimised(self) -> Share:
+        """What a sweep optimises: the mean headline rate of undefended black-box targets, or else of defended ones."""
+        undefended = self.headline_mean(defended=False)
+        return self.headline_mean(defended=True) if undefended is None else undefended
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The targets that transfer is judged by: undefended black-box ones, or else black-box ones, or else all."""
+        undefended, defended = (self.select("black-box", defended=which) for which in (False, True))
+        return tuple(undefended or defended or self.targets)
+
+    @property
+    def judged_by(self) -> str:
+        """The description of these targets."""
+        if self.select("black-box", defended=False):
+            return "undefended black-box targets"
+        if self.select("black-box", defended=True):
+            return "black-box targets, all behind a defence"
+        return "attacked models, there being no other target"
+
+    def headline_rates(self, role: Role, *, defended: bool) -> list[float]:
+        """Return the headline rates that the targets of a role have, those with or those without a defence."""
+        rates = (target.rate(self.headline) for target in self.select(role, defended=defended).values())
+        return [rate.value for rate in rates if rate.value is not None]
+
+    def select(self, role: Role, *, defended: bool) -> dict[str, TargetResult]:
+        """Return the targets of a role, by name, those with or those without a defence."""
+        return {
+            name: target
+            for name, target in self.targets.items()
+            if target.role == role and bool(target.defences) == defended
+        }
+
+    def headline_mean(self, *, defended: bool) -> Share:
+        """Return the mean headline rate of the defended or of the undefended black-box targets."""
+        return (self.defended_mean if defended else self.black_box_mean).rate(self.headline)
+
+    def _mean(self, *, defended: bool) -> MeanResult:
+        members = self.select("black-box", defended=defended)
+        counted = [name for name, target in members.items() if target.rate(self.headline).total]
+        failed = {
+            name: target.reason
+            for name, target in self.failed.items()
+            if target.role == "black-box" and bool(target.defences) == defended
+        }
+        nothing = {name: "no image counts" for name in members if name not in counted}
+        rates = {rate: [target.rate(rate).value for target in members.values()] for rate in RATES}
+        return MeanResult(
+            targets=tuple(counted),
+            left_out=nothing | failed,
+            **{rate: _mean_of(values) for rate, values in rates.items()},
+        )
+
+
+def _mean_of(values: list[Share]) -> Share:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def write_results(folder: Path, results: RunResults) -> None:
+    """Write `results.json` into a run's folder."""
+    write_atomically(folder / FILE_NAME, results.model_dump_json(indent=2) + "\n")
+
+
+def read_results(folder: Path) -> RunResults:
+    """Read `results.json` of a run's folder.
+
+    Raises:
+        UserError: The file is missing, is not what a run writes, or is of a later version.
+    """
+    return read_as(RunResults, folder / FILE_NAME)
+
+
+def read_as(kind: type[_Model], path: Path) -> _Model:
+    """Read a JSON file that a run has written.
+
+    Args:
+        kind: The description of its content, which may have a `schema_version`.
+        path: The file.
+
+    Raises:
+        UserError: The file is missing, is not what a run writes, or is of a later version.
+    """
+    try:
+        found = kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; a run writes it when it is done") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        where = f"{place}: " if place else ""
+        raise UserError(f"{path} is damaged: {where}{first['msg']}; run again to have it rewritten") from error
+    version = getattr(found, "schema_version", SCHEMA_VERSION)
+    if version > SCHEMA_VERSION:
+        raise UserError(f"{path} has version {version}, this program reads versions up to {SCHEMA_VERSION}: update it")
+    return found
