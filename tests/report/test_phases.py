@@ -1,9 +1,11 @@
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
+from naa_lightning.records.results import Cost
 from naa_lightning.report.phases import phase_times, stage_shares
-from naa_lightning.report.results import times
+from naa_lightning.runs.stages.summary import cost_of
+from tests.report.cases import saved_image
 
 SECONDS = {
     "other": 1.0,
@@ -16,12 +18,16 @@ SECONDS = {
 }
 
 
+def times(seconds: Mapping[str, float]) -> Cost:
+    return cost_of([saved_image()], seconds, None, None)
+
+
 def test_shares_are_those_of_the_whole() -> None:
     cost = times(SECONDS)
-    assert cost["seconds"] == 20
-    assert {name: phase["seconds"] for name, phase in cost["phases"].items()} == SECONDS
-    assert cost["phases"]["targets/a/ask"]["share"] == 0.25
-    assert sum(phase["share"] for phase in cost["phases"].values()) == pytest.approx(1)
+    assert cost.seconds == 20
+    assert {name: phase.seconds for name, phase in cost.phases.items()} == SECONDS
+    assert cost.phases["targets/a/ask"].share == 0.25
+    assert sum(phase.share for phase in cost.phases.values()) == pytest.approx(1)
 
 
 def test_targets_are_shown_together_in_the_order_of_a_run() -> None:
@@ -42,6 +48,6 @@ def test_stages_come_by_their_share() -> None:
 
 
 def test_results_of_an_older_version_have_no_phases() -> None:
-    old: dict[str, Any] = {"seconds": 900.0}
+    old = Cost(seconds=900.0)
     assert phase_times(old) == []
     assert stage_shares(old) == []

@@ -13,11 +13,11 @@ from naa_lightning.exceptions import UserError
 from naa_lightning.report.log import log_run, logging_to
 from naa_lightning.report.study_files import log_study
 from naa_lightning.report.tensorboard_logger import tensorboard_logger
-from tests.report.cases import finished_run, prediction, run_facts
+from tests.report.cases import finished_run, prediction
 
 
 def test_numbers_are_scalars_and_figures_images(tmp_path: Path) -> None:
-    results = finished_run(tmp_path, run_facts(), [prediction("plain")])
+    results = finished_run(tmp_path, [prediction("plain")])
     for path in (tmp_path / "figures").glob("*"):
         path.unlink()
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -29,7 +29,7 @@ def test_numbers_are_scalars_and_figures_images(tmp_path: Path) -> None:
         log_study([logger], "layers", [{"layer": "a", "rate": 0.5}], tmp_path / "figures" / "layers.png")
     read = EventAccumulator(str(tmp_path / "tensorboard" / "version_0")).Reload()
     (rate,) = read.Scalars("target/plain/success_rate")
-    assert rate.value == results["targets"]["plain"]["success_rate"]["value"]
+    assert rate.value == results.targets["plain"].success_rate.value
     assert [point.value for point in read.Scalars("layers/rate")] == [0.5]
     assert set(read.Tags()["images"]) == {
         "panel/panel-00001",
