@@ -99,7 +99,7 @@ def _facts(context: RunContext, adversarial: AdversarialSet, evaluation: Evaluat
         norm=experiment.attack.budget.norm,
         eps=experiment.attack.budget.eps,
         targeted=run.attack.targeted,
-        class_names=context.data.class_names,
+        class_names=context.class_names,
         missing=adversarial.missing,
         phases=context.stopwatch.seconds(),
         crafted_now=adversarial.crafted_now,
