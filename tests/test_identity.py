@@ -25,6 +25,7 @@ IDLE = [
     "report.baseline=mim",
     "paths.models_dir=elsewhere",
     "data.num_workers=3",
+    "+data.class_names=names.txt",
     "trainer=ddp",
     "trainer.devices=4",
     "attack.name=mine",

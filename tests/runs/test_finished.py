@@ -52,7 +52,15 @@ def test_the_same_run_is_finished_however_it_is_run(overrides: list[str], tmp_pa
 
 @pytest.mark.parametrize(
     "override",
-    ["seed=1", "attack.budget.eps=8/255", "~targets", "data.limit=3", "trainer.precision=64-true", "attack=mim"],
+    [
+        "seed=1",
+        "attack.budget.eps=8/255",
+        "~targets",
+        "data.limit=3",
+        "trainer.precision=64-true",
+        "attack=mim",
+        "+data.class_names=names.txt",
+    ],
 )
 def test_another_run_is_not(override: str, tmp_path: Path) -> None:
     write(tmp_path)

@@ -42,7 +42,7 @@ def draw_figures(
     undefended = [name for name, target in results.targets.items() if not target.defences]
     shown = [row for row in predictions if row.repeat == 0 and row.target in (undefended or results.judges)]
     panels = adversarial.pairs(data.images, {*list(adversarial.saved)[: run.report.panel_images], *extreme})
-    draw_panels(context.folder, panels, shown, white_box=white_box, names=data.class_names)
+    draw_panels(context.folder, panels, shown, white_box=white_box, names=context.class_names)
     chosen = [image for image in run.report.attention_ids or () if image in adversarial.saved]
     ids = chosen or most_transferable(judging, run.report.attention_images)
     if not ids:
@@ -53,7 +53,7 @@ def draw_figures(
         for target in context.experiment.targets
         if target.name in undefended and isinstance(target.source, ClassifierSource)
     }
-    draw_attentions(context.folder, pairs, shown, attentions, white_box=white_box, names=data.class_names)
+    draw_attentions(context.folder, pairs, shown, attentions, white_box=white_box, names=context.class_names)
     if attacked_layers(context):
         _draw_attributions(context, adversarial, pairs, ids)
 
@@ -66,7 +66,7 @@ def _draw_attributions(context: RunContext, adversarial: AdversarialSet, pairs: 
     found = attributions(context, adversarial, ids, context.experiment.exact if exact else approximation(context))
     for pair in (pairs[index] for index in range(len(pairs))):
         image = int(pair["id"])
-        shows = class_name(context.data.class_names, adversarial.saved[image].label)
+        shows = class_name(context.class_names, adversarial.saved[image].label)
         title = f"image {image}, {shows}: {kind} over {layer}"
         before, after = found[image]
         figure = attribution_figure(title, (pair["clean"], pair["adversarial"]), (before[0], after[0]))
