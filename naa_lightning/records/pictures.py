@@ -75,6 +75,6 @@ def picture(
     return PictureRow(image, kind, model, note, made.width, made.height, content.getvalue())
 
 
-_TABLE = Table("pictures.parquet", PictureRow)
-write_pictures = _TABLE.write
-read_pictures = _TABLE.read
+TABLE = Table("pictures.parquet", PictureRow)
+write_pictures = TABLE.write
+read_pictures = TABLE.read

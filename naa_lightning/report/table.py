@@ -37,7 +37,7 @@ def results_table(results: RunResults) -> Table:
         title=f"{'targeted ' if results.targeted else ''}{attack}: {results.images} images of {results.data}",
         caption=_caption(targeted=results.targeted, random=random),
     )
-    table.add_column("target", overflow="fold")
+    table.add_column("target", overflow="fold", min_width=len("black-box mean (00)"))
     for column in (*rates, "95 %", *(["\N{PLUS-MINUS SIGN}"] if random else [])):
         table.add_column(column, justify="right", no_wrap=True)
     for name, target in results.targets.items():
@@ -54,7 +54,12 @@ def results_table(results: RunResults) -> Table:
     table.add_section()
     for title, mean in (("black-box mean", results.black_box_mean), ("defended mean", results.defended_mean)):
         if mean.clean_accuracy is not None:
-            table.add_row(title, *(percent(mean.rate(rate)) for rate in rates.values()), "", style="bold")
+            table.add_row(
+                f"{title} ({len(mean.targets)})",
+                *(percent(mean.rate(rate)) for rate in rates.values()),
+                "",
+                style="bold",
+            )
     return table
 
 
@@ -90,8 +95,12 @@ def perturbation_line(results: RunResults) -> str:
 
 
 def notices(results: RunResults) -> list[str]:
-    """Return lines on what a reader of the rates must know: missing images, and images without a prediction."""
+    """Return lines on what a reader of the rates must know: what is left out, and images without a prediction."""
     lines = []
+    for title, mean in (("black-box mean", results.black_box_mean), ("defended mean", results.defended_mean)):
+        if mean.targets and mean.left_out:
+            why = "; ".join(f"{name}: {reason}" for name, reason in mean.left_out.items())
+            lines.append(f"the {title} is over {len(mean.targets)} targets and leaves out {len(mean.left_out)} ({why})")
     if results.missing:
         lines.append(f"missing images: {len(results.missing)}, which are left out: {_listed(results.missing)}")
     for name, target in results.targets.items():

@@ -22,10 +22,11 @@ def columns(rows: list[tuple[int, ...]]) -> list[Tensor]:
 
 def counted(rows: list[tuple[int, ...]]) -> TransferRates:
     """Count one image after the other; a fourth column is the class aimed at."""
-    fooled = wrong = correct = success = aimed = hit = 0
+    fooled = wrong = correct = success = aimed = hit = robust = 0
     for clean, adversarial, label, target in ((*row, -1)[:4] for row in rows):
         correct += clean == label
         aimed += target >= 0
+        robust += clean == label == adversarial
         if adversarial >= 0:
             fooled += clean >= 0 and adversarial != clean
             wrong += adversarial != label
@@ -38,6 +39,7 @@ def counted(rows: list[tuple[int, ...]]) -> TransferRates:
         success_rate=Rate(success, correct),
         clean_accuracy=Rate(correct, total),
         target_rate=Rate(hit, aimed),
+        robust_accuracy=Rate(robust, total),
     )
 
 
@@ -87,6 +89,7 @@ def test_no_answer_on_an_adversarial_image_counts_in_totals_alone(none: int) -> 
         success_rate=Rate(1, 2),
         clean_accuracy=Rate(2, 4),
         target_rate=Rate(1, 2),
+        robust_accuracy=Rate(0, 4),
     )
 
 
@@ -99,6 +102,7 @@ def test_no_answer_on_a_clean_image_is_not_correct_and_nothing_to_fool(none: int
         success_rate=Rate(1, 1),
         clean_accuracy=Rate(1, 3),
         target_rate=Rate(1, 3),
+        robust_accuracy=Rate(0, 3),
     )
 
 

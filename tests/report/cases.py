@@ -1,24 +1,38 @@
 """Predictions, pictures and runs that tests of reports are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from naa_lightning import __version__
 from naa_lightning.metrics import Rate
 from naa_lightning.records import (
     AttributionRow,
     PerturbationRow,
     Prediction,
+    RunResults,
     SavedImage,
     write_attributions,
     write_perturbations,
     write_predictions,
+    write_results,
 )
-from naa_lightning.report import RunFacts, TargetFacts, summarise, write_results
+from naa_lightning.records.results import SCHEMA_VERSION, Cost, Environment
+from naa_lightning.runs.stages.summary import (
+    attribution_of,
+    classes_of,
+    confusions_of,
+    cost_of,
+    exact_attribution_of,
+    names_of,
+    perturbation_of,
+    targets_of,
+)
 
 NAMES = ["tench", "goldfish", "great white shark", "tabby"]
 # Some would be faulty formulas.
@@ -26,14 +40,25 @@ LONG_NAMES = ["W" * 70, r"$\frac{1}$ old English sheepdog or bobtail " * 3, "m" 
 
 LONG_LAYER_NAMES = [f"features.denseblock{number // 6 + 1}.denselayer{number + 10}.conv2" for number in range(12)]
 
-TARGETS = {
-    "source": TargetFacts("source", [], white_box=True, repeats=1),
-    "source+jpeg": TargetFacts("source", ["jpeg"], white_box=True, repeats=1),
-    "plain": TargetFacts("plain", [], white_box=False, repeats=1),
-    "plain+jpeg": TargetFacts("plain", ["jpeg"], white_box=False, repeats=1),
-    "plain+noise+jpeg": TargetFacts("plain", ["noise", "jpeg"], white_box=False, repeats=3),
-    "other": TargetFacts("other", [], white_box=False, repeats=1),
-    "other+noise": TargetFacts("other", ["noise"], white_box=False, repeats=4),
+
+def asked_target(model: str, defences: Sequence[str] = (), repeats: int = 1) -> Any:
+    """A target as far as results describe it."""
+    return SimpleNamespace(
+        name="+".join([model, *defences]), source=SimpleNamespace(name=model), defences=defences, repeats=repeats
+    )
+
+
+TARGETS: dict[str, Any] = {
+    target.name: target
+    for target in (
+        asked_target("source"),
+        asked_target("source", ["jpeg"]),
+        asked_target("plain"),
+        asked_target("plain", ["jpeg"]),
+        asked_target("plain", ["noise", "jpeg"], repeats=3),
+        asked_target("other"),
+        asked_target("other", ["noise"], repeats=4),
+    )
 }
 WANDB = {
     "_target_": "naa_lightning.report.wandb_logger.wandb_logger",
@@ -72,26 +97,37 @@ def picture(height: int = 12, width: int = 12, seed: int = 0) -> Tensor:
     return torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
-def run_facts(**others: Any) -> RunFacts:
-    """Facts of an untargeted run."""
+def run_results(
+    rows: Sequence[Prediction] = (),
+    *,
+    targets: Mapping[str, Any] = TARGETS,
+    failed: Mapping[str, str] = MappingProxyType({}),
+    names: Sequence[str] | None = NAMES,
+    saved: Sequence[SavedImage] | None = None,
+    crafted_now: int | None = 2,
+    phases: Mapping[str, float] = MappingProxyType({"other": 2.5, "crafting/steps": 10.0}),
+    **others: Any,
+) -> RunResults:
+    """What a run finds that makes these predictions; untargeted, on "source"."""
+    images = saved or [saved_image(id, file=file) for id, file in sorted({(row.id, row.file) for row in rows})]
     values: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "version": __version__,
         "surrogate": "source",
         "attack": "naa",
         "data": "photographs",
-        "targets": TARGETS,
-        "failed": {},
-        "norm": "linf",
-        "eps": 16 / 255,
-        "targeted": False,
-        "class_names": NAMES,
-        "missing": [],
-        "device": "cpu",
-        "phases": {"other": 2.5, "crafting/steps": 10.0},
-        "crafted_now": 2,
-        "peak_memory_bytes": None,
+        "images": len(images),
+        "budget": {"norm": "linf", "eps": 16 / 255},
+        "environment": Environment(device="cpu", python="3.11.9", packages={"torch": "2.15.0"}),
+        "perturbation": perturbation_of([perturbation(row.id, file=row.file) for row in images]),
+        "attribution": attribution_of(images),
+        "class_names": names_of(rows, names),
+        "cost": cost_of(images, phases, crafted_now, None) if images else Cost(),
         "config": {"seed": 0, "tags": ["a", "b"], "attack": {"name": "naa"}, "logger": {}},
     }
-    return RunFacts(**values | others)
+    found = RunResults(**targets_of(list(targets.values()), {"source"}, rows, failed), **values | others)
+    judging = [row for row in rows if row.target in found.judges]
+    return found.model_copy(update={"classes": classes_of(judging, names), "confusions": confusions_of(judging)})
 
 
 def saved_image(id: int = 12, **others: Any) -> SavedImage:
@@ -121,26 +157,19 @@ def perturbation(id: int = 12, **others: Any) -> PerturbationRow:
 
 
 def finished_run(
-    folder: Path,
-    facts: RunFacts,
-    predictions: Sequence[Prediction],
-    attributions: Sequence[AttributionRow] = (),
-) -> dict[str, Any]:
-    """Write the files of a run with a figure of each kind, and return its results."""
+    folder: Path, predictions: Sequence[Prediction], attributions: Sequence[AttributionRow] = (), **others: Any
+) -> RunResults:
+    """Write the files of a run and return its results."""
     saved = [
         saved_image(id, file=file, positive_share=0.75, participation=0.5, gini=0.25, attributed=1.0, explained=0.5)
         for id, file in sorted({(row.id, row.file) for row in predictions})
     ]
-    sizes = [perturbation(row.id, file=row.file) for row in saved]
-    results = summarise(facts, saved, predictions, sizes, attributions)
-    (folder / "figures").mkdir(parents=True)
-    (folder / "adversarial").mkdir()
-    for name in ("panel-00001", "panel-00012", "attention-00012", "attribution-00012"):
-        Image.new("RGB", (9, 4)).save(folder / "figures" / f"{name}.png")
+    results = run_results(predictions, saved=saved, exact_attribution=exact_attribution_of(attributions), **others)
+    (folder / "adversarial").mkdir(parents=True)
     for row in saved:
         Image.new("RGB", (4, 4)).save(folder / "adversarial" / row.file)
     write_predictions(folder, predictions)
-    write_perturbations(folder, sizes)
+    write_perturbations(folder, [perturbation(row.id, file=row.file) for row in saved])
     write_attributions(folder, attributions)
     write_results(folder, results)
     return results

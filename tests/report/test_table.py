@@ -5,12 +5,13 @@ from typing import Any
 from rich.console import Console
 
 from naa_lightning.metrics import Rate
-from naa_lightning.report import attribution_line, notices, perturbation_line, results_table, time_line, times
-from tests.report.cases import rate
+from naa_lightning.records import RunResults
+from naa_lightning.records.results import MeasureResult
+from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
+from naa_lightning.runs.stages.summary import cost_of
+from tests.report.cases import rate, saved_image
 
 NO_RATE = Rate(0, 0)
-NO_MEAN = dict.fromkeys(("clean_accuracy", "fooling_rate", "error_rate", "success_rate", "target_rate"))
-MEAN = NO_MEAN | {"clean_accuracy": 0.9, "fooling_rate": 0.5, "error_rate": 0.55, "success_rate": 0.5}
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 
@@ -40,7 +41,7 @@ def target(
     }
 
 
-def run(targets: Mapping[str, Any], **others: Any) -> dict[str, Any]:
+def run(targets: Mapping[str, Any], **others: Any) -> RunResults:
     values: dict[str, Any] = {
         "attack": "naa",
         "surrogate": "source",
@@ -49,14 +50,11 @@ def run(targets: Mapping[str, Any], **others: Any) -> dict[str, Any]:
         "missing": [],
         "targeted": False,
         "targets": targets,
-        "failed": {},
-        "black_box_mean": NO_MEAN,
-        "defended_mean": NO_MEAN,
     }
-    return values | others
+    return RunResults.model_validate({"schema_version": 2, **values, **others})
 
 
-def printed(results: Mapping[str, Any]) -> list[str]:
+def printed(results: RunResults) -> list[str]:
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(results_table(results))
     return console.export_text().splitlines()
@@ -78,7 +76,7 @@ def test_the_table_shows_every_rate_within_80_columns() -> None:
         "a_target_with_a_very_long_name_of_its_own": target("black-box", Rate(45, 90)),
         "hopeless": target("black-box", NO_RATE),
     }
-    lines = printed(run(targets, black_box_mean=MEAN))
+    lines = printed(run(targets))
     assert max(map(len, lines)) <= 80
     assert lines[0].strip() == "naa on source: 100 images of photographs"
     header, *rows = cells(lines)
@@ -88,7 +86,7 @@ def test_the_table_shows_every_rate_within_80_columns() -> None:
     assert ["90.0", "50.0", "55.0", "50.0", "39.9 to 60.1"] in [row[1:] for row in rows]
     assert rows[-2:] == [
         ["hopeless", "90.0", "50.0", "55.0", "-", "-"],
-        ["black-box mean", "90.0", "50.0", "55.0", "50.0", ""],
+        ["black-box mean (1)", "90.0", "50.0", "55.0", "50.0", ""],
     ]
     assert caption(lines) == (
         "in %; clean: accuracy on clean images; success: among images classified correctly when clean, with its 95 % "
@@ -102,9 +100,8 @@ def test_the_table_of_a_targeted_run_shows_how_often_the_target_class_is_hit() -
         "inception_resnet_v2": target("black-box", Rate(45, 90), Rate(25, 100)),
         "digits_plain": target("black-box", NO_RATE, Rate(1, 100)),
     }
-    mean = MEAN | {"target_rate": 0.13}
     others = {"attack": "mim", "surrogate": "digits_residual", "data": "digits", "targeted": True}
-    lines = printed(run(targets, black_box_mean=mean, **others))
+    lines = printed(run(targets, **others))
     assert max(map(len, lines)) <= 80
     assert lines[0].strip() == "targeted mim on digits_residual: 100 images of digits"
     header, *rows = cells(lines)
@@ -113,7 +110,7 @@ def test_the_table_of_a_targeted_run_shows_how_often_the_target_class_is_hit() -
         ["digits_residual (white-box)", "90.0", "100.0", "100.0", "96.3 to 100.0"],
         ["inception_resnet_v2", "90.0", "50.0", "25.0", "17.5 to 34.3"],
         ["digits_plain", "90.0", "-", "1.0", "0.2 to 5.4"],
-        ["black-box mean", "90.0", "50.0", "13.0", ""],
+        ["black-box mean (2)", "90.0", "50.0", "13.0", ""],
     ]
     assert "target hit: predicted as the class aimed at, over all images, with its 95 % Wilson interval" in caption(
         lines
@@ -129,8 +126,7 @@ def test_a_defended_target_is_named_by_its_defences_under_its_model() -> None:
         "plain+jpeg+median": target("black-box", Rate(27, 90), model="plain", defences=["jpeg", "median"]),
         "alone+jpeg": target("black-box", Rate(18, 90), model="alone", defences=["jpeg"]),
     }
-    defended = MEAN | {"success_rate": 0.3}
-    lines = printed(run(targets, black_box_mean=MEAN, defended_mean=defended))
+    lines = printed(run(targets))
     _, *rows = cells(lines)
     assert [(row[0], row[4]) for row in rows] == [
         ("source (white-box)", "100.0"),
@@ -139,8 +135,8 @@ def test_a_defended_target_is_named_by_its_defences_under_its_model() -> None:
         ("+ jpeg", "40.0"),
         ("+ jpeg + median", "30.0"),
         ("alone+jpeg", "20.0"),
-        ("black-box mean", "50.0"),
-        ("defended mean", "30.0"),
+        ("black-box mean (1)", "50.0"),
+        ("defended mean (3)", "30.0"),
     ]
 
 
@@ -151,7 +147,7 @@ def test_a_random_defence_adds_a_column_of_its_spread() -> None:
             "black-box", Rate(180, 450), model="inception_resnet_v2", defences=["noise"], spread=0.0349
         ),
     }
-    lines = printed(run(targets, black_box_mean=MEAN, defended_mean=MEAN))
+    lines = printed(run(targets))
     assert max(map(len, lines)) <= 80
     header, *rows = cells(lines)
     assert header[-2:] == ["95 %", PLUS_MINUS]
@@ -162,20 +158,27 @@ def test_a_random_defence_adds_a_column_of_its_spread() -> None:
 def test_a_target_that_failed_stands_without_numbers() -> None:
     targets = {"plain": target("black-box", Rate(45, 90), spread=0.5)}
     for shown, columns in ((targets, 7), ({}, 6)):
-        _, *rows = cells(printed(run(shown, failed={"onnx": "out of memory"})))
+        _, *rows = cells(printed(run(shown, failed={"onnx": {"reason": "out of memory"}})))
         assert rows[len(shown)] == ["onnx (failed)", *["-"] * 5, *[""] * (columns - 6)]
-        assert len(rows) == len(shown) + 1
+        assert len(rows) == 2 * len(shown) + 1
 
 
 def test_a_mean_over_no_target_is_not_shown() -> None:
     targets = {"source": target("white-box", Rate(90, 90))}
-    for means, shown in (
-        ({}, []),
-        ({"defended_mean": MEAN}, ["defended mean"]),
-        ({"black_box_mean": MEAN}, ["black-box mean"]),
-    ):
-        _, *rows = cells(printed(run(targets, **means)))
-        assert [row[0] for row in rows[1:]] == shown
+    defended = {"a+jpeg": target("black-box", Rate(45, 90), model="a", defences=["jpeg"])}
+    undefended = {"a": target("black-box", Rate(45, 90), model="a")}
+    for others, shown in (({}, []), (defended, ["defended mean (1)"]), (undefended, ["black-box mean (1)"])):
+        _, *rows = cells(printed(run({**targets, **others})))
+        assert [row[0] for row in rows[1 + len(others) :]] == shown
+
+
+def test_a_mean_says_how_many_targets_it_is_over_where_it_leaves_some_out() -> None:
+    targets = {name: target("black-box", rate) for name, rate in (("a", Rate(45, 90)), ("b", NO_RATE))}
+    results = run(targets, failed={"onnx": {"reason": "out of memory"}})
+    assert cells(printed(results))[-1][0] == "black-box mean (1)"
+    assert notices(results) == [
+        "the black-box mean is over 1 targets and leaves out 2 (b: no image counts; onnx: out of memory)"
+    ]
 
 
 def test_a_run_of_unknown_origin_names_no_surrogate() -> None:
@@ -205,16 +208,17 @@ def test_notices_list_at_most_20_files() -> None:
     assert more == f"missing images: 23, which are left out: {', '.join(files[:20])}, and 3 more (see results.json)"
 
 
-def sizes(ssim: float | None, psnr: float | None, lpips: float | None) -> dict[str, Any]:
-    return {
-        "perturbation": {
-            "linf": {"mean": 0.05, "max": 16 / 255},
-            "l2": {"mean": 12.3456, "max": 20.0},
-            "ssim": {"mean": ssim, "min": ssim},
-            "psnr": {"mean": psnr, "min": psnr},
-            "lpips": {"mean": lpips, "max": lpips},
-        }
-    }
+def sizes(ssim: float | None, psnr: float | None, lpips: float | None) -> RunResults:
+    return run(
+        {},
+        perturbation={
+            "linf": MeasureResult(mean=0.05, max=16 / 255),
+            "l2": MeasureResult(mean=12.3456, max=20.0),
+            "ssim": MeasureResult(mean=ssim, min=ssim),
+            "psnr": MeasureResult(mean=psnr, min=psnr),
+            "lpips": MeasureResult(mean=lpips, max=lpips),
+        },
+    )
 
 
 def test_the_perturbation_line_leaves_out_what_was_not_measured() -> None:
@@ -231,18 +235,19 @@ def test_the_attribution_line_tells_of_exact_attribution() -> None:
         "images": 16,
         "clean": {"positive_share": 0.612},
         "effect": {"positive_destroyed": None},
-        "naa": {"cosine": 0.987},
+        "agreement": {"naa": {"cosine": 0.987}},
     }
-    assert attribution_line({"exact_attribution": exact}) == (
+    assert attribution_line(run({}, exact_attribution=exact)) == (
         "exact attribution of 16 images: 61.2 % positive, of which the attack destroyed - %; NAA's approximation has a "
         "cosine of 0.99 with it"
     )
-    unknown = attribution_line({"exact_attribution": exact | {"naa": {"cosine": None}}})
+    unknown = attribution_line(run({}, exact_attribution=exact | {"agreement": {"naa": {"cosine": None}}}))
     assert unknown is not None
     assert unknown.endswith("has a cosine of - with it")
-    assert attribution_line({"exact_attribution": None}) is None
+    assert attribution_line(run({})) is None
 
 
 def test_the_time_is_told_by_stage_and_hardly_anything_is_passed_over() -> None:
     phases = {"other": 0.4, "start_up": 10.0, "crafting/steps": 50.0, "crafting/files": 5.6, "pictures": 14.0}
-    assert time_line({"cost": times(phases)}) == "time: 80 s: crafting 70 %, pictures 18 %, start-up 12 %"
+    taken = cost_of([saved_image()], phases, 1, None)
+    assert time_line(run({}, cost=taken)) == "time: 80 s: crafting 70 %, pictures 18 %, start-up 12 %"
