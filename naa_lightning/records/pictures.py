@@ -69,9 +69,11 @@ def picture(
         (10, 5, b'WEBP')
     """
     made = Image.fromarray(pixels)
-    made.thumbnail((kept.longest, kept.longest), Image.Resampling.LANCZOS)
+    made.thumbnail((kept.longest, kept.longest), Image.Resampling.BILINEAR)
     content = BytesIO()
-    made.save(content, "WEBP", lossless=kept.quality is None, quality=80 if kept.quality is None else kept.quality)
+    sharp = kept.quality is None
+    # method 2: 3 % larger than by the default, in 6/10 of the time
+    made.save(content, "WEBP", lossless=sharp, quality=80 if sharp else kept.quality, method=2)
     return PictureRow(image, kind, model, note, made.width, made.height, content.getvalue())
 
 

@@ -95,7 +95,7 @@ def image_pictures(pairs: LoadedPairs, large: Collection[int], factor: int) -> I
         clean, adversarial = pair
         image = known.images.records[index].id
         kept = full_size(clean.shape[1:]) if image in large else preview(clean.shape[1:], count)
-        difference = (128 + factor * (adversarial.int() - clean.int())).clamp(0, 255).byte()
+        difference = (128 + factor * (adversarial.short() - clean.short())).clamp(0, 255).byte()
         kinds = ("clean", clean, ""), ("adversarial", adversarial, ""), ("difference", difference, f"x {factor}")
         return [
             picture(image, kind, np.asarray(pixels.permute(1, 2, 0)), kept, note=note) for kind, pixels, note in kinds
