@@ -131,10 +131,23 @@ def preview(size: Sequence[int], images: int) -> Format:
     return Format(min(max(size), max(_SMALLEST, int(max(size) * shrunk))), 75)
 
 
+def shown_models(looking: Sequence[Prediction], white_box: Collection[str]) -> list[Prediction]:
+    """Choose whose attention to an image is shown: surrogates' first, then that of fooled targets.
+
+    Args:
+        looking: The predictions for the image of the models whose attention is known.
+        white_box: The names of the surrogates.
+
+    Returns:
+        The predictions of at most `MODELS` of them.
+    """
+    return sorted(looking, key=lambda row: (row.target not in white_box, not row.success))[:MODELS]
+
+
 def _attention_pictures(
     context: RunContext, pairs: SavedPairs, results: RunResults, predictions: Sequence[Prediction]
 ) -> Iterator[PictureRow]:
-    """Draw where models look, surrogates first, then fooled targets; defended ones only where there are no others."""
+    """Draw where undefended models look for the classes that they predict."""
     undefended = [name for name, target in results.targets.items() if not target.defences]
     white_box = [source.name for source in context.experiment.white_box]
     attended = {
@@ -145,8 +158,7 @@ def _attention_pictures(
     for pair in (pairs[index] for index in range(len(pairs))):
         image = int(pair["id"])
         looking = [row for row in predictions if row.id == image and image in attended.get(row.target, {})]
-        looking.sort(key=lambda row: (row.target not in white_box, not row.success))
-        for row in looking[:MODELS]:
+        for row in shown_models(looking, white_box):
             attention = attended[row.target][image]
             # one scale for the two maps of a model: those of two models cannot be compared
             largest = max(float(attention.clean.max()), float(attention.adversarial.max())) or 1.0
