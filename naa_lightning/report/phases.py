@@ -24,7 +24,7 @@ _PHASES = {
     "targets/build": ("targets: building", "all of them, one by one"),
     "targets/ask": ("targets: asking", "about clean and adversarial images"),
     "explaining": ("explaining", "exact attribution"),
-    "pictures": ("pictures", "panels, attention and attribution"),
+    "pictures": ("pictures", "images, attention and attribution"),
     "other": ("other", "opening the log, adding up, writing files"),
 }
 
