@@ -1,26 +1,25 @@
 """The paired comparison of two rows of a sweep's table on the same images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from naa_lightning.metrics.mcnemar import mcnemar
-from naa_lightning.report.sweep.outcomes import Outcomes
 
-Seed = TypeVar("Seed")
+PAIRED_BY = ["seed", "images", "target", "repeat", "id", "label"]
+"""What outcomes must have in common to be compared."""
+
 # What rounding may leave of a difference that is none.
 _NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
 class DiscordantPairs:
-    """The images on which a row and its baseline differ.
+    """The images on which two rows differ.
 
     Args:
-        better: Number of images on which the row does better.
+        better: Number of images on which the first row does better.
         worse: Number of images on which it does worse.
     """
 
@@ -33,63 +32,39 @@ class DiscordantPairs:
         return mcnemar(self.better, self.worse)
 
 
-def compare(
-    row: Mapping[Seed, Mapping[str, Outcomes]], baseline: Mapping[Seed, Mapping[str, Outcomes]], targets: Sequence[str]
-) -> DiscordantPairs | None:
-    """Count the images on which a row does better than its baseline, and those on which it does worse.
+def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Return by how much one row's outcomes exceed another's, image by image.
 
-    An image's outcome is averaged over the seeds that both rows have, over random draws of defences, then over the
-    targets, each as far as the image counts there in both rows: for the success rate, where the clean answer is right.
-    The sign of the difference is what counts, so that the test is a sign test over images. With one target, one seed
-    and one draw it is McNemar's exact test.
+    An image's outcome is averaged over the seeds and the random draws of defences that both rows have, as far as the
+    image counts in both: for the success rate, where the clean answer is right.
 
     Args:
-        row: The outcomes by seed and target.
-        baseline: The outcomes of the baseline by seed and target.
-        targets: The target of the column, or those of a mean; those that a row lacks are passed over.
+        one: The outcomes of a row: the columns `PAIRED_BY` and `outcome`.
+        other: Those of the other row.
 
     Returns:
-        The counts; None where the rows share no target with the same images and labels.
+        The differences in [-1, 1], images against the targets that both rows have; NaN where an image does not count.
     """
-    on_each = [
-        difference
-        for target in targets
-        if (difference := _differences(_of_target(row, target), _of_target(baseline, target))) is not None
-    ]
-    if not on_each:
+    both = one.merge(other, on=PAIRED_BY, suffixes=("", "_of_other"))
+    exceeds = both.outcome - both.outcome_of_other
+    return exceeds.groupby([both.id, both.target]).mean().unstack()
+
+
+def compare(exceeds: pd.DataFrame, targets: Sequence[str]) -> DiscordantPairs | None:
+    """Count the images on which one row does better than another, and those on which it does worse.
+
+    An image's difference is averaged over the targets on which it counts. Its sign is what counts, so that the test is
+    a sign test over images. With one target, one seed and one draw it is McNemar's exact test.
+
+    Args:
+        exceeds: The `differences` of the rows.
+        targets: The target of the column, or those of a mean; those that the rows do not share are passed over.
+
+    Returns:
+        The counts; None where the rows share none of the targets.
+    """
+    shared = exceeds[exceeds.columns.intersection(list(targets))]
+    if shared.empty:
         return None
-    mean: dict[int, list[float]] = {}
-    for ids, differences in on_each:
-        for image, difference in zip(ids.tolist(), differences.tolist(), strict=True):
-            mean.setdefault(image, []).append(difference)
-    over_targets = np.array([sum(found) / len(found) for found in mean.values()])
-    return DiscordantPairs(int((over_targets > _NOTHING).sum()), int((over_targets < -_NOTHING).sum()))
-
-
-def _of_target(row: Mapping[Seed, Mapping[str, Outcomes]], target: str) -> dict[Seed, Outcomes]:
-    return {seed: outcomes[target] for seed, outcomes in row.items() if target in outcomes}
-
-
-def _differences(
-    row: Mapping[Seed, Outcomes], baseline: Mapping[Seed, Outcomes]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | None:
-    """Return the ids of the images that count, and the mean difference of each; None where rows cannot be paired."""
-    both = [(row[seed], baseline[seed]) for seed in row if seed in baseline]
-    if not both or not all(_same_images(both[0][0], outcomes) for pair in both for outcomes in pair):
-        return None
-    draws = [_difference(ours, theirs) for ours, theirs in both]
-    stacked = np.concatenate(draws, axis=1)
-    counted = (~np.isnan(stacked)).sum(axis=1)
-    counts = counted > 0
-    means = np.nansum(stacked[counts], axis=1) / counted[counts]
-    return both[0][0].ids[counts], means
-
-
-def _same_images(one: Outcomes, other: Outcomes) -> bool:
-    return np.array_equal(one.ids, other.ids) and np.array_equal(one.labels, other.labels)
-
-
-def _difference(ours: Outcomes, theirs: Outcomes) -> npt.NDArray[np.float64]:
-    draws = min(ours.successes.shape[1], theirs.successes.shape[1])
-    difference: npt.NDArray[np.float64] = ours.successes[:, :draws] - theirs.successes[:, :draws]
-    return difference
+    mean = shared.mean(axis=1)
+    return DiscordantPairs(int((mean > _NOTHING).sum()), int((mean < -_NOTHING).sum()))
