@@ -43,15 +43,13 @@ def print_summary(folder: Path, table: SweepTable) -> None:
         folder: The sweep's folder.
         table: The table.
     """
-    width = Console().width
-    for title, part in sweep_tables(table, width):
-        console = Console(width=max(width, _width(part)))  # a name that cannot be broken is not cut either
-        if title:
-            console.print(Text(title, style="italic"))
-        console.print(part)
+    console = Console()
+    for title, part in sweep_tables(table, console.width):
+        console.print(Text(title, style="italic"), soft_wrap=True)
+        Console(width=max(console.width, _width(part))).print(part)  # a name that cannot be broken is not cut either
     told = [f"{'; '.join(legend(table, best=BEST))}."] if len(table.rows) else []
     for line in [*told, *remarks(table)]:
-        for part_of_line in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False):
+        for part_of_line in textwrap.wrap(line, console.width, break_long_words=False, break_on_hyphens=False):
             console.print(Text(part_of_line), soft_wrap=True)
     if len(table.rows):
         console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
@@ -81,8 +79,8 @@ def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
             parts.append((title, whole))
             continue
         turned = of_block.T
-        pieces = _widest(piece for name in turned.index for piece in _BREAK.split(str(name)))
-        room = max(pieces, min(_LONGEST, width // 3))
+        names = [str(name) for name in turned.index]
+        room = max(_widest(_pieces(names)), min(_LONGEST, width // 3, _widest(names)))
         columns = _needed(turned)
         start = 0
         while start < len(columns):
@@ -109,7 +107,7 @@ def _table(cells: pd.DataFrame, head: str, longest: int) -> Table:
 def _needed(cells: pd.DataFrame) -> list[int]:
     """Return the width of each column with its border, so that no number and no word is broken."""
     return [
-        3 + max(_MIN, _widest(cells.iloc[:, place]), _widest(_BREAK.split(str(name))))
+        3 + max(_MIN, _widest(cells.iloc[:, place]), _widest(_pieces([str(name)])))
         for place, name in enumerate(cells.columns)
     ]
 
@@ -125,10 +123,15 @@ def _styled(text: str) -> Text:
     return Text(text, style=next((style for mark, style in _STYLES.items() if mark in text), ""))
 
 
+def _pieces(names: Iterable[str]) -> list[str]:
+    """Return the parts of names that stay whole."""
+    return [piece for name in names for piece in _BREAK.split(" ".join(name.split()))]
+
+
 def _broken(name: str, width: int) -> str:
     """Break a name into lines of at most this width, if its words allow it."""
     lines = [""]
-    for piece in _BREAK.split(" ".join(name.split())):
+    for piece in _pieces([name]):
         if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > width:
             lines.append("")
         lines[-1] += piece
