@@ -100,6 +100,11 @@ def frame_of(records: Mapping[Path, RunResults]) -> pd.DataFrame:
     return frame.assign(**dates).astype(_TYPES)
 
 
+def lines_of(frame: pd.DataFrame) -> list[Any]:
+    """Return the lines of a table, with its columns as attributes; their types are known to none but the reader."""
+    return list(frame.itertuples())
+
+
 def _facts(folder: Path, record: RunResults) -> dict[str, Any]:
     seed, budget, cost = record.config.get("seed"), record.budget, record.cost
     return {

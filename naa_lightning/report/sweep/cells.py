@@ -49,8 +49,9 @@ def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: Mapping[Hashable
 
 def columns_of(cells: pd.DataFrame) -> list[str]:
     """Return the columns in the order of the table: targets without a defence, those with one, means."""
-    kinds = cells.drop_duplicates("column").set_index("column").kind.to_dict()
-    return [*sorted((name for name in kinds if kinds[name] != "mean"), key=lambda name: kinds[name] == "defended"), *sorted(name for name in kinds if kinds[name] == "mean")]
+    kinds = dict(zip(cells.column, cells.kind, strict=True))
+    targets = [name for kind in ("undefended", "defended") for name in kinds if kinds[name] == kind]
+    return [*targets, *(name for name in (BLACK_BOX_MEAN, DEFENDED_MEAN) if name in kinds)]
 
 
 def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from naa_lightning.metrics.mcnemar import holm, mcnemar
+from naa_lightning.report.load import lines_of
 from naa_lightning.report.sweep.outcomes import COLUMNS
 
 ALPHA = 0.05
@@ -26,10 +27,10 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, 
         rows: The rows of the table.
         outcomes: The outcomes of each row's images.
     """
-    listed, names = list(cells.itertuples()), rows["name"].to_dict()
-    baselines = {row.block: row.Index for row in rows.itertuples() if row.is_baseline}
+    listed, names = lines_of(cells), rows["name"].to_dict()
+    baselines = {row.block: row.Index for row in lines_of(rows) if row.is_baseline}
     known = cells.assign(block=cells.row.map(rows.block)).dropna(subset="mean")
-    against = {cell.Index: baselines.get(cell.block, cell.row) for cell in known.itertuples()}
+    against = {cell.Index: baselines.get(cell.block, cell.row) for cell in lines_of(known)}
     rivals = _rivals(known[~known.white_box.astype(bool)])
 
     @cache
@@ -47,7 +48,7 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, 
     p_values = {tests[asked]: mcnemar(*found) for asked, found in counts.items()}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     lines: list[dict[str, Any]] = []
-    for place, cell in enumerate(listed):
+    for place in range(len(listed)):
         baseline, rival = (place, against.get(place)), (place, rivals.get(place))
         line: dict[str, Any] = {"best": place in rivals, "runner_up": names.get(rival[1]), "distinct": False}
         if baseline in counts:
@@ -64,11 +65,12 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, 
 
 def _rivals(known: pd.DataFrame) -> dict[int, int]:
     """Return the row that comes next to each cell that no other of its block and column exceeds, by its place."""
-    found = {}
+    found: dict[int, int] = {}
     for _, of_column in known.sort_values("mean", ascending=False, kind="stable").groupby(["block", "column"]):
-        first, *others = of_column.itertuples()
-        ties = [cell for cell in others if cell.mean >= first.mean - _ROUNDING]
-        found |= {cell.Index: first.row for cell in ties} | {first.Index: other.row for other in others[:1]}
+        first, *others = lines_of(of_column)
+        if others:
+            found[first.Index] = others[0].row
+        found |= {cell.Index: first.row for cell in others if cell.mean >= first.mean - _ROUNDING}
     return found
 
 

@@ -62,7 +62,7 @@ def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> Sw
     sweep = read_sweep(folders)
     runs = frame_of(sweep.records)
     if runs.empty:
-        return SweepTable(runs, notices=sweep.notices, failed=sweep.failed, unfinished=sweep.unfinished)
+        return SweepTable(runs, notices=list(sweep.notices), failed=sweep.failed, unfinished=sweep.unfinished)
     heads, repeated = placed(runs)
     baseline = baseline or baseline_of(runs, sweep.records)
     rows = rows_of(heads, baseline)

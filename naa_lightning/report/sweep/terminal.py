@@ -2,9 +2,8 @@
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.cells import cell_len
@@ -15,16 +14,7 @@ from rich.text import Text
 
 from naa_lightning.report.page.wording import NONE
 from naa_lightning.report.sweep.table import SweepTable
-from naa_lightning.report.sweep.wording import (
-    DAGGER,
-    block_title,
-    differs,
-    interval_text,
-    legend,
-    rate_text,
-    remarks,
-    wide,
-)
+from naa_lightning.report.sweep.wording import DAGGER, block_title, cell_text, legend, remarks, wide
 
 BEST = "\N{BLACK UP-POINTING TRIANGLE}"
 """The mark of the best cell where there are no colours."""
@@ -69,7 +59,7 @@ def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
     Returns:
         The parts, each with its title.
     """
-    cells, parts = wide(table, _shown), []
+    cells, parts = wide(table, lambda cell: cell_text(cell, best=f"{{}}{BEST}", interval="\n{}")), []
     for block, rows in table.rows.groupby("block", sort=False):
         title = block_title(table, int(str(block)))
         of_block = cells.loc[rows.index].set_axis(rows["name"], axis=0)
@@ -110,13 +100,6 @@ def _needed(cells: pd.DataFrame) -> list[int]:
         3 + max(_MIN, _widest(cells.iloc[:, place]), _widest(_pieces([str(name)])))
         for place, name in enumerate(cells.columns)
     ]
-
-
-def _shown(cell: Any) -> str:
-    """Write a cell: its rate with its spread and marks, and below, its interval."""
-    marks = f"{BEST if cell.distinct else ''}{'*' if differs(cell) else ''}{DAGGER if cell.white_box else ''}"
-    interval = interval_text(cell)
-    return f"{rate_text(cell)}{marks}" + (f"\n{interval}" if interval else "")
 
 
 def _styled(text: str) -> Text:

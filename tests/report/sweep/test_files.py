@@ -133,16 +133,16 @@ def test_latex_is_a_booktabs_table(tmp_path: Path) -> None:
         r"\caption{Success rate in \% $\pm$ standard deviation over seeds, with the 95 \% interval for other images. "
         r"Bold: above every other row of its surrogate, above the next by more than chance"
     )
-    zero, white = r"0.0 {\scriptsize $\pm$ 0.0 (0.0--27.8)}", r"80.0$^{\dagger}$ {\scriptsize $\pm$ 0.0 (49.0--94.3)}"
+    zero, white = r"0.0 $\pm$ 0.0 {\scriptsize (0.0--27.8)}", r"80.0 $\pm$ 0.0$^{\dagger}$ {\scriptsize (49.0--94.3)}"
     assert lines[4:8] == [
         r"\begin{tabular}{llrrrrr}",
         r"\toprule",
         r"surrogate & attack & source & plain & plain+jpeg & black-box mean & defended mean \\",
         r"\midrule",
     ]
-    assert lines[8].startswith(rf"source & mim & {white} & {zero} & {zero} & 0.0 {{")
+    assert lines[8].startswith(rf"source & mim & {white} & {zero} & {zero} & 0.0 $")
     assert lines[9].startswith(
-        rf"source & naa & {white} & \textbf{{75.0}}$^{{*}}$ {{\scriptsize $\pm$ 7.1 (44.2--91.9)}} & failed & \textbf{{"
+        rf"source & naa & {white} & \textbf{{75.0 $\pm$ 7.1}}$^{{*}}$ {{\scriptsize (44.2--91.9)}} & failed & \textbf{{"
     )
     assert lines[9].endswith(r" & -- \\")
     assert lines[10:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]

@@ -12,6 +12,7 @@ from scipy.stats import binomtest, norm
 from naa_lightning.metrics.mcnemar import holm, mcnemar
 from naa_lightning.metrics.wilson import Rate
 from naa_lightning.records.failure import write_failure
+from naa_lightning.report.load import lines_of
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from tests.report.sweep.cases import cell_of, random_hits, row_of, write_run
 
@@ -89,7 +90,7 @@ def test_tests_are_those_of_the_predictions(tmp_path: Path) -> None:
     for (attack, name), p_holm in adjusted.items():
         cell = cell_of(table, attack.split()[0].replace("best", "naa"), name)
         assert (cell.p_best if attack.startswith("best") else cell.p_holm) == p_holm
-    assert {cell.column: cell.distinct for cell in table.cells[table.cells.best].itertuples()} == {
+    assert {cell.column: cell.distinct for cell in lines_of(table.cells[table.cells.best])} == {
         name: adjusted[test, name] < 0.05 for test, name in best
     }
     assert 0 < table.cells.distinct.sum() < table.cells.best.sum()
@@ -134,7 +135,8 @@ def test_a_mean_names_its_targets_and_those_that_it_leaves_out(tmp_path: Path) -
     assert (less.targets, less.left_out) == (("plain",), {"unclassified": "no image counts", "other": "no weights"})
     assert (less["mean"], less.clean) == (pytest.approx(2 / 3), 0.5)
     assert list(table.notices) == [
-        "the black-box mean of naa on source is over 1 target, without other (no weights); unclassified (no image counts)"
+        "the black-box mean of naa on source is over 1 target, without other (no weights); "
+        "unclassified (no image counts)"
     ]
 
 
@@ -175,7 +177,7 @@ def test_the_best_of_each_column_is_marked_white_box_aside(tmp_path: Path) -> No
         write_run(tmp_path / "d", {"source": [1, 1, 1], "plain": [1, 1, 1]}, attack="mim", surrogate="plain"),
     ]
     table = read_sweep_table(runs)
-    best = {(table.rows.attack[cell.row], cell.column) for cell in table.cells[table.cells.best].itertuples()}
+    best = {(table.rows.attack[cell.row], cell.column) for cell in lines_of(table.cells[table.cells.best])}
     # a tie on plain; the only row of another surrogate has no rival
     assert best == {("mim", "plain"), ("fia", "plain"), ("mim", "other"), ("mim", "black-box mean")}
     assert cell_of(table, "mim", "source").white_box
@@ -324,7 +326,8 @@ def test_the_digests_of_the_clean_images_say_which_are_the_same(tmp_path: Path) 
         "naa on source is not compared on seed 1: the clean images are not those of the baseline"
     ]
     assert cell_of(table, "naa", "plain").better == 8
-    table = read_sweep_table([runs[0], write_run(tmp_path / "naa-0", {"plain": [1] * 8}, seed=0, clean_images=digest("b"))])
+    other = write_run(tmp_path / "naa-0", {"plain": [1] * 8}, seed=0, clean_images=digest("b"))
+    table = read_sweep_table([runs[0], other])
     assert list(table.notices) == [OTHER_IMAGES]
     assert table.cells[["p", "p_best"]].isna().all(axis=None)
     # a run of an older version has no digest: ids and labels say it

@@ -4,15 +4,16 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
 from naa_lightning.records.failure import write_failure
+from naa_lightning.report.load import lines_of
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from naa_lightning.report.sweep.terminal import BEST, print_summary, sweep_tables
-from naa_lightning.report.sweep.wording import interval_text, rate_text
 from tests.report.sweep.cases import random_hits, write_run
 from tests.report.sweep.test_files import plain_sweep
 
@@ -61,7 +62,9 @@ def large_sweep(folder: Path, attacks: list[str], targets: list[str], seeds: tup
         [
             write_run(
                 folder / f"{place}-{seed}",
-                random_hits({name: (number + 1) / len(targets) for number, name in enumerate(targets)}, 20, seed + place),
+                random_hits(
+                    {name: (number + 1) / len(targets) for number, name in enumerate(targets)}, 20, seed + place
+                ),
                 attack=attack,
                 seed=seed,
             )
@@ -96,11 +99,12 @@ def test_every_number_is_told_whole_at_any_width(
     table = large_sweep(tmp_path_factory.mktemp("sweep"), attacks, targets, (1, 2) if several else (1,))
     cells = told(table, width)
     assert len(cells) == len(table.cells) > len(attacks) * len(targets)
-    for cell in table.cells.itertuples():
+    for cell in lines_of(table.cells):
         text = cells[unbroken(table.rows["name"][cell.row]), unbroken(cell.column)]
         rate, interval = text.split("\n")
-        assert rate.rstrip(f"*{BEST}\N{DAGGER}") == rate_text(cell)
-        assert interval == interval_text(cell)
+        spread = "" if np.isnan(cell.spread) else f" ± {100 * cell.spread:.1f}"
+        assert rate.rstrip(f"*{BEST}\N{DAGGER}") == f"{100 * cell.mean:.1f}{spread}"
+        assert interval == f"{100 * cell.low:.1f}{DASH}{100 * cell.high:.1f}"
         assert (BEST in rate) == cell.distinct
 
 
