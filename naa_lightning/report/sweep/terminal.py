@@ -1,5 +1,6 @@
 """The table of a sweep in the terminal."""
 
+import math
 import re
 import textwrap
 from collections.abc import Iterable
@@ -34,16 +35,16 @@ def print_summary(folder: Path, table: SweepTable) -> None:
         table: The table.
     """
     console = Console()
+    whole = textwrap.TextWrapper(console.width, break_long_words=False, break_on_hyphens=False)
     for title, part in sweep_tables(table, console.width):
-        console.print(Text(title, style="italic"), soft_wrap=True)
+        console.print(Text(whole.fill(title), style="italic"), soft_wrap=True)
         Console(width=max(console.width, _width(part))).print(part)  # a name that cannot be broken is not cut either
     told = [f"{'; '.join(legend(table, best=BEST))}."] if len(table.rows) else []
     for line in [*told, *remarks(table)]:
-        for part_of_line in textwrap.wrap(line, console.width, break_long_words=False, break_on_hyphens=False):
-            console.print(Text(part_of_line), soft_wrap=True)
-    if len(table.rows):
-        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
-    console.print(Text(f"sweep: {folder}"), soft_wrap=True)
+        console.print(Text(whole.fill(line)), soft_wrap=True)
+    places = {"report": folder / "report.html", "sweep": folder} if len(table.rows) else {"sweep": folder}
+    for name, place in places.items():
+        console.print(Text(f"{name}: {place}"), soft_wrap=True)
 
 
 def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
@@ -71,15 +72,12 @@ def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
         turned = of_block.T
         names = [str(name) for name in turned.index]
         room = max(_widest(_pieces(names)), min(_LONGEST, width // 3, _widest(names)))
-        columns = _needed(turned)
-        start = 0
-        while start < len(columns):
-            end = start + 1
-            while end < len(columns) and room + 4 + sum(columns[start : end + 1]) <= width:
-                end += 1
-            told = f"{title} ({start + 1} to {end} of {len(columns)})" if end - start < len(columns) else title
-            parts.append((told, _table(turned.iloc[:, start:end], "target", room)))
-            start = end
+        most = max(1, (width - room - 4) // max(_needed(turned)))
+        size = math.ceil(len(rows) / math.ceil(len(rows) / most))  # so that the last part is not much smaller
+        for start in range(0, len(rows), size):
+            part = turned.iloc[:, start : start + size]
+            told = f" ({start + 1} to {start + part.shape[1]} of {len(rows)})" if size < len(rows) else ""
+            parts.append((f"{title}{told}", _table(part, "target", room)))
     return parts
 
 

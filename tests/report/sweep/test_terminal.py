@@ -143,7 +143,7 @@ def test_a_small_table_stands_as_rows_against_targets(tmp_path: Path) -> None:
 def test_in_80_columns_many_rows_take_several_tables(tmp_path: Path) -> None:
     table = large_sweep(tmp_path, [f"attack{number}" for number in range(9)], [f"target_{n}" for n in range(7)])
     parts = parts_of(table, 80)
-    assert [title for (title,), *_ in parts] == ["source (1 to 4 of 9)", "source (5 to 8 of 9)", "source (9 to 9 of 9)"]
+    assert [title for (title,), *_ in parts] == ["source (1 to 3 of 9)", "source (4 to 6 of 9)", "source (7 to 9 of 9)"]
     assert [row[0] for row in parts[0][2:]] == [*(f"target_{n}" for n in range(7)), "black-box mean"]
 
 
