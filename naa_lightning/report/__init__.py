@@ -1,17 +1,16 @@
 """What people read: numbers, tables, figures and dashboards, all from a run's files."""
 
-from naa_lightning.report.log import log_run
-from naa_lightning.report.page import write_run_page
-from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
-from naa_lightning.report.wandb_logger import wandb_logger
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "attribution_line",
-    "log_run",
-    "notices",
-    "perturbation_line",
-    "results_table",
-    "time_line",
-    "wandb_logger",
-    "write_run_page",
-]
+if TYPE_CHECKING:
+    from naa_lightning.report.load import load
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from naa_lightning.report.load import load  # noqa: PLC0415 - not needed by a program that only attacks
+
+    return load

@@ -9,15 +9,9 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
-from naa_lightning.report import (
-    attribution_line,
-    log_run,
-    notices,
-    perturbation_line,
-    results_table,
-    time_line,
-    write_run_page,
-)
+from naa_lightning.report.log import log_run
+from naa_lightning.report.page import write_run_page
+from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.collecting import collect
 from naa_lightning.runs.stages.crafting import craft

@@ -16,7 +16,7 @@ from naa_lightning.exceptions import RankError, UserError, in_one_line
 from naa_lightning.sweeps.job_error import error_of
 
 if TYPE_CHECKING:
-    from naa_lightning.report.sweep.summary import Summary
+    from naa_lightning.report.sweep.table import SweepTable
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ class SweepReport(Callback):
             log.warning("the sweep's report could not be written: %s", in_one_line(error))
             return
         if summary is not None:
-            log.info("sweep so far: %d finished, %d failed", len(summary.folders), len(summary.failed))
+            finished = summary.runs.folder.nunique()
+            log.info("sweep so far: %d finished, %d failed", finished, len(summary.failed))
 
 
 def tell_sweep() -> None:
@@ -79,7 +80,7 @@ def _note_end(folder: Path, job_return: JobReturn) -> None:
         forget_failure(folder)
 
 
-def _report(folder: Path) -> "Summary | None":
+def _report(folder: Path) -> "SweepTable | None":
     """Write the sweep's files; None where no attack finished or failed."""
     if not folder.is_dir():
         return None
@@ -88,6 +89,6 @@ def _report(folder: Path) -> "Summary | None":
     from naa_lightning.report.sweep.files import write_summary  # noqa: PLC0415
 
     summary = write_summary(folder, find_runs(folder), _baselines.get(folder))
-    if summary.folders:
+    if len(summary.runs):
         write_sweep_page(folder, summary)
-    return summary if summary.folders or summary.failed else None
+    return summary if len(summary.runs) or summary.failed else None

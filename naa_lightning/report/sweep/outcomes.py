@@ -1,38 +1,21 @@
 """The images on which a run succeeded."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pandas.util import hash_pandas_object
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.records.predictions import FILE_NAME
+from naa_lightning.report.load import lines_of
 
 _COLUMNS = ["target", "repeat", "id", "label", "target_class", "clean_prediction", "adversarial_prediction"]
+COLUMNS = ["seed", "images", "target", "repeat", "id", "label", "outcome"]
 
 
-@dataclass(frozen=True)
-class Outcomes:
-    """The outcomes of a run's images on one target.
-
-    Args:
-        ids: Ids of the images (N,), ascending.
-        labels: Classes of the images (N,).
-        successes: 1 where the run's headline rate counts a success, else 0, for each random draw (N, draws); NaN where
-            the rate leaves the image out.
-    """
-
-    ids: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
-    successes: npt.NDArray[np.float64]
-
-
-def read_outcomes(folder: Path, *, targeted: bool) -> dict[str, Outcomes]:
+def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
     """Read the outcomes of a run's images from its `predictions.parquet`.
 
     Args:
@@ -41,43 +24,41 @@ def read_outcomes(folder: Path, *, targeted: bool) -> dict[str, Outcomes]:
             over images that the target classifies correctly when clean.
 
     Returns:
-        The outcomes by target.
+        The columns `target`, `repeat`, `id`, `label` and `outcome`: 1 where the run's headline rate counts a success,
+        else 0; NaN where the rate leaves the image out.
 
     Raises:
         UserError: The file is missing or damaged.
     """
     path = folder / FILE_NAME
     try:
-        table = pq.read_table(path, columns=_COLUMNS)
-        columns = {name: table[name].to_numpy() for name in _COLUMNS}
+        rows = pd.read_parquet(path, columns=_COLUMNS).drop_duplicates(["target", "repeat", "id"], keep="last")
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
-    except (OSError, KeyError, pa.ArrowException) as error:
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged ({error})") from error
-    successes = _target_hits(columns) if targeted else _errors(columns)
-    targets = columns["target"]
-    return {
-        str(name): _outcomes({key: column[rows] for key, column in columns.items()}, successes[rows])
-        for name in dict.fromkeys(targets)
-        for rows in [targets == name]
-    }
+    answer = rows.adversarial_prediction
+    if targeted:
+        success, counts = answer == rows.target_class, rows.target_class.notna()
+    else:
+        success, counts = (answer != rows.label) & (answer >= 0), rows.clean_prediction == rows.label
+    return rows[["target", "repeat", "id", "label"]].assign(outcome=success.astype(float).where(counts))
 
 
-def _errors(columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
-    label, adversarial = columns["label"], columns["adversarial_prediction"]
-    wrong = (adversarial != label) & (adversarial >= 0)
-    return np.where(columns["clean_prediction"] == label, wrong.astype(np.float64), np.nan)
+def outcomes_of(heads: pd.DataFrame, outcomes: Mapping[Path, pd.DataFrame]) -> dict[Hashable, pd.DataFrame]:
+    """Return the outcomes of the runs of each row, with their `seed` and `images`, a key of the clean images.
 
+    The key is the digest of the images or, where a run of an older version has none, it stands for ids and labels.
 
-def _target_hits(columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
-    target_class = columns["target_class"].astype(np.float64)
-    hit = (columns["adversarial_prediction"] == target_class).astype(np.float64)
-    return np.where(np.isnan(target_class), np.nan, hit)
-
-
-def _outcomes(columns: Mapping[str, npt.NDArray[Any]], successes: npt.NDArray[np.float64]) -> Outcomes:
-    ids, first, places = np.unique(columns["id"], return_index=True, return_inverse=True)
-    repeats = columns["repeat"]
-    by_image = np.full((len(ids), int(repeats.max()) + 1), np.nan)
-    by_image[places, repeats] = successes
-    return Outcomes(ids, columns["label"][first], by_image)
+    Args:
+        heads: The runs that count, with their rows.
+        outcomes: The outcomes of each run's images, by its folder, where they are known.
+    """
+    found: dict[Hashable, list[pd.DataFrame]] = {row: [] for row in heads.row}
+    for run in lines_of(heads):
+        if run.folder in outcomes:
+            of_run = outcomes[run.folder]
+            images = hash_pandas_object(of_run[["id", "label"]].drop_duplicates(), index=False).sum()
+            key = run.clean_images if heads.clean_images.notna().all() else str(images)
+            found[run.row].append(of_run.assign(seed=-1 if pd.isna(run.seed) else run.seed, images=key))
+    return {row: pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS) for row, parts in found.items()}

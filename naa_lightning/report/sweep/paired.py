@@ -1,95 +1,109 @@
-"""The paired comparison of two rows of a sweep's table on the same images."""
+"""The paired comparison of rows of a sweep's table on the same images."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
-from naa_lightning.metrics.mcnemar import mcnemar
-from naa_lightning.report.sweep.outcomes import Outcomes
+from naa_lightning.metrics.mcnemar import holm, mcnemar
+from naa_lightning.report.load import lines_of
+from naa_lightning.report.sweep.outcomes import COLUMNS
 
-Seed = TypeVar("Seed")
-# What rounding may leave of a difference that is none.
-_NOTHING = 1e-9
+ALPHA = 0.05
+"""The adjusted p-value below which two rows differ."""
+
+TESTED = ["baseline", "better", "worse", "p", "p_holm", "best", "runner_up", "p_best", "distinct"]
+
+# What rounding may leave of a difference that is none, and take from a rate that ties.
+_NOTHING, _ROUNDING = 1e-9, 1e-12
 
 
-@dataclass(frozen=True)
-class DiscordantPairs:
-    """The images on which a row and its baseline differ.
+def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, pd.DataFrame]) -> pd.DataFrame:
+    """Add to cells the comparison with the baseline, and of the best of each block and column with the next.
 
     Args:
-        better: Number of images on which the row does better.
-        worse: Number of images on which it does worse.
+        cells: The cells, as `cells_of` gives them.
+        rows: The rows of the table.
+        outcomes: The outcomes of each row's images.
     """
+    listed, names = lines_of(cells), rows["name"].to_dict()
+    baselines = {row.block: row.Index for row in lines_of(rows) if row.is_baseline}
+    known = cells.assign(block=cells.row.map(rows.block)).dropna(subset="mean")
+    against = {cell.Index: baselines.get(cell.block, cell.row) for cell in lines_of(known)}
+    rivals = _rivals(known[~known.white_box.astype(bool)])
 
-    better: int
-    worse: int
+    @cache
+    def exceeds(row: int, other: int) -> pd.DataFrame:
+        return differences(outcomes[row], outcomes[other])
 
-    @property
-    def p(self) -> float:
-        """The p-value of McNemar's exact test of no difference."""
-        return mcnemar(self.better, self.worse)
+    counts: dict[tuple[int, int | None], tuple[int, int]] = {}
+    for place, other in {*against.items(), *rivals.items()}:
+        cell = listed[place]
+        found = compare(exceeds(cell.row, other), cell.targets if cell.kind == "mean" else [cell.column])
+        if found is not None and other != cell.row:
+            counts[place, other] = found
+    # Two rows may be compared from either side, which is one test.
+    tests = {asked: (listed[asked[0]].column, frozenset((listed[asked[0]].row, asked[1]))) for asked in counts}
+    p_values = {tests[asked]: mcnemar(*found) for asked, found in counts.items()}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    lines: list[dict[str, Any]] = []
+    for place in range(len(listed)):
+        baseline, rival = (place, against.get(place)), (place, rivals.get(place))
+        line: dict[str, Any] = {"best": place in rivals, "runner_up": names.get(rival[1]), "distinct": False}
+        if baseline in counts:
+            p, p_holm = p_values[tests[baseline]], adjusted[tests[baseline]]
+            better, worse = counts[baseline]
+            line |= {"baseline": names[baseline[1]], "better": better, "worse": worse, "p": p, "p_holm": p_holm}
+        if rival in counts:
+            better, worse = counts[rival]
+            p_best = adjusted[tests[rival]]
+            line |= {"p_best": p_best, "distinct": p_best < ALPHA and better > worse}
+        lines.append(line)
+    return cells.join(pd.DataFrame(lines, columns=TESTED))
 
 
-def compare(
-    row: Mapping[Seed, Mapping[str, Outcomes]], baseline: Mapping[Seed, Mapping[str, Outcomes]], targets: Sequence[str]
-) -> DiscordantPairs | None:
-    """Count the images on which a row does better than its baseline, and those on which it does worse.
+def _rivals(known: pd.DataFrame) -> dict[int, int]:
+    """Return the row that comes next to each cell that no other of its block and column exceeds, by its place."""
+    found: dict[int, int] = {}
+    for _, of_column in known.sort_values("mean", ascending=False, kind="stable").groupby(["block", "column"]):
+        first, *others = lines_of(of_column)
+        if others:
+            found[first.Index] = others[0].row
+        found |= {cell.Index: first.row for cell in others if cell.mean >= first.mean - _ROUNDING}
+    return found
 
-    An image's outcome is averaged over the seeds that both rows have, over random draws of defences, then over the
-    targets, each as far as the image counts there in both rows: for the success rate, where the clean answer is right.
-    The sign of the difference is what counts, so that the test is a sign test over images. With one target, one seed
-    and one draw it is McNemar's exact test.
+
+def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Return by how much one row's outcomes exceed another's, image by image.
+
+    An image's outcome is averaged over the seeds and the random draws of defences that both rows have, as far as the
+    image counts in both: for the success rate, where the clean answer is right.
 
     Args:
-        row: The outcomes by seed and target.
-        baseline: The outcomes of the baseline by seed and target.
-        targets: The target of the column, or those of a mean; those that a row lacks are passed over.
+        one: The outcomes of a row: the columns `COLUMNS` of `outcomes`.
+        other: Those of the other row.
 
     Returns:
-        The counts; None where the rows share no target with the same images and labels.
+        The differences in [-1, 1], images against the targets that both rows have; NaN where an image does not count.
     """
-    on_each = [
-        difference
-        for target in targets
-        if (difference := _differences(_of_target(row, target), _of_target(baseline, target))) is not None
-    ]
-    if not on_each:
-        return None
-    mean: dict[int, list[float]] = {}
-    for ids, differences in on_each:
-        for image, difference in zip(ids.tolist(), differences.tolist(), strict=True):
-            mean.setdefault(image, []).append(difference)
-    over_targets = np.array([sum(found) / len(found) for found in mean.values()])
-    return DiscordantPairs(int((over_targets > _NOTHING).sum()), int((over_targets < -_NOTHING).sum()))
+    both = one.merge(other, on=COLUMNS[:-1], suffixes=("", "_of_other"))
+    return (both.outcome - both.outcome_of_other).groupby([both.id, both.target]).mean().unstack()
 
 
-def _of_target(row: Mapping[Seed, Mapping[str, Outcomes]], target: str) -> dict[Seed, Outcomes]:
-    return {seed: outcomes[target] for seed, outcomes in row.items() if target in outcomes}
+def compare(exceeds: pd.DataFrame, targets: Sequence[str]) -> tuple[int, int] | None:
+    """Count the images on which one row does better than another, and those on which it does worse.
 
+    An image's difference is averaged over the targets on which it counts. Its sign is what counts, so that the test is
+    a sign test over images. With one target, one seed and one draw it is McNemar's exact test.
 
-def _differences(
-    row: Mapping[Seed, Outcomes], baseline: Mapping[Seed, Outcomes]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | None:
-    """Return the ids of the images that count, and the mean difference of each; None where rows cannot be paired."""
-    both = [(row[seed], baseline[seed]) for seed in row if seed in baseline]
-    if not both or not all(_same_images(both[0][0], outcomes) for pair in both for outcomes in pair):
-        return None
-    draws = [_difference(ours, theirs) for ours, theirs in both]
-    stacked = np.concatenate(draws, axis=1)
-    counted = (~np.isnan(stacked)).sum(axis=1)
-    counts = counted > 0
-    means = np.nansum(stacked[counts], axis=1) / counted[counts]
-    return both[0][0].ids[counts], means
+    Args:
+        exceeds: The `differences` of the rows.
+        targets: The target of the column, or those of a mean; those that the rows do not share are passed over.
 
-
-def _same_images(one: Outcomes, other: Outcomes) -> bool:
-    return np.array_equal(one.ids, other.ids) and np.array_equal(one.labels, other.labels)
-
-
-def _difference(ours: Outcomes, theirs: Outcomes) -> npt.NDArray[np.float64]:
-    draws = min(ours.successes.shape[1], theirs.successes.shape[1])
-    difference: npt.NDArray[np.float64] = ours.successes[:, :draws] - theirs.successes[:, :draws]
-    return difference
+    Returns:
+        The two numbers; None where the rows share none of the targets.
+    """
+    shared = exceeds[exceeds.columns.intersection(list(targets))]
+    mean = shared.mean(axis=1)
+    return None if shared.empty else (int((mean > _NOTHING).sum()), int((mean < -_NOTHING).sum()))

@@ -1,88 +1,71 @@
-"""The runs of each row of a sweep's table."""
+"""The rows of a sweep's table: runs that differ in nothing but their seed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
 
-from naa_lightning.report.sweep.folder import SweepRun
-from naa_lightning.report.sweep.settings import settings
+import pandas as pd
 
-UNKNOWN = "unknown"
+from naa_lightning.records.results import RunResults, headline_rate
+from naa_lightning.report.load import lines_of
 
-
-@dataclass(frozen=True)
-class RunsOfRow:
-    """Runs that differ in nothing but their seed.
-
-    Args:
-        attack: The name of the attack.
-        setting: The other options that were swept, as text.
-        runs: The runs by seed.
-    """
-
-    attack: str
-    setting: str
-    runs: dict[int | None, SweepRun]
-
-    @property
-    def name(self) -> str:
-        """The attack with its setting."""
-        return f"{self.attack} {self.setting}".rstrip()
+BLOCK = ["surrogate", "data", "rate"]
+ROWS = [
+    *("block", "surrogate", "attack", "setting", "data", "rate", "name", "seeds", "folders"),
+    *("gradient_evaluations", "seconds_per_image", "is_baseline"),
+]
 
 
-@dataclass(frozen=True)
-class RunsOfBlock:
-    """Rows of one surrogate, data set and headline rate.
+def placed(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Give each run its `block` and `row`; of runs of one row and seed, only the one that was written last stays.
 
     Args:
-        surrogate: The name of the surrogate.
-        data: The name of the data set.
-        rate: The headline rate.
-        rows: The rows, in the order of their first runs.
-    """
-
-    surrogate: str
-    data: str
-    rate: str
-    rows: list[RunsOfRow]
-
-
-def arrange(runs: Sequence[SweepRun]) -> tuple[list[RunsOfBlock], list[str]]:
-    """Sort runs into rows, and rows into blocks.
-
-    Of runs of one row and seed, the one whose results were written last counts.
-
-    Args:
-        runs: The runs, in the order of the jobs.
+        runs: The finished runs, as `naa_lightning.report.load` gives them.
 
     Returns:
-        The blocks, and a notice for each run that does not count.
+        One line per run that counts, and a notice for each that does not.
     """
-    blocks: dict[tuple[str, str, str], dict[str, list[SweepRun]]] = {}
-    for run in runs:
-        record = run.record
-        key = (record.surrogate or UNKNOWN, record.data or UNKNOWN, record.headline)
-        blocks.setdefault(key, {}).setdefault(record.attack or UNKNOWN, []).append(run)
-    notices: list[str] = []
-    arranged = []
-    for (surrogate, data, rate), attacks in blocks.items():
-        rows = [row for attack, of_attack in attacks.items() for row in _rows(attack, of_attack, notices)]
-        order = {run.folder: place for place, run in enumerate(runs)}
-        rows.sort(key=lambda row: min(order[run.folder] for run in row.runs.values()))
-        arranged.append(RunsOfBlock(surrogate, data, rate, rows))
-    return arranged, notices
+    heads = runs.drop_duplicates("folder")
+    heads = heads.assign(rate=[headline_rate(targeted=targeted) for targeted in heads.targeted])
+    heads = heads.assign(block=heads.groupby(BLOCK, sort=False).ngroup()).sort_values("block", kind="stable")
+    heads["row"] = heads.groupby(["block", "attack", "setting"], sort=False).ngroup()
+    last = heads.sort_values("written", kind="stable").groupby(["row", "seed"], dropna=False).folder.transform("last")
+    heads["kept"] = last
+    notices = [
+        f"{run.folder.name} does not count: {run.kept.name} is the same run, and was written later"
+        for run in lines_of(heads.sort_index())
+        if run.folder != run.kept
+    ]
+    return heads[heads.folder == heads.kept], notices
 
 
-def _rows(attack: str, runs: Sequence[SweepRun], notices: list[str]) -> list[RunsOfRow]:
-    rows: dict[str, RunsOfRow] = {}
-    for run, setting in zip(runs, settings([run.record.config for run in runs]), strict=True):
-        row = rows.setdefault(setting, RunsOfRow(attack, setting, {}))
-        other = row.runs.get(run.seed)
-        if other is None:
-            row.runs[run.seed] = run
-            continue
-        kept, dropped = (run, other) if run.modified >= other.modified else (other, run)
-        row.runs[run.seed] = kept
-        notices.append(
-            f"{dropped.folder.name} does not count: {kept.folder.name} is the same run, and was written later"
-        )
-    return list(rows.values())
+def rows_of(heads: pd.DataFrame, baseline: str | None) -> pd.DataFrame:
+    """Return one line per row, as `SweepTable` describes them.
+
+    Args:
+        heads: What `placed` returns.
+        baseline: The attack, setting or both of the baseline; None for the first row of each block.
+    """
+    first = {name: (name, "first") for name in ("block", "surrogate", "attack", "setting", "data", "rate")}
+    rows = heads.groupby("row").agg(
+        **first,
+        seeds=("seed", lambda seeds: tuple(None if pd.isna(seed) else int(seed) for seed in seeds)),
+        folders=("folder", tuple),
+        gradient_evaluations=("gradient_evaluations", "mean"),
+        seconds_per_image=("seconds_per_image", "mean"),
+    )
+    rows["name"] = (rows.attack + " " + rows.setting).str.rstrip()
+    named = rows[called(rows, baseline)].drop_duplicates("block")
+    several = rows.groupby("block").block.transform("size") > 1
+    return rows.assign(is_baseline=rows.index.isin(named.index) & several)[ROWS]
+
+
+def called(rows: pd.DataFrame, baseline: str | None) -> "pd.Series[bool]":
+    """Tell for each row whether its attack, its setting or both are called so, as they all are by None."""
+    return (rows[["attack", "setting", "name"]] == baseline).any(axis=1) | (baseline is None)
+
+
+def baseline_of(runs: pd.DataFrame, records: Mapping[Path, RunResults]) -> str | None:
+    """Return the `report.baseline` of the newest run."""
+    report = records[runs.folder.iloc[runs.written.argmax()]].config.get("report")
+    name = report.get("baseline") if isinstance(report, Mapping) else None
+    return None if name is None else str(name)

@@ -1,13 +1,12 @@
 """The options of a sweep besides surrogate, attack and seed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from naa_lightning.identity import results_depend_on
 
 _BY_NAME = ("targets", "defences")
-_ABSENT = object()
 
 
 def settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -23,62 +22,46 @@ def settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
         >>> settings([{"attack": {"gamma": gamma, "steps": 10}, "seed": 1} for gamma in (0.5, 1)])
         ['gamma=0.5', 'gamma=1']
     """
-    flat = [_flat(config) for config in configs]
-    keys = list(dict.fromkeys(key for run in flat for key in run))
-    varying = [key for key in keys if len({_exact(run.get(key, _ABSENT)) for run in flat}) > 1]
-    shown = [key for key in varying if not _follows(key, varying, flat)]
-    for chosen, short in ((shown, True), (varying, False)):
-        names = {key: _suffix(key, chosen) for key in chosen}
-        texts = [
-            ", ".join(f"{names[key]}={_text(run[key], short=short)}" for key in chosen if key in run) for run in flat
-        ]
-        if len(set(texts)) == len({tuple(_exact(run.get(key, _ABSENT)) for key in varying) for run in flat}):
-            break
-    return texts
+    flat = [dict(_flat(results_depend_on(config))) for config in configs]
+    values = {key: {options.get(key) for options in flat} for options in flat for key in options}
+    varying = [key for key in values if len(values[key]) > 1]
+
+    def follows(key: str) -> bool:
+        """Tell whether an option is only there because of a part that is named anyway."""
+        return any(key.startswith(f"{part}.") for part in varying) and len(values[key] - {None}) == 1
+
+    texts = _texts(flat, [key for key in varying if not follows(key)], short=True)
+    different = {tuple(options.get(key) for key in varying) for options in flat}
+    return texts if len(set(texts)) == len(different) else _texts(flat, varying, short=False)
 
 
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options by their full keys; what a part builds stands under the part's own key."""
-    found: dict[str, Any] = {}
-    for key, value in results_depend_on(config).items():
-        if key in _BY_NAME and isinstance(value, Mapping):
-            found[key] = "+".join(value) or None
-        if key != "seed":
-            _collect(value, key, found)
-    return found
-
-
-def _collect(value: Any, key: str, found: dict[str, Any]) -> None:
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield options as JSON by their full keys; what a part builds stands under the part's own key."""
     if not isinstance(value, Mapping):
-        found[key] = value
+        yield key, json.dumps(value, sort_keys=True, default=str)
         return
+    if key in _BY_NAME:
+        yield key, json.dumps("+".join(value) or None)
     for name, below in value.items():
-        if name == "_target_":
-            found[key] = below
-        else:
-            _collect(below, f"{key}.{name}", found)
+        if (key, name) != ("", "seed"):
+            yield from _flat(below, key if name == "_target_" else f"{key}.{name}".lstrip("."))
 
 
-def _follows(key: str, varying: Sequence[str], flat: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether an option is only there because of a part that is named anyway."""
-    values = {_exact(run[key]) for run in flat if key in run}
-    part = any(key.startswith(f"{other}.") for other in varying)
-    return part and len(values) == 1
+def _texts(flat: Sequence[Mapping[str, str]], keys: Sequence[str], *, short: bool) -> list[str]:
+    names = {key: _suffix(key, keys) for key in keys}
+    return [
+        ", ".join(f"{names[key]}={_shown(options[key], short=short)}" for key in keys if key in options)
+        for options in flat
+    ]
 
 
 def _suffix(key: str, keys: Sequence[str]) -> str:
+    """Return the last parts of a key, as many as tell it from the others."""
     parts = key.split(".")
-    for length in range(1, len(parts)):
-        suffix = ".".join(parts[-length:])
-        if sum(f".{other}".endswith(f".{suffix}") for other in keys) == 1:
-            return suffix
-    return key
+    suffixes = (".".join(parts[-length:]) for length in range(1, len(parts)))
+    return next((end for end in suffixes if sum(f".{other}".endswith(f".{end}") for other in keys) == 1), key)
 
 
-def _exact(value: Any) -> str:
-    return "" if value is _ABSENT else json.dumps(value, sort_keys=True, default=str)
-
-
-def _text(value: Any, *, short: bool) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+def _shown(value: str, *, short: bool) -> str:
+    text = str(json.loads(value)) if value.startswith('"') else value
     return text.rpartition(".")[2] if short and text.startswith("naa_lightning.") else text

@@ -1,129 +1,126 @@
 """The table of a sweep in the terminal."""
 
-from collections.abc import Sequence
+import math
+import re
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from naa_lightning.report.page.wording import counted
-from naa_lightning.report.sweep.summary import Block, Cell, Column, Summary
-from naa_lightning.report.sweep.wording import DAGGER, block_title, cell_text, fact_heads, facts, legend, remarks
-
-_UNBOUNDED = Console(width=100_000, file=None)
-_LONGEST = 28
+from naa_lightning.report.page.wording import NONE
+from naa_lightning.report.sweep.table import SweepTable
+from naa_lightning.report.sweep.wording import DAGGER, block_title, cell_text, legend, remarks, wide
 
 BEST = "\N{BLACK UP-POINTING TRIANGLE}"
 """The mark of the best cell where there are no colours."""
 
+_UNBOUNDED = Console(width=100_000, file=None)
+_LONGEST, _MIN = 28, 12
+# Where a name may be broken: behind a sign between its words, but not in a number such as 1e-05.
+_BREAK = re.compile(r"(?<=\w[-+_])(?![-+_.\d]|$)|(?<= )(?! |$)")
+_STYLES = {BEST: "bold green", DAGGER: "dim", "failed": "red"}
 
-def print_summary(folder: Path, summary: Summary) -> None:
+
+def print_summary(folder: Path, table: SweepTable) -> None:
     """Print the table of a sweep, its remarks, and the places of its files.
 
     Args:
         folder: The sweep's folder.
-        summary: The table.
+        table: The table.
     """
     console = Console()
-    for table in sweep_tables(summary, console.width):
-        console.print(table)
-    for remark in remarks(summary):
-        console.print(Text(remark))
-    if summary.rows:
-        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
-    console.print(Text(f"sweep: {folder}"), soft_wrap=True)
+    whole = textwrap.TextWrapper(console.width, break_long_words=False, break_on_hyphens=False)
+    for title, part in sweep_tables(table, console.width):
+        console.print(Text(whole.fill(title), style="italic"), soft_wrap=True)
+        Console(width=max(console.width, _width(part))).print(part)  # a name that cannot be broken is not cut either
+    told = [f"{'; '.join(legend(table, best=BEST))}."] if len(table.rows) else []
+    for line in [*told, *remarks(table)]:
+        console.print(Text(whole.fill(line)), soft_wrap=True)
+    places = {"report": folder / "report.html", "sweep": folder} if len(table.rows) else {"sweep": folder}
+    for name, place in places.items():
+        console.print(Text(f"{name}: {place}"), soft_wrap=True)
 
 
-def sweep_tables(summary: Summary, width: int) -> list[Table]:
-    """Lay out the table of a sweep.
+def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
+    """Lay out the table of a sweep, all of it, block by block.
 
-    Rows against targets where that fits, or else, surrogate by surrogate, targets against rows; where neither fits,
-    rows against means and as many targets as there is room for.
+    Rows against columns where that fits, or else columns against as many rows as fit at a time. Names are broken
+    between their words, numbers never.
 
     Args:
-        summary: The table.
+        table: The table.
         width: The width of the terminal, in characters.
+
+    Returns:
+        The parts, each with its title.
     """
-    if not summary.rows:
-        return []
-    columns = sorted(summary.columns, key=lambda column: column.kind != "mean")
-    whole = _table(summary, columns)
-    if _width(whole) <= width:
-        return [whole]
-    turned = [_turned(summary, block, last=block is summary.blocks[-1]) for block in summary.blocks]
-    if all(_width(table) <= width for table in turned):
-        return turned
-    shown = len(columns)
-    while shown > 1 and _width(_table(summary, columns[:shown])) > width:
-        shown -= 1
-    return [_table(summary, columns[:shown])]
-
-
-def _table(summary: Summary, columns: Sequence[Column]) -> Table:
-    """Lay out rows against columns, the rows of a surrogate in a section."""
-    hidden = len(summary.columns) - len(columns)
-    table = Table(caption=_caption(summary, hidden))
-    several = len(summary.blocks) > 1
-    heads = fact_heads(summary)
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for column in columns:
-        table.add_column(Text(column.name), justify="right", overflow="fold", min_width=_widest(summary, column))
-    for block in summary.blocks:
-        for place, row in enumerate(block.rows):
-            known = facts(summary, block, row)
-            names = [Text(known[head] if head != "surrogate" or place == 0 else "") for head in heads]
-            cells = dict(zip(summary.columns, row.cells, strict=True))
-            table.add_row(
-                *names,
-                *(_shown(cells[column]) for column in columns),
-                end_section=several and row is block.rows[-1],
-            )
-    return table
-
-
-def _turned(summary: Summary, block: Block, *, last: bool) -> Table:
-    """Lay out targets against the rows of a surrogate."""
-    table = Table(title=Text(block_title(summary, block)), caption=_caption(summary, 0) if last else None)
-    table.add_column("target", overflow="fold", max_width=_LONGEST)
-    for row in block.rows:
-        widest = max(len(_shown(cell)) for cell in row.cells)
-        table.add_column(Text(row.name), justify="right", overflow="fold", min_width=widest, max_width=max(widest, 12))
-    for place, column in enumerate(summary.columns):
-        if not any(row.cells[place].rates or row.cells[place].failed for row in block.rows):
+    cells, parts = wide(table, lambda cell: cell_text(cell, best=f"{{}}{BEST}", interval="\n{}")), []
+    for block, rows in table.rows.groupby("block", sort=False):
+        title = block_title(table, int(str(block)))
+        of_block = cells.loc[rows.index].set_axis(rows["name"], axis=0)
+        of_block = of_block.loc[:, (of_block != NONE).any()]
+        whole = _table(of_block, "attack", _LONGEST)
+        if _width(whole) <= width:
+            parts.append((title, whole))
             continue
-        following = summary.columns[place + 1 :]
-        table.add_row(
-            Text(column.name if len(column.name) <= _LONGEST else column.name.replace("+", "\n+")),
-            *(_shown(row.cells[place]) for row in block.rows),
-            end_section=bool(following) and following[0].kind != column.kind,
-            style="bold" if column.kind == "mean" else None,
-        )
-    return table
+        turned = of_block.T
+        names = [str(name) for name in turned.index]
+        room = max(_widest(_pieces(names)), min(_LONGEST, width // 3, _widest(names)))
+        most = max(1, (width - room - 4) // max(_needed(turned)))
+        size = math.ceil(len(rows) / math.ceil(len(rows) / most))  # so that the last part is not much smaller
+        for start in range(0, len(rows), size):
+            part = turned.iloc[:, start : start + size]
+            told = f" ({start + 1} to {start + part.shape[1]} of {len(rows)})" if size < len(rows) else ""
+            parts.append((f"{title}{told}", _table(part, "target", room)))
+    return parts
 
 
-def _widest(summary: Summary, column: Column) -> int:
-    place = summary.columns.index(column)
-    return max(len(_shown(row.cells[place])) for row in summary.rows)
+def _table(cells: pd.DataFrame, head: str, longest: int) -> Table:
+    """Lay out cells under the names of their columns, behind those of their rows."""
+    found = Table()
+    found.add_column(head)
+    for name, needed in zip(cells.columns, _needed(cells), strict=True):
+        found.add_column(Text(_broken(str(name), needed - 3)), justify="right")
+    for name, row in zip(cells.index, cells.to_numpy(), strict=True):
+        found.add_row(Text(_broken(str(name), longest)), *map(_styled, row))
+    return found
 
 
-def _shown(cell: Cell) -> Text:
-    """Write a cell; marks stand behind its number, and their place is kept where there are none."""
-    marks = f"{BEST if cell.best else ''}{'*' if cell.differs else ''}{DAGGER if cell.white_box else ''}"
-    if cell.mean is None:
-        style = "red" if cell.failed else ""
-    else:
-        style = "bold green" if cell.best else "dim" if cell.white_box else ""
-    return Text(f"{cell_text(cell)}{marks:<2}", style=style)
+def _needed(cells: pd.DataFrame) -> list[int]:
+    """Return the width of each column with its border, so that no number and no word is broken."""
+    return [
+        3 + max(_MIN, _widest(cells.iloc[:, place]), _widest(_pieces([str(name)])))
+        for place, name in enumerate(cells.columns)
+    ]
 
 
-def _caption(summary: Summary, hidden: int) -> Text:
-    parts = legend(summary, best=BEST)
-    if hidden:
-        parts.append(f"{counted(hidden, 'more column')} in summary.md")
-    return Text("; ".join(parts))
+def _styled(text: str) -> Text:
+    return Text(text, style=next((style for mark, style in _STYLES.items() if mark in text), ""))
+
+
+def _pieces(names: Iterable[str]) -> list[str]:
+    """Return the parts of names that stay whole."""
+    return [piece for name in names for piece in _BREAK.split(" ".join(name.split()))]
+
+
+def _broken(name: str, width: int) -> str:
+    """Break a name into lines of at most this width, if its words allow it."""
+    lines = [""]
+    for piece in _pieces([name]):
+        if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max((cell_len(line.rstrip()) for text in texts for line in text.splitlines()), default=0)
 
 
 def _width(table: Table) -> int:

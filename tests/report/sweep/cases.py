@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from naa_lightning.records import write_predictions
-from naa_lightning.report import RunFacts, TargetFacts, summarise, write_results
-from naa_lightning.report.sweep.folder import read_sweep
-from naa_lightning.report.sweep.summarise import summarise_sweep
-from naa_lightning.report.sweep.summary import Block, Cell, Row, Summary
-from tests.report.cases import perturbation, prediction, run_facts, saved_image
+from naa_lightning.records import write_predictions, write_results
+from naa_lightning.report.sweep.table import SweepTable
+from naa_lightning.runs.stages.summary import targets_of
+from tests.report.cases import asked_target, prediction, run_results
 
 WRONG, RIGHT = 9, 3
 Hits = Mapping[str, Sequence[Any]]
@@ -27,8 +25,9 @@ def write_run(
     unknown: Mapping[str, Sequence[int]] | None = None,
     first_id: int = 0,
     targeted: bool = False,
+    failed: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
-    **facts: Any,
+    **others: Any,
 ) -> Path:
     """Write a run's results and predictions.
 
@@ -42,8 +41,9 @@ def write_run(
         unknown: By target, images that it does not classify correctly when clean.
         first_id: Of the images.
         targeted: Whether hits are of the class aimed at.
+        failed: By target, why it gave no predictions.
         config: What the configuration holds besides.
-        facts: Other `RunFacts`.
+        others: Other parts of the results.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
@@ -61,21 +61,23 @@ def write_run(
         for image, hit in enumerate(drawn)
     ]
     targets = {
-        name: TargetFacts(
-            name.split("+")[0],
-            name.split("+")[1:],
-            white_box=name.split("+")[0] == surrogate,
-            repeats=len(_draws(of_target)),
+        name: asked_target(
+            name.split("+")[0], name.split("+")[1:], repeats=len(_draws(hits[name])) if name in hits else 1
         )
-        for name, of_target in hits.items()
+        for name in (*hits, *(failed or {}))
     }
-    whole = {"attack": {"name": attack}, "seed": seed} | dict(config or {})
-    described: RunFacts = run_facts(
-        surrogate=surrogate, attack=attack, targets=targets, targeted=targeted, config=whole, **facts
+    found = run_results(
+        rows,
+        targets=targets,
+        failed=failed or {},
+        surrogate=surrogate,
+        attack=attack,
+        targeted=targeted,
+        config={"attack": {"name": attack}, "seed": seed} | dict(config or {}),
+        **others,
     )
-    saved = [saved_image(image) for image in sorted({row.id for row in rows})]
-    sizes = [perturbation(row.id, file=row.file) for row in saved]
-    write_results(folder, summarise(described, saved, rows, sizes))
+    roles = targets_of(list(targets.values()), {str(surrogate)}, rows, failed or {})
+    write_results(folder, found.model_copy(update=roles))
     write_predictions(folder, rows)
     return folder
 
@@ -91,20 +93,12 @@ def random_hits(targets: Mapping[str, float], images: int, seed: int) -> dict[st
     return {name: (generator.random(images) < rate).tolist() for name, rate in targets.items()}
 
 
-def summarised(runs: Sequence[Path], baseline: str | None = None) -> Summary:
-    return summarise_sweep(read_sweep(runs), baseline)
+def row_of(table: SweepTable, name: str, surrogate: str = "source") -> Any:
+    (row,) = table.rows.index[(table.rows["name"] == name) & (table.rows.surrogate == surrogate)]
+    return table.rows.loc[row]
 
 
-def row_of(summary: Summary, name: str, surrogate: str = "source") -> Row:
-    (row,) = [row for block in summary.blocks if block.surrogate == surrogate for row in block.rows if row.name == name]
-    return row
-
-
-def cell_of(summary: Summary, name: str, target: str, surrogate: str = "source") -> Cell:
-    place = [column.name for column in summary.columns].index(target)
-    return row_of(summary, name, surrogate).cells[place]
-
-
-def block_of(summary: Summary, surrogate: str) -> Block:
-    (block,) = [block for block in summary.blocks if block.surrogate == surrogate]
-    return block
+def cell_of(table: SweepTable, name: str, column: str, surrogate: str = "source") -> Any:
+    row = row_of(table, name, surrogate).name
+    (cell,) = table.cells.index[(table.cells.row == row) & (table.cells.column == column)]
+    return table.cells.loc[cell]

@@ -1,0 +1,145 @@
+"""Finished runs as a table for pandas."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from naa_lightning.exceptions import UserError
+from naa_lightning.records.results import FILE_NAME, RATES, FailedTarget, RateResult, RunResults, read_results
+from naa_lightning.report.run_folders import find_runs, in_job_order, is_finished
+from naa_lightning.report.sweep.settings import settings
+
+UNKNOWN = "unknown"
+"""Stands for a name that the results do not tell."""
+
+_PARTS = {"value": "", "low": "_low", "high": "_high", "count": "_count", "total": "_total", "spread": "_spread"}
+_COLUMNS = (
+    *("folder", "surrogate", "attack", "setting", "data", "seed"),
+    *("target", "model", "role", "defences", "repeats"),
+    *(rate + suffix for rate in RATES for suffix in _PARTS.values()),
+    *("images", "norm", "eps", "targeted", "gradient_evaluations", "seconds_per_image"),
+    *("started", "written", "version", "clean_images", "failed"),
+)
+# Of columns in which every value may be missing.
+_TYPES = {
+    **dict.fromkeys(("setting", "surrogate", "attack", "data", "target", "model", "role", "defences"), object),
+    **dict.fromkeys(("norm", "clean_images", "failed"), object),
+    **dict.fromkeys(("seed", "repeats"), "Int64"),
+    **dict.fromkeys(("eps", "gradient_evaluations", "seconds_per_image"), float),
+    **{
+        rate + suffix: "Int64" if part in ("count", "total") else float
+        for rate in RATES
+        for part, suffix in _PARTS.items()
+    },
+}
+
+
+def load(path: str | Path) -> pd.DataFrame:
+    """Return the results of the runs in a folder, one row per run and target, in the order of the jobs.
+
+    The columns:
+
+    - `folder`, the run's folder; `surrogate`, `attack` and `data`, their names; `seed`; `setting`, the other options
+      in which runs of one surrogate, attack and data set differ, as text
+    - `target`, its name; `model`, the name of its model; `role`, "white-box" or "black-box"; `defences`, their names
+      joined by "+"; `repeats`, the number of random draws of the defences
+    - `fooling_rate`, `error_rate`, `success_rate`, `clean_accuracy`, `target_rate`, `robust_accuracy`, shares in
+      [0, 1], each with the ends of its 95 % Wilson interval, `..._low` and `..._high`, with the numbers of answers,
+      `..._count` of `..._total`, and with `..._spread`, the standard deviation over random draws
+    - `images`, their number; `norm` and `eps` of the budget; `targeted`; `gradient_evaluations` and
+      `seconds_per_image`, means over images
+    - `started` and `written`, the times of the run's begin and of its results; `version` of naa_lightning;
+      `clean_images`, the digest of the clean images
+    - `failed`, the reason why the target gave no predictions; its rates are NaN
+
+    What is unknown is missing (NaN, NaT, NA), a name "unknown". A run without targets has one row, without a target.
+
+    Args:
+        path: The folder of a run, or one that holds runs at any depth.
+
+    Raises:
+        UserError: There is no finished run, or results are damaged.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from naa_lightning.records import RunResults, TargetResult, write_results
+        >>> rate = RateResult(value=0.8, low=0.49, high=0.943, count=8, total=10)
+        >>> target = TargetResult(role="black-box", model="vgg16", success_rate=rate)
+        >>> with TemporaryDirectory() as folder:
+        ...     write_results(Path(folder), RunResults(attack="naa", images=10, targets={"vgg16": target}))
+        ...     runs = load(folder)
+        >>> runs[["attack", "target", "success_rate", "success_rate_count"]].to_dict("records")
+        [{'attack': 'naa', 'target': 'vgg16', 'success_rate': 0.8, 'success_rate_count': 8}]
+    """
+    folder = Path(path)
+    runs = [run for run in (find_runs(folder) if folder.is_dir() else []) if is_finished(run)]
+    if not runs:
+        raise UserError(f"{path} holds no {FILE_NAME}: name the folder of a finished run, or of a sweep")
+    return frame_of({run: read_results(run) for run in in_job_order(runs)})
+
+
+def frame_of(records: Mapping[Path, RunResults]) -> pd.DataFrame:
+    """Return what `load` does of results that have been read, by their folders."""
+    alike: dict[tuple[str | None, ...], list[Path]] = {}
+    for folder, record in records.items():
+        alike.setdefault((record.surrogate, record.attack, record.data, record.headline), []).append(folder)
+    texts = {
+        folder: text
+        for folders in alike.values()
+        for folder, text in zip(folders, settings([records[folder].config for folder in folders]), strict=True)
+    }
+    rows = [
+        _facts(folder, record) | {"setting": texts[folder]} | row
+        for folder, record in records.items()
+        for row in _targets(record) or [{}]
+    ]
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    dates = {name: pd.to_datetime(frame[name], utc=True) for name in ("started", "written")}
+    return frame.assign(**dates).astype(_TYPES)
+
+
+def lines_of(frame: pd.DataFrame) -> list[Any]:
+    """Return the lines of a table, with its columns as attributes; their types are known to none but the reader."""
+    return list(frame.itertuples())
+
+
+def _facts(folder: Path, record: RunResults) -> dict[str, Any]:
+    seed, budget, cost = record.config.get("seed"), record.budget, record.cost
+    return {
+        "folder": folder,
+        "surrogate": record.surrogate or UNKNOWN,
+        "attack": record.attack or UNKNOWN,
+        "data": record.data or UNKNOWN,
+        "seed": seed if isinstance(seed, int) else None,
+        "images": record.images,
+        "norm": None if budget is None else budget.norm,
+        "eps": None if budget is None else budget.eps,
+        "targeted": record.targeted,
+        "gradient_evaluations": cost.gradient_evaluations_per_image,
+        "seconds_per_image": cost.seconds_per_image,
+        "started": record.started,
+        "written": pd.Timestamp((folder / FILE_NAME).stat().st_mtime_ns, tz="UTC"),
+        "version": record.version,
+        "clean_images": " ".join(record.clean_images.values()) or None,
+    }
+
+
+def _targets(record: RunResults) -> list[dict[str, Any]]:
+    return [
+        {
+            "target": name,
+            "model": target.model,
+            "role": target.role,
+            "defences": "+".join(target.defences),
+            **({"failed": target.reason} if isinstance(target, FailedTarget) else {"repeats": target.repeats}),
+            **{
+                rate + suffix: getattr(found, part)
+                for rate in RATES
+                for found in [RateResult() if isinstance(target, FailedTarget) else target.rate(rate)]
+                for part, suffix in _PARTS.items()
+            },
+        }
+        for name, target in (record.targets | record.failed).items()
+    ]

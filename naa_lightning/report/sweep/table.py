@@ -1,0 +1,79 @@
+"""The table of a sweep: rows of surrogate, attack and setting against targets, tested in pairs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from naa_lightning.report.load import frame_of
+from naa_lightning.report.sweep.cells import MEASURED, cells_of, columns_of
+from naa_lightning.report.sweep.folder import read_sweep
+from naa_lightning.report.sweep.notices import notices
+from naa_lightning.report.sweep.outcomes import outcomes_of
+from naa_lightning.report.sweep.paired import TESTED, tested
+from naa_lightning.report.sweep.rows import ROWS, baseline_of, placed, rows_of
+
+
+@dataclass(frozen=True)
+class SweepTable:
+    """The table of a sweep, with what a reader must know. What is not known is missing: NaN or None.
+
+    Args:
+        runs: The finished runs, as `naa_lightning.report.load` gives them, also those that do not count.
+        rows: One line for each row of the table, that is for runs that differ in nothing but their seed: `block`, the
+            number of the rows of one surrogate, data set and rate, which can be compared; `surrogate`, `attack`,
+            `setting`, `data`; `rate`, the headline; `name`, attack and setting; `seeds` and `folders`, tuples;
+            `gradient_evaluations` and `seconds_per_image`, means; `is_baseline`, whether others are compared with it.
+            The index counts the rows block by block, in the order of the jobs.
+        cells: One line for each row and column that has a rate or failed: `row`; `column`; `kind`, "undefended",
+            "defended" or "mean"; `white_box`, whether the images were crafted on the target's model; `failed`, whether
+            the target failed in a run; `mean` of the headline rate over seeds; `low` and `high`, the 95 % interval
+            for other images, Wilson's where a rate is over one target; `spread`, the standard deviation over seeds;
+            `seeds`, their number; `clean`, the mean clean accuracy; `targets` that a mean is over, a tuple; `left_out`,
+            the reason why targets are not among them; `baseline`, the name of the row compared with, the numbers of
+            images on which this row is `better` and `worse`, the `p`-value, and `p_holm`, adjusted for all tests of the
+            table; `best`, whether no row of the block is higher, white-box cells aside; of such a cell the
+            `runner_up`, the name of the next row, `p_best`, the adjusted p-value against it, and `distinct`, whether
+            it is better by more than chance.
+        columns: The targets, those without a defence first, then the means.
+        notices: Sentences that a reader must know.
+        failed: The reason why a job failed, by its folder.
+        unfinished: The folders of jobs that neither finished nor failed.
+    """
+
+    runs: pd.DataFrame
+    rows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ROWS))
+    cells: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*MEASURED, *TESTED]))
+    columns: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    failed: Mapping[Path, str] = field(default_factory=dict)
+    unfinished: Sequence[Path] = ()
+
+
+def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> SweepTable:
+    """Read the runs of a sweep and compare them.
+
+    Args:
+        folders: The folders of the runs, finished or not.
+        baseline: The attack, setting or both of the row of each block that the others are compared with; None for the
+            `report.baseline` of the newest run, or else the first row.
+    """
+    sweep = read_sweep(folders)
+    runs = frame_of(sweep.records)
+    if runs.empty:
+        return SweepTable(runs, notices=list(sweep.notices), failed=sweep.failed, unfinished=sweep.unfinished)
+    heads, repeated = placed(runs)
+    baseline = baseline or baseline_of(runs, sweep.records)
+    rows = rows_of(heads, baseline)
+    outcomes = outcomes_of(heads, sweep.outcomes)
+    cells = cells_of(runs, heads, outcomes)
+    return SweepTable(
+        runs=runs,
+        rows=rows,
+        cells=tested(cells, rows, outcomes),
+        columns=columns_of(cells),
+        notices=[*repeated, *notices(rows, cells, outcomes, baseline), *sweep.notices],
+        failed=sweep.failed,
+        unfinished=sweep.unfinished,
+    )
