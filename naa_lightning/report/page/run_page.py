@@ -13,7 +13,7 @@ from naa_lightning.report.definitions import CONVENTIONS, DEFINITIONS
 from naa_lightning.report.page import images
 from naa_lightning.report.page.finding import finding
 from naa_lightning.report.page.key_figures import averaged, key_figures
-from naa_lightning.report.page.measures import phase_table, tables
+from naa_lightning.report.page.measures import phase_rows, tables
 from naa_lightning.report.page.rates import SHORT, own_convention, rate_names
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import budget_text, counted
@@ -53,7 +53,7 @@ def write_run_page(folder: Path) -> Path:
         UserError: A file is missing or damaged.
     """
     results, predictions = read_results(folder), read_predictions(folder)
-    targets, shown = results.targets.values(), images.read_images(folder, results, predictions)
+    shown, (most, least) = images.read_images(folder, results, predictions), images.telling(results, predictions)
     page = rendered(
         "run.html.j2",
         styles=("style.css", "run.css"),
@@ -71,11 +71,15 @@ def write_run_page(folder: Path) -> Path:
         conventions=CONVENTIONS,
         own=own_convention(results.config),
         images=shown,
-        data=images.as_data(shown, results),
-        image_words=images,
-        reasons=[why for why in ("abstained", "invalid") if any(_unanswered(target, why) for target in targets)],
+        most=most,
+        least=least,
+        data=images.as_data(shown, results, [*most, *least]),
+        source=images.source,
+        times=images.times,
+        small=images.SMALL,
+        reasons=[why for why in ("abstained", "invalid") if any(_unanswered(results, why))],
         tables=tables(results),
-        phases=phase_table(results),
+        phases=phase_rows(results),
         classes=by_success(results.classes),
         environment=environment(results),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True) if results.config else "",
@@ -145,6 +149,6 @@ def by_success(classes: Sequence[ClassResult]) -> list[ClassResult]:
     return sorted(classes, key=place)
 
 
-def _unanswered(target: TargetResult, why: str) -> bool:
-    found = target.unanswered.get(why)
-    return found is not None and bool(found.clean or found.adversarial)
+def _unanswered(results: RunResults, why: str) -> list[int]:
+    counts = [target.unanswered[why] for target in results.targets.values() if why in target.unanswered]
+    return [count.clean + count.adversarial for count in counts]
