@@ -17,16 +17,16 @@ _FEATURED = 4
 
 
 class Answer(NamedTuple):
-    """What a target answered at its first random draw, as classes in words and confidences in [0, 1].
+    """What a target answered at its first random draw, as classes in words, each with its confidence in percent.
 
     The outcome is "fooled"; "hit", as a targeted attack wants it; "right", "wrong" when clean already, or "silent".
     """
 
     target: str
     clean: str
-    clean_confidence: float
+    clean_percent: int
     adversarial: str
-    adversarial_confidence: float
+    adversarial_percent: int
     outcome: str
 
 
@@ -148,9 +148,9 @@ def _image(results: RunResults, rows: Sequence[Prediction], size: PerturbationRo
             Answer(
                 row.target,
                 class_called(names, row.clean_prediction),
-                round(row.clean_confidence, 3),
+                round(100 * row.clean_confidence),
                 class_called(names, row.adversarial_prediction),
-                round(row.adversarial_confidence, 3),
+                round(100 * row.adversarial_confidence),
                 _outcome(row),
             )
             for row in rows

@@ -73,7 +73,7 @@ if (data) {
       const row = make("tr", "", { className: outcome });
       row.append(make("th", target, { scope: "row" }), ...[[clean, before], [adversarial, after]].map(([name, share]) => {
         const cell = make("td", `${name} `);
-        if (share) cell.append(make("small", `${(100 * share).toFixed(0)}\u202f%`));
+        if (share) cell.append(make("small", `${share}\u202f%`));
         return cell;
       }));
       return row;
