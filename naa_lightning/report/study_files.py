@@ -9,7 +9,6 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.atomic import write_atomically
-from naa_lightning.report.logged_figures import log_figures
 
 Record = Mapping[str, Any]
 
@@ -29,14 +28,13 @@ def write_study(folder: Path, name: str, records: Sequence[Record]) -> None:
     write_atomically(folder / f"{name}.csv", text.getvalue())
 
 
-def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record], figure: Path) -> None:
-    """Log a study's table, one step per row, and its figure; W&B also gets the table as such.
+def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record]) -> None:
+    """Log a study's table, one step per row; W&B also gets the table as such.
 
     Args:
         loggers: The loggers of the run.
         name: The prefix of the metrics' names.
         records: The rows of the table.
-        figure: The path of the figure.
     """
     for logger in loggers:
         for step, record in enumerate(records):
@@ -47,5 +45,4 @@ def log_study(loggers: Sequence[Logger], name: str, records: Sequence[Record], f
 
             table = wandb.Table(columns=list(records[0]), data=[list(record.values()) for record in records])
             logger.experiment.log({f"{name}/table": table})
-        log_figures(logger, {f"{name}/figure": [figure]})
         logger.save()

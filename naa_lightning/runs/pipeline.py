@@ -2,7 +2,13 @@
 
 from rich.console import Console
 
-from naa_lightning.records import write_attributions, write_perturbations, write_predictions, write_results
+from naa_lightning.records import (
+    write_attributions,
+    write_perturbations,
+    write_pictures,
+    write_predictions,
+    write_results,
+)
 from naa_lightning.report import (
     attribution_line,
     log_run,
@@ -17,8 +23,8 @@ from naa_lightning.runs.stages.collecting import collect
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate
 from naa_lightning.runs.stages.explanation import explain
-from naa_lightning.runs.stages.figures import draw_figures
 from naa_lightning.runs.stages.perturbations import check_budget, measure_perturbations
+from naa_lightning.runs.stages.pictures import draw_pictures
 from naa_lightning.runs.stages.reading import read_pairs
 from naa_lightning.runs.stages.summary import cost_of, summarise
 
@@ -57,7 +63,7 @@ def attack_and_report(context: RunContext) -> float | None:
     write_attributions(folder, attributions)
     write_results(folder, results)
     with stopwatch.phase("pictures"):
-        draw_figures(context, adversarial, results, evaluation.predictions)
+        write_pictures(folder, draw_pictures(context, adversarial, pairs, results, evaluation.predictions))
     taken = cost_of(
         list(adversarial.saved.values()),
         stopwatch.seconds(),

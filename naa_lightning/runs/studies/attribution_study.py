@@ -67,10 +67,10 @@ def study_attribution(study: AttributionStudy, context: RunContext) -> None:
     if not context.ranks.part():
         return
     records = [asdict(row) for row in rows]
-    figure = draw_attribution_study(context.folder, records)
+    draw_attribution_study(context.folder, records)
     write_study(context.folder, "attribution", records)
     Console().print(study_table(records, images=len(_images(study, context))))
-    log_study(context.loggers, "attribution_study", records, figure)
+    log_study(context.loggers, "attribution_study", records)
 
 
 class _ComparisonModule(LightningModule):

@@ -80,8 +80,8 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
     write_atomically(context.folder / FILE_NAME, json.dumps(results, indent=2, allow_nan=False) + "\n")
     records = layer_records(results)
     write_study(context.folder, "layers", records)
-    figure = draw_layers(context.folder, results)
-    log_study(context.loggers, "layers", records, figure)
+    draw_layers(context.folder, results)
+    log_study(context.loggers, "layers", records)
     Console().print(layers_table(results))
     Console().print(recommendation(results), soft_wrap=True, highlight=False)
     best: float | None = next(
