@@ -1,7 +1,7 @@
 """The images of a run with their pictures and what each target answered."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 from naa_lightning.records import PerturbationRow, PictureRow, Prediction, read_perturbations, read_pictures
 from naa_lightning.records.results import RunResults
 from naa_lightning.report.page.wording import class_called, decimal, levels
-from naa_lightning.report.transferability import least_transferable, most_transferable
 
 SMALL = 96
 """Pictures up to this width in pixels are shown enlarged, pixel by pixel."""
-_FEATURED = 4
 
 
 class Answer(NamedTuple):
@@ -78,21 +76,12 @@ def read_images(folder: Path, results: RunResults, predictions: Sequence[Predict
     return images
 
 
-def telling(results: RunResults, predictions: Sequence[Prediction]) -> tuple[list[int], list[int]]:
-    """Return the ids of the images that fool most targets, and of those that fool fewest and are no such."""
-    judging = [row for row in predictions if row.target in results.judges]
-    count = results.config.get("report", {}).get("extreme_images", _FEATURED)
-    fooling = {row.id for row in judging if row.success and row.repeat == 0}
-    most = [id for id in most_transferable(judging, count) if id in fooling]
-    return most, [id for id in least_transferable(judging, 2 * count) if id not in most][:count]
-
-
 def source(picture: PictureRow) -> str:
     """Return a picture as a data URI."""
     return f"data:image/webp;base64,{base64.b64encode(picture.image).decode()}"
 
 
-def as_data(images: Mapping[int, Image], results: RunResults, shown: Sequence[int]) -> dict[str, Any]:
+def as_data(images: Mapping[int, Image], results: RunResults, shown: Collection[int]) -> dict[str, Any]:
     """Return what the gallery and the viewer of a page need, as JSON.
 
     Args:

@@ -10,6 +10,7 @@ from naa_lightning.atomic import write_atomically
 from naa_lightning.records import read_predictions
 from naa_lightning.records.results import ClassResult, MeanResult, Role, RunResults, TargetResult, read_results
 from naa_lightning.report.definitions import CONVENTIONS, DEFINITIONS
+from naa_lightning.report.featured import featured
 from naa_lightning.report.page import images
 from naa_lightning.report.page.finding import finding
 from naa_lightning.report.page.key_figures import averaged, key_figures
@@ -53,7 +54,11 @@ def write_run_page(folder: Path) -> Path:
         UserError: A file is missing or damaged.
     """
     results, predictions = read_results(folder), read_predictions(folder)
-    shown, (most, least) = images.read_images(folder, results, predictions), images.telling(results, predictions)
+    every = images.read_images(folder, results, predictions)
+    chosen = featured(results, predictions, list(every))
+    cards = {"Most transferable": chosen.most, "Least transferable": chosen.least}
+    shown = {*chosen.most, *chosen.least}
+    cards["Looked at closely"] = [id for id in chosen.explained if id in every and id not in shown]
     page = rendered(
         "run.html.j2",
         styles=("style.css", "run.css"),
@@ -70,10 +75,8 @@ def write_run_page(folder: Path) -> Path:
         definitions=DEFINITIONS,
         conventions=CONVENTIONS,
         own=own_convention(results.config),
-        images=shown,
-        most=most,
-        least=least,
-        data=images.as_data(shown, results, [*most, *least]),
+        cards={heading: [every[id] for id in ids] for heading, ids in cards.items() if ids},
+        data=images.as_data(every, results, {id for ids in cards.values() for id in ids}),
         source=images.source,
         times=images.times,
         small=images.SMALL,

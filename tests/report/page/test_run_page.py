@@ -212,7 +212,10 @@ def test_pictures_are_inside_with_size_and_words_and_are_not_loaded_later(tmp_pa
         assert int(attributes["width"] or 0) > 0
         assert int(attributes["height"] or 0) > 0
     assert "where vgg16 looks" in page.text
-    assert "for and against, over layer4 clean: logit of cock, sum 0.31 adversarial: logit of cock" in page.text
+    assert (
+        "what speaks for and against, in resnet50 clean: logit of cock, sum 0.31 adversarial: logit of cock"
+        in page.text
+    )
 
 
 def test_the_gallery_has_every_image_and_no_picture_twice(tmp_path: Path) -> None:
@@ -311,7 +314,8 @@ EMPTY = {"value": None, "low": None, "high": None, "count": 0, "total": 0, "spre
         ({"surrogate": None}, "naa, surrogate unknown"),
         ({"cost": {}}, "white-box success"),
         ({"attribution": None, "exact_attribution": None}, "white-box success"),
-        ({"classes": [], "class_names": {}, "config": {}}, "Image 1, class 3"),
+        ({"classes": [], "class_names": {}, "config": {"report": {"extreme_images": 1}}}, "Image 1, class 3"),
+        ({"config": {}}, "white-box success"),
         (
             {"targets": {"vgg16": target(EMPTY, clean_accuracy=EMPTY, error_rate=EMPTY)}},
             "vgg16 had no clean image right",
