@@ -1,8 +1,7 @@
 """The page of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
@@ -20,25 +19,10 @@ from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import budget_text, counted
 
 FILE_NAME = "report.html"
-FILES = ("results.json", "predictions.parquet", "perturbations.parquet", "attribution.parquet", "pictures.parquet")
-FILES += ("crafting.json", "attack.log", "adversarial", ".hydra")
-"""What a run's folder may hold, for links."""
-
-
-class Group(NamedTuple):
-    """Targets that belong together.
-
-    Args:
-        title: The heading of the group.
-        kind: The kind of target, one of `chart.KINDS`.
-        targets: The targets by name, by defence.
-        mean: The mean over them; None where there is none to show.
-    """
-
-    title: str
-    kind: str
-    targets: Mapping[str, TargetResult]
-    mean: MeanResult | None
+_FILES = (
+    *("results.json", "predictions.parquet", "perturbations.parquet", "attribution.parquet", "pictures.parquet"),
+    *("crafting.json", "attack.log", "adversarial", ".hydra"),
+)
 
 
 def write_run_page(folder: Path) -> Path:
@@ -86,7 +70,7 @@ def write_run_page(folder: Path) -> Path:
         classes=by_success(results.classes),
         environment=environment(results),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True) if results.config else "",
-        files=[name for name in FILES if (folder / name).exists()],
+        files=[name for name in _FILES if (folder / name).exists()],
     )
     path = folder / FILE_NAME
     write_atomically(path, page)
@@ -114,7 +98,7 @@ def environment(results: RunResults) -> dict[str, str | None]:
     return {
         "started": str(results.started or ""),
         "naa_lightning": results.version,
-        "commit": results.commit and results.commit.id + (", with changes" if results.commit.modified else ""),
+        "commit": results.commit.id + ", modified" * results.commit.modified if results.commit else None,
         "device": known.device,
         "processor": known.processor,
         "system": known.system,
@@ -125,8 +109,8 @@ def environment(results: RunResults) -> dict[str, str | None]:
     }
 
 
-def groups(results: RunResults) -> list[Group]:
-    """Sort a run's targets into groups, within them by defence; empty groups are left out."""
+def groups(results: RunResults) -> list[tuple[str, str, dict[str, TargetResult], MeanResult | None]]:
+    """Return the title, the kind, the targets by defence, and the mean, if any, of each group of targets."""
     order = list(dict.fromkeys(target.defences for target in results.targets.values()))
 
     def members(role: Role, *, defended: bool) -> dict[str, TargetResult]:
@@ -134,12 +118,12 @@ def groups(results: RunResults) -> list[Group]:
         return dict(sorted(selected.items(), key=lambda named: order.index(named[1].defences)))
 
     found = [
-        Group("White-box", "white-box", members("white-box", defended=False), None),
-        Group("White-box, behind a defence", "white-box", members("white-box", defended=True), None),
-        Group("Black-box", "black-box", members("black-box", defended=False), results.black_box_mean),
-        Group("Black-box, behind a defence", "defended", members("black-box", defended=True), results.defended_mean),
+        ("White-box", "white-box", members("white-box", defended=False), None),
+        ("White-box, behind a defence", "white-box", members("white-box", defended=True), None),
+        ("Black-box", "black-box", members("black-box", defended=False), results.black_box_mean),
+        ("Black-box, behind a defence", "defended", members("black-box", defended=True), results.defended_mean),
     ]
-    return [group for group in found if group.targets]
+    return [group for group in found if group[2]]
 
 
 def by_success(classes: Sequence[ClassResult]) -> list[ClassResult]:
