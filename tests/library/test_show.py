@@ -83,7 +83,7 @@ def test_without_labels_the_adversarial_prediction_is_held_against_the_clean_one
     red, green = torch.eye(3)[:2, None, :, None, None].expand(-1, -1, -1, 8, 8)
     found = captions(show(red, green, surrogate))
     assert found[:2] == [("class 0, 58 %", "black"), ("\N{BALLOT X} class 1, 58 %", "#c00000")]
-    assert [caption.partition(":")[0] for title, _ in found[3:]] == ["for class 0"] * 2
+    assert [caption.partition(":")[0] for caption, _ in found[3:]] == ["for class 0"] * 2
 
 
 @pytest.mark.parametrize("method", [GradientTimesActivation(), Conductance()])
