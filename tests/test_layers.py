@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attacks": {"models", "attribution"},
     "metrics": {"attribution"},
     "training": {"models", "attacks"},
-    "library": {"image_file", "models", "attribution", "attacks", "metrics"},
+    "library": {"class_names", "image_file", "models", "attribution", "attacks", "metrics"},
     "engine": {"models"},
     "data": {"class_names", "image_file", "models"},
     "records": {"data"},

@@ -1,5 +1,6 @@
 """The panel of a notebook: images, what was added to them, and where a class is seen in them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -8,10 +9,13 @@ from captum.attr import visualization
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from naa_lightning.class_names import short_class_name
 from naa_lightning.library.pairs import Pairs
 from naa_lightning.models.predicted_classes import PredictedClasses
 
@@ -19,6 +23,7 @@ _HEADS = ("clean", "adversarial", "difference", "attribution, clean", "attributi
 _WRONG = "#c00000"
 _FONT = 9.5
 _CELL, _BETWEEN, _HEAD, _LINE, _MARGIN = 2.1, 0.12, 0.16, 0.28, 0.12  # in inches
+_TYPE, _ROOM = FontProperties(size=_FONT), 0.97 * _CELL  # letters are drawn a little wider than they are measured
 
 
 class Panel(Figure):
@@ -30,7 +35,13 @@ class Panel(Figure):
         return file.getvalue()
 
 
-def draw_panel(pairs: Pairs, predictions: Sequence[PredictedClasses], maps: Sequence[Tensor], note: str) -> Panel:
+def draw_panel(
+    pairs: Pairs,
+    predictions: Sequence[PredictedClasses],
+    maps: Sequence[Tensor],
+    note: str,
+    names: Sequence[str] | None = None,
+) -> Panel:
     """Draw one row per image, in cells of one size.
 
     Args:
@@ -38,6 +49,7 @@ def draw_panel(pairs: Pairs, predictions: Sequence[PredictedClasses], maps: Sequ
         predictions: The predicted classes of the clean and of the adversarial images.
         maps: Attribution by place, (B, h, w) on the clean and on the adversarial images; none to draw none.
         note: A line of text below all rows.
+        names: The names of the classes, by class; None where they are unknown.
     """
     clean, adversarial, classes = (values.cpu() for values in pairs)
     size = clean.shape[-2:]
@@ -50,13 +62,13 @@ def draw_panel(pairs: Pairs, predictions: Sequence[PredictedClasses], maps: Sequ
         for cell, image in zip(axes, (clean[row], adversarial[row], amplified), strict=False):
             cell.imshow(_pixels(image), interpolation="nearest")
         for cell, prediction in zip(axes, predictions, strict=False):
-            _write_prediction(cell, prediction, row, int(classes[row]))
+            _write_prediction(cell, prediction, row, int(classes[row]), names)
         _write(axes[2], f"largest {255 * largest:.3g}/255")
         if maps:
             _draw_maps(axes[3:], (clean[row], adversarial[row]), [values[row] for values in whole])
         for cell, values in zip(axes[3:], maps, strict=True):
             total = f"{float(values[row].sum()):.2g}".replace("-", "\N{MINUS SIGN}")
-            _write(cell, f"for class {int(classes[row])}: {total}")
+            _write(cell, _fitted("for ", short_class_name(names, int(classes[row])), f": {total}"))
     return figure
 
 
@@ -87,14 +99,30 @@ def _write(cell: Axes, text: str, colour: str = "black") -> None:
     cell.set_title(text, fontsize=_FONT, color=colour, pad=4, parse_math=False)
 
 
-def _write_prediction(cell: Axes, prediction: PredictedClasses, row: int, expected: int) -> None:
+def _fitted(before: str, name: str, after: str) -> str:
+    """Return a line of three parts, the name cut so that the line fits a cell."""
+    name = " ".join(name.split())
+
+    def width(line: str) -> float:
+        return text_to_path.get_text_width_height_descent(line, _TYPE, ismath=False)[0] / 72
+
+    def cut(length: int) -> str:
+        return f"{before}{name[:length].rstrip()}…{after}"
+
+    if width(before + name + after) <= _ROOM:
+        return before + name + after
+    return cut(max(0, bisect_right(range(len(name)), _ROOM, key=lambda length: width(cut(length))) - 1))
+
+
+def _write_prediction(
+    cell: Axes, prediction: PredictedClasses, row: int, expected: int, names: Sequence[str] | None
+) -> None:
     predicted, confidence = int(prediction.classes[row]), float(prediction.confidence[row])
     if predicted < 0:
         _write(cell, "no answer")
-    elif predicted == expected:
-        _write(cell, f"class {predicted}, {100 * confidence:.0f} %")
-    else:
-        _write(cell, f"\N{BALLOT X} class {predicted}, {100 * confidence:.0f} %", _WRONG)
+        return
+    mark, colour = ("", "black") if predicted == expected else ("\N{BALLOT X} ", _WRONG)
+    _write(cell, _fitted(mark, short_class_name(names, predicted), f", {100 * confidence:.0f} %"), colour)
 
 
 def _draw_maps(cells: Sequence[Axes], images: Sequence[Tensor], maps: Sequence[Tensor]) -> None:

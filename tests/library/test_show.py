@@ -181,6 +181,33 @@ def test_everything_can_be_read(count: int, height: int, width: int, labels: int
     assert len(cells) == 1, "all cells are of one size"
 
 
+def test_classes_have_the_names_that_are_given() -> None:
+    strongest_colour = nn.Sequential(nn.Identity(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    surrogate = Classifier(strongest_colour, mean=[0.0] * 3, std=[1.0] * 3, layer="0")
+    red, green, blue = torch.eye(3)[:, None, :, None, None].expand(-1, -1, -1, 8, 8)
+    images, others = torch.cat([red, red]), torch.cat([green, blue])
+    found = titles(show(images, others, surrogate, class_names=["red", "any", "any"]))
+    assert [text for text, _ in found[:2]] == ["red, 58 %", "\N{BALLOT X} any (1), 58 %"]
+    assert found[6][0] == "\N{BALLOT X} any (2), 58 %"
+    assert [title.partition(":")[0] for title, _ in found[3:5]] == ["for red"] * 2
+
+
+def test_a_thousand_classes_have_imagenets_names() -> None:
+    surrogate = classifier(classes=1000)
+    nn.init.constant_(surrogate.network.get_submodule("4").bias[134:135], 40)  # type: ignore[index]
+    figure = show(*batch(1), surrogate, [2])
+    assert titles(figure)[0] == ("\N{BALLOT X} crane (134), 100 %", "#c00000")
+    assert titles(figure)[3][0].startswith("for great white shark: ")
+
+
+@pytest.mark.parametrize("letter", ["W", "i", "\u0416", "black-footed ferret $x$ "])
+def test_long_names_are_cut_where_they_would_not_fit(letter: str) -> None:
+    figure = show(*batch(2), classifier(), [0, 1], class_names=[letter * 60] * 4)
+    assert titles(figure)[0][0].endswith(" %")
+    assert "\N{HORIZONTAL ELLIPSIS}" in titles(figure)[0][0]
+    check_legible(figure)
+
+
 def test_the_figure_is_shown_by_a_notebook_alone() -> None:
     figure = show(*batch(1), classifier())
     assert plt.get_fignums() == []
