@@ -18,10 +18,7 @@ from naa_lightning.models.predicted_classes import PredictedClasses
 _HEADS = ("clean", "adversarial", "difference", "attribution, clean", "attribution, adversarial")
 _FONT = 9.5
 _CELL, _LINE = 2.2, 0.3  # in inches
-_TYPE, _ROOM = (
-    FontProperties(size=_FONT),
-    0.9 * _CELL,
-)  # the layout takes some, and letters are drawn wider than measured
+_TYPE, _ROOM = FontProperties(size=_FONT), 0.9 * _CELL  # the layout takes some; letters are wider than measured
 
 
 class Panel(Figure):

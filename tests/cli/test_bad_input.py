@@ -79,11 +79,11 @@ def test_file_of_class_names(images: Path, models_dir: str) -> None:
 
 def test_names_of_a_file_are_shown_and_may_be_added_later(images: Path, models_dir: str) -> None:
     run, names = images.parent / "run", images.parent / "names.txt"
-    attack_folder(images, models_dir, "data.limit=2")
+    attack_folder(images, models_dir, "data.limit=2", "targets=[]")
     crafted = {path: path.stat().st_mtime_ns for path in (run / "adversarial").glob("*.png")}
     assert json.loads((run / "results.json").read_text())["class_names"] == {}
     names.write_text("nought\none\n" + "many\n" * 8)
-    attack_folder(images, models_dir, "data.limit=2", f"data.class_names={names}")
+    attack_folder(images, models_dir, "data.limit=2", "targets=[]", f"data.class_names={names}")
     results = json.loads((run / "results.json").read_text())
     assert {key: results["class_names"][key] for key in "01"} == {"0": "nought", "1": "one"}
     assert [row["name"] for row in results["classes"]] == ["nought", "one"]
