@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
     "callbacks": {"attribution", "metrics", "data", "records", "distributed", "modules"},
     "config": {"image_file", "models", "attribution", "attacks", "training", "engine"},
-    "report": {"models", "attribution", "metrics", "data", "records", "modules"},
+    "report": {"models", "metrics", "records"},
     "runs": PLAIN | {"engine", "data", "records", "distributed", "modules", "callbacks", "config", "report"},
     "sweeps": {"records", "config", "report"},
     "cli": {"distributed", "config", "runs", "sweeps"},

@@ -130,7 +130,7 @@ def test_a_surrogate_without_layer_gets_no_picture_of_attribution(tmp_path: Path
 
 def test_chosen_images_are_pictured(tmp_path: Path, models_dir: str) -> None:
     attack(
-        tmp_path, models_dir, *FAST, "report.attention_ids=[15,5]", "report.panel_images=0", "report.extreme_images=0"
+        tmp_path, models_dir, *FAST, "report.attention_ids=[15,5]", "report.first_images=0", "report.extreme_images=0"
     )
     found = {(row.kind.partition("/")[0], row.id) for row in read_pictures(tmp_path) if "/" in row.kind}
     assert found == {(kind, image) for kind in ("attention", "attribution") for image in (5, 15)}

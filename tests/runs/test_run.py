@@ -19,7 +19,7 @@ from naa_lightning.report.phases import phase_times
 from tests.experiments import adversarial_files, attack
 from tests.runs.cases import results
 
-PANELS = ("report.panel_images=4", "report.extreme_images=3")
+PANELS = ("report.first_images=4", "report.extreme_images=3")
 
 
 @pytest.fixture(scope="module")
