@@ -31,7 +31,7 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, 
     baselines = {row.block: row.Index for row in lines_of(rows) if row.is_baseline}
     known = cells.assign(block=cells.row.map(rows.block)).dropna(subset="mean")
     against = {cell.Index: baselines[cell.block] for cell in lines_of(known) if cell.block in baselines}
-    rivals = _rivals(known[~known.white_box.astype(bool)])
+    rivals = _rivals(known[~known.white_box])
 
     @cache
     def exceeds(row: int, other: int) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, 
             (better, worse), p_best = counts[rival], adjusted[tests[rival]]
             line |= {"p_best": p_best, "distinct": p_best < ALPHA and better > worse}
         lines.append(line)
-    return cells.join(pd.DataFrame(lines, columns=TESTED))
+    return cells.join(pd.DataFrame(lines, columns=TESTED).astype({"best": bool, "distinct": bool}))
 
 
 def _rivals(known: pd.DataFrame) -> dict[int, int]:
