@@ -64,7 +64,8 @@ def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
     for block, rows in table.rows.groupby("block", sort=False):
         title = block_title(table, int(str(block)))
         of_block = cells.loc[rows.index].set_axis(rows["name"], axis=0)
-        of_block = of_block.loc[:, (of_block != NONE).any()]
+        asked = table.runs.target[table.runs.folder.isin(rows.folders.explode())]
+        of_block = of_block.loc[:, (of_block != NONE).any() | of_block.columns.isin(asked)]
         whole = _table(of_block, "attack", _LONGEST)
         if _width(whole) <= width:
             parts.append((title, whole))

@@ -67,7 +67,7 @@ def wide(table: SweepTable, shown: Callable[[Any], str]) -> pd.DataFrame:
     """
     texts = pd.Series([shown(cell) for cell in lines_of(table.cells)], dtype=object)
     across = texts.groupby([table.cells.row, table.cells.column]).first().unstack()
-    return across.reindex(index=table.rows.index, columns=list(table.columns)).fillna(NONE)
+    return across.reindex(index=table.rows.index, columns=table.columns).astype(object).fillna(NONE)
 
 
 def block_title(table: SweepTable, block: int) -> str:

@@ -13,6 +13,7 @@ from naa_lightning.metrics.mcnemar import holm, mcnemar
 from naa_lightning.metrics.wilson import Rate
 from naa_lightning.records.failure import write_failure
 from naa_lightning.report.load import lines_of
+from naa_lightning.report.sweep.files import to_latex, to_markdown
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from tests.report.sweep.cases import cell_of, random_hits, row_of, write_run
 
@@ -455,6 +456,25 @@ def test_seeds_that_are_unknown_are_compared(tmp_path: Path) -> None:
         for name, hits in (("mim", [0] * 7), ("naa", [1] * 7))
     ]
     assert cell_of(read_sweep_table(runs), "naa", "plain").better == 7
+
+
+def test_a_run_without_targets_makes_a_row_without_cells(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"attack": "naa", "images": 3, "targets": {}}')
+    table = read_sweep_table([tmp_path])
+    assert table.rows["name"].tolist() == ["naa"]
+    assert (len(table.cells), table.columns) == (0, [])
+    assert table.cells.dtypes[["best", "failed"]].tolist() == [bool, bool]
+    assert "naa" in to_markdown(table)
+    assert "naa" in to_latex(table)
+
+
+def test_targets_on_which_no_image_counts_have_a_column_and_no_cell(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, {"plain": [0] * 5}, unknown={"plain": range(5)}, attack=name) for name in "ab"]
+    table = read_sweep_table(runs)
+    assert table.rows["name"].tolist() == ["a", "b"]
+    assert table.cells.empty
+    assert table.columns == ["plain"]
+    assert to_markdown(table).count("\N{EN DASH} |") == 2
 
 
 def test_nothing_is_an_empty_table() -> None:
