@@ -131,7 +131,7 @@ def _image(results: RunResults, rows: Sequence[Prediction], size: PerturbationRo
     return Image(
         id=first.id,
         title=f"Image {first.id}, {class_called(names, first.label)}",
-        tally=f"hit on {sum(hits)} of {len(hits)}" if results.targeted else f"fooled {fooled} of {right}",
+        tally=f"fooled {fooled} of {right}" + (f", hit on {sum(hits)} of {len(hits)}" if results.targeted else ""),
         about="; ".join(about),
         answers=[
             Answer(

@@ -89,7 +89,7 @@ def test_a_targeted_run_leads_with_how_often_the_class_is_hit(tmp_path: Path) ->
     assert table[0] == ["target", "target hit", "95 %", "success", "robust acc.", "clean acc."]
     assert table[2] == ["vgg16", "25.0", f"17.5{DASH}34.3", "50.0", "40.0", "90.0"]
     assert f"black-box target hit 25.0 % 95 % interval 17.5{DASH}34.3 vgg16" in page.text
-    assert "Image 0, great white shark, hit on 1 of 1" in page.text
+    assert "Image 0, great white shark, fooled 1 of 1, hit on 1 of 1" in page.text
     assert "aimed at cock;" in page.text
     assert page.data["goal"] == "hit"
 
@@ -169,6 +169,17 @@ def test_as_many_extreme_images_as_the_run_drew(tmp_path: Path) -> None:
     assert page.text.count(", fooled ") == 2
     assert len(page.data["images"]) == 5
     assert "Most transferable" not in page_of(tmp_path / "none", config={"report": {"extreme_images": 0}}).text
+
+
+def test_images_that_a_run_was_asked_to_look_at_have_a_card_of_their_own(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, results(config={"report": {"extreme_images": 1, "attention_ids": [3]}}))
+    views = [picture(3, f"attribution/{on}", "vgg16", note=f"logit of {on}") for on in ("clean", "predicted")]
+    write_pictures(folder, [picture(3, "clean"), *views])
+    page = Page(write_run_page(folder))
+    closely = page.text.partition("Looked at closely")[2]
+    assert closely.index("Image 3, great white shark") < closely.index("What was mistaken")
+    assert "clean: logit of clean adversarial: logit of predicted" in closely
+    assert [image["id"] for image in page.data["images"]] == [3]
 
 
 def test_without_a_black_box_target_the_attacked_model_judges(tmp_path: Path) -> None:
