@@ -33,9 +33,9 @@ def _one_statistic_a_row(table: pa.Table, version: int) -> pa.Table:
         for part, _, statistic in parts
         for row in table.to_pylist()
     ]
-    return pa.Table.from_pylist(rows, schema=_TABLE.schema)
+    return pa.Table.from_pylist(rows, schema=TABLE.schema)
 
 
-_TABLE = Table("attribution.parquet", AttributionRow, upgraded=_one_statistic_a_row)
-write_attributions = _TABLE.write
-read_attributions = _TABLE.read
+TABLE = Table("attribution.parquet", AttributionRow, upgraded=_one_statistic_a_row)
+write_attributions = TABLE.write
+read_attributions = TABLE.read

@@ -39,6 +39,6 @@ def images_digest(rows: Sequence[PerturbationRow]) -> str:
     return sha256("".join(lines).encode()).hexdigest()
 
 
-_TABLE = Table("perturbations.parquet", PerturbationRow)
-write_perturbations = _TABLE.write
-read_perturbations = _TABLE.read
+TABLE = Table("perturbations.parquet", PerturbationRow)
+write_perturbations = TABLE.write
+read_perturbations = TABLE.read

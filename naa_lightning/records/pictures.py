@@ -30,6 +30,6 @@ class PictureRow:
     image: bytes
 
 
-_TABLE = Table("pictures.parquet", PictureRow)
-write_pictures = _TABLE.write
-read_pictures = _TABLE.read
+TABLE = Table("pictures.parquet", PictureRow)
+write_pictures = TABLE.write
+read_pictures = TABLE.read

@@ -51,8 +51,8 @@ class Prediction:
         return self.wrong and self.clean_prediction == self.label
 
 
-_TABLE = Table(FILE_NAME, Prediction)
-write_predictions = _TABLE.write
+TABLE = Table(FILE_NAME, Prediction)
+write_predictions = TABLE.write
 
 
 def read_predictions(folder: Path, *, targets: Collection[str] | None = None) -> list[Prediction]:
@@ -66,5 +66,5 @@ def read_predictions(folder: Path, *, targets: Collection[str] | None = None) ->
         UserError: The file is damaged, or was written by another version.
     """
     if targets is None:
-        return _TABLE.read(folder)
-    return _TABLE.read(folder, [("target", "in", list(targets)), ("repeat", "=", 0)]) if targets else []
+        return TABLE.read(folder)
+    return TABLE.read(folder, [("target", "in", list(targets)), ("repeat", "=", 0)]) if targets else []

@@ -9,7 +9,6 @@ from typing import Any
 
 from pytorch_lightning.loggers import WandbLogger
 
-from naa_lightning import __version__
 from naa_lightning.exceptions import UserError
 from naa_lightning.records import RunResults, read_results
 from naa_lightning.report.log import log_run, logging_to
@@ -30,13 +29,11 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         The address of the W&B run, or the folder of an offline one.
 
     Raises:
-        UserError: Another version has reported the run, or the package wandb is not installed.
+        UserError: The results cannot be read, or the package wandb is not installed.
     """
     if find_spec("wandb") is None:
         raise UserError(f"W&B is not installed: {INSTALL}; --no-log writes the pages alone")
     results = read_results(folder)
-    if results.version != __version__:
-        raise UserError(f"{folder} was reported by version {results.version}, this is {__version__}: run it again")
     config = results.config
     options = _options(results)
     logger = wandb_logger(

@@ -9,10 +9,9 @@ import wandb
 from PIL import Image
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from naa_lightning.records import write_attributions
+from naa_lightning.records import AttributionRow, RunResults, write_attributions, write_results
 from naa_lightning.report.log import log_run, logging_to
-from naa_lightning.report.results import write_results
-from tests.report.cases import finished_run, prediction, run_facts
+from tests.report.cases import finished_run, prediction
 
 
 class Recorder:
@@ -68,11 +67,7 @@ class RecordingLogger(WandbLogger):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    results = {"targets": {}, "images": 2, "surrogate": None, "attack": "naa", "data": "digits", "failed": {}}
-    results |= {"budget": {"norm": "linf", "eps": 0.25}}
-    results |= {"black_box_mean": {}, "defended_mean": {}, "perturbation": {}, "classes": []}
-    results |= dict.fromkeys(("attribution", "cost", "exact_attribution"))
-    write_results(tmp_path, results)
+    write_results(tmp_path, RunResults(images=2, targets={}, attack="naa", data="digits"))
     return tmp_path
 
 
@@ -107,8 +102,11 @@ def test_histograms_leave_out_what_is_no_number(folder: Path) -> None:
     write_attributions(
         folder,
         [
-            {"id": 0.0, "clean/gini": 0.25, "naa/cosine": math.nan, "naa/rank_correlation": math.nan},
-            {"id": 1.0, "clean/gini": 0.75, "naa/cosine": 0.5, "naa/rank_correlation": math.nan},
+            AttributionRow(id, part, name, value)
+            for id, numbers in enumerate([(0.25, math.nan, math.nan), (0.75, 0.5, math.nan)])
+            for (part, name), value in zip(
+                [("clean", "gini"), ("naa", "cosine"), ("naa", "rank_correlation")], numbers, strict=True
+            )
         ],
     )
     logger = RecordingLogger()
@@ -119,19 +117,19 @@ def test_histograms_leave_out_what_is_no_number(folder: Path) -> None:
 
 def test_any_logger_gets_the_numbers(tmp_path: Path) -> None:
     rows = [prediction("plain"), prediction("plain", id=7, file="7.png", adversarial=3)]
-    results = finished_run(tmp_path / "run", run_facts(failed={"other": "gone"}), rows)
+    results = finished_run(tmp_path / "run", rows, failed={"other": "gone"})
     one, other = PlainLogger(), PlainLogger()
     log_run([one, other], tmp_path / "run")
     assert one.metrics == other.metrics
     assert one.saved == other.saved == 1
     assert {type(value) for value in one.metrics.values()} <= {int, float}
     assert one.metrics["target/plain/success_rate"] == one.metrics["black_box_mean/success_rate"] == 0.5
-    assert one.metrics["target/plain/success_rate_low"] == results["targets"]["plain"]["success_rate"]["low"]
-    assert one.metrics["target/plain/success_rate_high"] == results["targets"]["plain"]["success_rate"]["high"]
+    assert one.metrics["target/plain/success_rate_low"] == results.targets["plain"].success_rate.low
+    assert one.metrics["target/plain/success_rate_high"] == results.targets["plain"].success_rate.high
     assert one.metrics["perturbation/linf/max"] == 0.0625
     assert one.metrics["cost/seconds"] == 12.5
     assert one.metrics["failed_targets"] == 1
-    unknown = ("target_rate", "spread", "defended_mean", "lpips", "device", "exact_attribution")
+    unknown = ("target_rate", "spread", "defended_mean", "lpips", "exact_attribution")
     assert not [name for name in one.metrics if any(part in name for part in unknown)]
 
 

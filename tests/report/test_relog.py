@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from naa_lightning.records import Prediction
-from naa_lightning.report import read_results
+from naa_lightning.exceptions import UserError
+from naa_lightning.records import AttributionRow, Prediction, read_results
 from naa_lightning.report.relog import relog, run_name
-from tests.report.cases import TARGETS, WANDB, finished_run, prediction, run_facts
+from tests.report.cases import TARGETS, WANDB, finished_run, prediction
 from tests.report.wandb_files import Logged, go_offline, logged
 
 CONFIG = {"seed": 0, "tags": ["a", "b"], "attack": {"name": "naa", "budget": {"eps": "16/255"}}}
-RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy")
+RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "robust_accuracy")
 EXACT = {
     "clean": {"positive_share": 0.75, "participation": 0.5, "gini": 0.25, "attributed": 1.0, "explained": 1.0},
     "adversarial": {"positive_share": 0.5, "participation": 0.5, "gini": 0.25, "attributed": 1.0, "explained": 1.0},
@@ -41,9 +41,10 @@ def answers() -> list[Prediction]:
 
 
 def make_run(folder: Path, *, config: dict[str, Any], **facts: Any) -> Path:
-    attributions = {f"{part}/{name}": value for part, values in EXACT.items() for name, value in values.items()}
-    run = run_facts(config=config, failed={"other": "out of memory"}, **facts)
-    finished_run(folder, run, answers(), [{"id": 12.0, **attributions}])
+    attributions = [
+        AttributionRow(12, part, name, value) for part, values in EXACT.items() for name, value in values.items()
+    ]
+    finished_run(folder, answers(), attributions, config=config, failed={"other": "out of memory"}, **facts)
     return folder
 
 
@@ -80,18 +81,18 @@ def test_it_is_called_as_the_run_called_it(run: Logged) -> None:
 
 
 def test_every_rate_of_every_target_is_logged(folder: Path, run: Logged) -> None:
-    targets = read_results(folder)["targets"]
+    targets = read_results(folder).targets
     assert list(targets) == [name for name in TARGETS if name != "other"]
     expected: dict[str, float] = {}
     for name, target in targets.items():
         for rate in RATES:
             expected |= {
-                f"target/{name}/{rate}": target[rate]["value"],
-                f"target/{name}/{rate}_low": target[rate]["low"],
-                f"target/{name}/{rate}_high": target[rate]["high"],
+                f"target/{name}/{rate}": target.rate(rate).value,
+                f"target/{name}/{rate}_low": target.rate(rate).low,
+                f"target/{name}/{rate}_high": target.rate(rate).high,
             }
             if TARGETS[name].repeats > 1:
-                expected[f"target/{name}/{rate}_spread"] = target[rate]["spread"]
+                expected[f"target/{name}/{rate}_spread"] = target.rate(rate).spread
     assert {name: value for name, value in run.values.items() if name.startswith("target/")} == pytest.approx(expected)
     # Image 1 of class 0 fools in one of three draws, image 12 of class 3 in all.
     assert run.values["target/plain+noise+jpeg/success_rate"] == pytest.approx(4 / 6)
@@ -108,10 +109,12 @@ def test_means_sizes_and_costs_are_logged_where_there_is_a_number(run: Logged) -
             "black_box_mean/error_rate": 0.5,
             "black_box_mean/success_rate": 0.5,
             "black_box_mean/clean_accuracy": 1.0,
+            "black_box_mean/robust_accuracy": 0.5,
             "defended_mean/fooling_rate": (1 / 2 + 2 / 3 + 3 / 4) / 3,
             "defended_mean/error_rate": (1 / 2 + 2 / 3 + 3 / 4) / 3,
             "defended_mean/success_rate": (1 / 2 + 2 / 3 + 3 / 4) / 3,
             "defended_mean/clean_accuracy": 1.0,
+            "defended_mean/robust_accuracy": 1 - (1 / 2 + 2 / 3 + 3 / 4) / 3,
             "perturbation/linf/mean": 0.0625,
             "perturbation/linf/max": 0.0625,
             "perturbation/l2/mean": 3.0,
@@ -154,15 +157,15 @@ def test_the_table_of_targets_has_a_row_for_each(folder: Path, run: Logged) -> N
         *(f"{rate}{bound}" for rate in RATES for bound in bounds),
     ]
     found = [dict(zip(columns, row, strict=True)) for row in rows]
-    targets = read_results(folder)["targets"]
+    targets = read_results(folder).targets
     assert [row["target"] for row in found] == list(targets)
     for row in found:
         target = targets[row["target"]]
         assert [row[name] for name in columns[:4]] == ["source", "naa", "photographs", 2]
-        assert (row["role"], row["model"]) == (target["role"], target["model"])
+        assert (row["role"], row["model"]) == (target.role, target.model)
         for rate in RATES:
             for bound, key in zip(bounds, ("value", "low", "high", "spread"), strict=True):
-                assert row[f"{rate}{bound}"] == pytest.approx(target[rate][key])
+                assert row[f"{rate}{bound}"] == pytest.approx(getattr(target.rate(rate), key))
     assert [row["defences"] for row in found] == ["", "jpeg", "", "jpeg", "noise, jpeg", "noise"]
 
 
@@ -216,8 +219,8 @@ def test_the_id_follows_from_the_configuration(home: Path, run: Logged, tmp_path
 
 
 def test_a_run_that_crafted_nothing_and_explained_nothing_is_logged(home: Path, tmp_path: Path) -> None:
-    run = run_facts(config=CONFIG | {"logger": {}}, crafted_now=None, class_names=None, missing=["b.png"])
-    finished_run(tmp_path / "run", run, answers())
+    config = CONFIG | {"logger": {}}
+    finished_run(tmp_path / "run", answers(), config=config, crafted_now=None, names=None, missing=["b.png"])
     relog(tmp_path / "run")
     (found,) = logged(tmp_path / "run")
     assert {name for name in found.values if name.startswith("cost/")} == {"cost/seconds"}
@@ -226,6 +229,6 @@ def test_a_run_that_crafted_nothing_and_explained_nothing_is_logged(home: Path, 
 
 
 def test_a_folder_without_results_cannot_be_logged(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"results\.json"):
+    with pytest.raises(UserError, match=r"results\.json: there is no such file"):
         relog(tmp_path)
     assert not (tmp_path / "wandb").exists()

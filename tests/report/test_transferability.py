@@ -1,7 +1,7 @@
 """Which images are shown."""
 
 from naa_lightning.records import Prediction
-from naa_lightning.report.transferability import judging_targets, least_transferable, most_transferable
+from naa_lightning.report.transferability import least_transferable, most_transferable
 from tests.report.cases import prediction
 
 LABEL = 7
@@ -57,15 +57,6 @@ PREDICTIONS = [
     answer("b", 3, 1.0, 1.0, fooled=False),
 ]
 BLACK_BOX = [row for row in PREDICTIONS if row.target != "source"]
-
-
-def test_undefended_black_boxes_judge_if_there_are_any() -> None:
-    attacked, free, defended = (True, False), (False, False), (False, True)
-    targets = {"s": attacked, "s+jpeg": (True, True), "a": free, "b": free, "b+jpeg": defended}
-    assert judging_targets(targets) == ["a", "b"]
-    assert judging_targets({"s": attacked, "b+jpeg": defended, "c+jpeg": defended}) == ["b+jpeg", "c+jpeg"]
-    assert judging_targets({"s": attacked, "s+jpeg": (True, True)}) == ["s", "s+jpeg"]
-    assert judging_targets({}) == []
 
 
 def test_images_that_fool_more_targets_come_first_then_those_of_surer_ones_then_lower_ids() -> None:

@@ -1,150 +1,101 @@
-"""Numbers about the images and their crafting, each with its meaning in a few words."""
+"""Numbers about images and their crafting as rows of a table, each with its meaning in a few words."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any, NamedTuple
 
 from naa_lightning.records.results import ExactAttribution, RunResults
-from naa_lightning.report.page.wording import NONE, decimal, duration, levels, memory, percent
+from naa_lightning.report.definitions import DEFINITIONS
+from naa_lightning.report.page.wording import NONE, counted, decimal, duration, memory, percent
 from naa_lightning.report.phases import phase_times
 
-_Text = Callable[[float | None], str]
 
-
-@dataclass(frozen=True)
-class Measure:
-    """A row of a table of measures.
+class MeasureTable(NamedTuple):
+    """A table of measures.
 
     Args:
-        name: The name of the measure.
-        values: The values as text, one per column.
-        meaning: The meaning of the measure, as text.
+        caption: Its caption.
+        columns: The heads of its columns of values.
+        rows: The name of each measure, its values as text, and its meaning.
     """
 
-    name: str
-    values: tuple[str, ...]
-    meaning: str
+    caption: str
+    columns: list[str]
+    rows: list[tuple[str, list[str], str]]
 
 
 def _share(value: float | None) -> str:
     return NONE if value is None else f"{percent(value)} %"
 
 
-def _in_levels(value: float | None) -> str:
-    return NONE if value is None else f"{255 * value:.1f}"
-
-
-def _decibels(value: float | None) -> str:
+def _decibel(value: float | None) -> str:
     return NONE if value is None else f"{decimal(value, 1)} dB"
 
 
-_PERTURBATIONS: dict[str, tuple[str, _Text, str]] = {
-    "linf": ("L\N{INFINITY}", _in_levels, "largest change of any value, in steps of 1/255"),
-    "l2": ("L2", partial(decimal, digits=2), "Euclidean length of the change, values in [0, 1]"),
-    "ssim": ("SSIM", decimal, "structural similarity; 1 is the same image"),
-    "psnr": ("PSNR", _decibels, "signal over change; more is closer"),
-    "lpips": ("LPIPS", decimal, "perceptual distance; 0 is the same image"),
-}
-_STATISTICS: dict[str, tuple[str, _Text, str]] = {
-    "positive_share": ("positive share", _share, "of the attribution, what speaks for the class"),
-    "negative_share": ("negative share", _share, "of the attribution, what speaks against it"),
-    "participation": ("participation", _share, "of the neurons, how many effectively carry the attribution"),
-    "gini": ("Gini coefficient", decimal, "0: every neuron carries equally much; 1: a single one carries all"),
-    "completeness_gap": (
-        "completeness gap",
-        _share,
-        "of the change in output, by how much the sum of attributions misses it; 0 is exact",
-    ),
-}
-_EFFECTS = {
-    "mass_kept": ("attribution kept", "all attribution after the attack, relative to before; can exceed 100 %"),
-    "positive_kept": ("positive attribution kept", "likewise, of what speaks for the class alone"),
-    "positive_destroyed": (
-        "positive attribution destroyed",
-        "share of what spoke for the class that its neurons lack after the attack",
-    ),
+def _levels(value: float | None) -> str:
+    return NONE if value is None else f"{255 * value:.1f}"
+
+
+def _plain(value: float | None) -> str:
+    return NONE if value is None else f"{value:g}"
+
+
+FORMATS: dict[str, Callable[[float | None], str]] = {
+    "share": _share,
+    "decibel": _decibel,
+    "levels": _levels,
+    "plain": _plain,
+    "duration": duration,
+    "memory": memory,
+    "decimal2": partial(decimal, digits=2),
+    "decimal3": decimal,
 }
 
 
-def perturbation(record: RunResults) -> list[Measure]:
-    """Return the measures of perturbations: their mean over images and the worst image."""
-    rows = []
-    for key, found in record.perturbation.items():
-        if key in _PERTURBATIONS and found.mean is not None:
-            name, text, meaning = _PERTURBATIONS[key]
-            rows.append(Measure(name, (text(found.mean), text(found.worst)), meaning))
-    return rows
-
-
-def largest(record: RunResults) -> str | None:
-    """Return the largest perturbation in the norm of the budget."""
-    norm = record.budget.norm if record.budget else "linf"
-    if norm not in record.perturbation or (value := record.perturbation[norm].max) is None:
-        return None
-    return levels(value) if norm == "linf" else decimal(value, 2)
-
-
-def attribution(record: RunResults) -> list[Measure]:
-    """Return the measures of the attribution that guides the attack."""
-    return list(_statistics((record.attribution or {},)))
-
-
-def exact_statistics(record: RunResults) -> list[Measure]:
-    """Return the measures of exact attribution on clean and on adversarial images."""
-    exact = record.exact_attribution or ExactAttribution()
-    return list(_statistics((exact.clean, exact.adversarial)))
-
-
-def exact_effects(record: RunResults) -> list[Measure]:
-    """Return the effect of the attack on exact attribution, and the agreement of approximations with it."""
-    exact = record.exact_attribution or ExactAttribution()
-    effect = exact.effect
-    rows = [
-        Measure(name, (_share(effect[key]),), meaning) for key, (name, meaning) in _EFFECTS.items() if key in effect
+def tables(results: RunResults) -> list[MeasureTable]:
+    """Return the tables of a run's cost, of its perturbations and of attribution; those without a row are left out."""
+    exact = results.exact_attribution or ExactAttribution()
+    sizes = results.perturbation.items()
+    parts = ["NAA's approximation" if part == "naa" else part for part in exact.agreement]
+    found = [
+        MeasureTable("What the run took", ["cost"], _rows("cost", results.cost.model_dump())),
+        MeasureTable(
+            "How far images were moved",
+            ["mean", "worst"],
+            _rows("perturbation", {key: size.mean for key, size in sizes}, {key: size.worst for key, size in sizes}),
+        ),
+        MeasureTable(
+            "Attribution over the attacked layer, as approximated while crafting",
+            ["mean"],
+            _rows("attribution", results.attribution or {}),
+        ),
+        MeasureTable(
+            f"Exact attribution, mean of {counted(exact.images, 'image')}",
+            ["clean", "adversarial"],
+            _rows("attribution", exact.clean, exact.adversarial),
+        ),
+        MeasureTable("What the attack did to exact attribution", ["value"], _rows("effect", exact.effect)),
+        MeasureTable("Agreement with exact attribution", parts, _rows("agreement", *exact.agreement.values())),
     ]
-    for part, values in exact.agreement.items():
-        of = "NAA's approximation" if part == "naa" else part
-        rows.append(Measure(f"{of}: cosine", (decimal(values["cosine"]),), "with exact attribution; 1 is the same"))
-        rank = decimal(values.get("rank_correlation"))
-        rows.append(Measure(f"{of}: rank correlation", (rank,), "likewise, of the order of the neurons"))
-    return rows
+    return [table for table in found if table.rows]
 
 
-def cost(record: RunResults) -> list[Measure]:
-    """Return the measures of the run's cost; unknown ones are left out."""
-    found = record.cost
-    gradients, now = found.gradient_evaluations_per_image, found.images_crafted_now
-    rows = [
-        Measure("gradients", (NONE if gradients is None else f"{gradients:g}",), "evaluations per image"),
-        Measure("crafting", (duration(found.seconds_per_image),), "per image"),
-        Measure("whole run", (duration(found.seconds),), _crafted_by_call(now, record.images)),
-        Measure("peak memory", (memory(found.peak_memory_bytes),), "of the device while crafting"),
-    ]
-    return [row for row in rows if row.values != (NONE,)]
+def phase_table(results: RunResults) -> MeasureTable:
+    """Return the table of the time of each phase of the last call of a run."""
+    times, now = phase_times(results.cost), results.cost.images_crafted_now
+    seconds, shares = ({key: getattr(time, part) for key, time in times.items()} for part in ("seconds", "share"))
+    crafted = "no image, as they were there" if now is None else f"{now:,} of {counted(results.images, 'image')}"
+    return MeasureTable(
+        f"The last call of the run, which crafted {crafted}", ["time", "share"], _rows("phase", seconds, shares)
+    )
 
 
-def times(record: RunResults) -> list[Measure]:
-    """Return the time of each phase of the run."""
-    return [
-        Measure(phase.name, (duration(phase.seconds), _share(phase.share)), phase.meaning)
-        for phase in phase_times(record.cost)
-    ]
-
-
-def environment(record: RunResults) -> list[tuple[str, str]]:
-    """Return names and values of the run's device and versions; unknown ones are left out."""
-    known = record.environment
-    found = {"naa_lightning": record.version, "device": known.device, "Python": known.python, **known.packages}
-    return [(name, str(value)) for name, value in found.items() if value is not None]
-
-
-def _crafted_by_call(now: int | None, images: int) -> str:
-    if now is None:
-        return "no image was crafted, the images were there"
-    return "from start to results" if now == images else f"this call alone, which crafted {now:,} of {images:,} images"
-
-
-def _statistics(columns: tuple[Mapping[str, float | None], ...]) -> Iterator[Measure]:
-    for key, (name, text, meaning) in _STATISTICS.items():
-        if any(key in column for column in columns):
-            yield Measure(name, tuple(text(column.get(key)) for column in columns), meaning)
+def _rows(kind: str, *columns: Mapping[str, Any]) -> list[tuple[str, list[str], str]]:
+    """Return the rows of the measures of a kind that some column has."""
+    found = []
+    for of_kind, key, name, formats, meaning in DEFINITIONS.values():
+        values = [column.get(key) for column in columns]
+        if of_kind == kind and any(value is not None for value in values):
+            writers = [FORMATS[format] for format in formats.split()] * len(values)
+            found.append((name, [write(value) for write, value in zip(writers, values, strict=False)], meaning))
+    return found

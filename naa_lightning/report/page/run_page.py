@@ -1,42 +1,43 @@
 """The page of a run."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 from naa_lightning.atomic import write_atomically
-from naa_lightning.records.results import RunResults, read_results
-from naa_lightning.report.conventions import CONVENTIONS
-from naa_lightning.report.page import measures
-from naa_lightning.report.page.classes import by_success
-from naa_lightning.report.page.figures import read_figures
-from naa_lightning.report.page.groups import groups, white_box_mean
-from naa_lightning.report.page.rates import SHORT, meanings, own_convention, rate_names
+from naa_lightning.records import read_predictions
+from naa_lightning.records.results import ClassResult, MeanResult, Role, RunResults, TargetResult, read_results
+from naa_lightning.report.definitions import CONVENTIONS, DEFINITIONS
+from naa_lightning.report.page import images
+from naa_lightning.report.page.finding import finding
+from naa_lightning.report.page.key_figures import averaged, key_figures
+from naa_lightning.report.page.measures import phase_table, tables
+from naa_lightning.report.page.rates import SHORT, own_convention, rate_names
 from naa_lightning.report.page.template import rendered
-from naa_lightning.report.page.transferable import transferable
-from naa_lightning.report.page.wording import budget_text, counted, listed, percent
+from naa_lightning.report.page.wording import budget_text, counted
 
 FILE_NAME = "report.html"
-SHOWN_IMAGES = 2
-"""The number of images whose attention and attribution are shown at once; those of the others unfold."""
+FILES = ("results.json", "predictions.parquet", "perturbations.parquet", "attribution.parquet", "pictures.parquet")
+FILES += ("crafting.json", "attack.log", "adversarial", ".hydra")
+"""What a run's folder may hold, for links."""
 
 
-@dataclass(frozen=True)
-class KeyFigure:
-    """A number that stands for a run.
+class Group(NamedTuple):
+    """Targets that belong together.
 
     Args:
-        name: The name of the number.
-        value: The number as text.
-        unit: The unit; empty for none.
-        note: The targets that it is a mean over, or the number to compare it with.
+        title: The heading of the group.
+        kind: The kind of target, one of `chart.KINDS`.
+        targets: The targets by name, by defence.
+        mean: The mean over them; None where there is none to show.
     """
 
-    name: str
-    value: str
-    unit: str
-    note: str
+    title: str
+    kind: str
+    targets: Mapping[str, TargetResult]
+    mean: MeanResult | None
 
 
 def write_run_page(folder: Path) -> Path:
@@ -51,85 +52,99 @@ def write_run_page(folder: Path) -> Path:
     Raises:
         UserError: A file is missing or damaged.
     """
-    record = read_results(folder)
-    images = transferable(folder, record)
+    results, predictions = read_results(folder), read_predictions(folder)
+    targets, shown = results.targets.values(), images.read_images(folder, results, predictions)
     page = rendered(
         "run.html.j2",
-        title=title(record),
-        record=record,
-        subtitle=subtitle(record),
-        key_figures=key_figures(record),
-        groups=groups(record),
-        rates=rate_names(targeted=record.targeted),
+        styles=("style.css", "run.css"),
+        scripts=("sort.js", "run.js"),
+        title=title(results),
+        subtitle=subtitle(results),
+        finding=finding(results),
+        key_figures=key_figures(results, predictions),
+        results=results,
+        groups=groups(results),
+        averaged=averaged,
+        rates=rate_names(targeted=results.targeted),
         short=SHORT,
-        abstained=_any_unanswered(record, "abstained"),
-        invalid=_any_unanswered(record, "invalid"),
-        varies=any(target.rate(record.headline).spread is not None for target in record.targets.values()),
-        meanings=meanings(targeted=record.targeted),
+        definitions=DEFINITIONS,
         conventions=CONVENTIONS,
-        own=own_convention(record.config),
-        cost=measures.cost(record),
-        times=measures.times(record),
-        perturbation=measures.perturbation(record),
-        attribution=measures.attribution(record),
-        exact=measures.exact_statistics(record),
-        effects=measures.exact_effects(record),
-        images=images,
-        figures=read_figures(folder, images.true_classes),
-        shown_images=SHOWN_IMAGES,
-        classes=by_success(record),
-        config=yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True) if record.config else "",
-        environment=measures.environment(record),
+        own=own_convention(results.config),
+        images=shown,
+        data=images.as_data(shown, results),
+        image_words=images,
+        reasons=[why for why in ("abstained", "invalid") if any(_unanswered(target, why) for target in targets)],
+        tables=tables(results),
+        phases=phase_table(results),
+        classes=by_success(results.classes),
+        environment=environment(results),
+        config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True) if results.config else "",
+        files=[name for name in FILES if (folder / name).exists()],
     )
     path = folder / FILE_NAME
     write_atomically(path, page)
     return path
 
 
-def title(record: RunResults) -> str:
+def title(results: RunResults) -> str:
     """Name a run by its attack and surrogate."""
-    attack = record.attack or "Adversarial images"
-    return f"{attack} on {record.surrogate}" if record.surrogate else f"{attack}, surrogate unknown"
+    attack = results.attack or "Adversarial images"
+    return f"{attack} on {results.surrogate}" if results.surrogate else f"{attack}, surrogate unknown"
 
 
-def subtitle(record: RunResults) -> str:
+def subtitle(results: RunResults) -> str:
     """Return the images, the budget and the aim of a run."""
-    images = counted(record.images, "image")
-    parts = [f"{images} of {record.data}" if record.data else images]
-    if record.budget:
-        parts.append(f"budget {budget_text(record.budget)}")
-    return ", ".join([*parts, "targeted" if record.targeted else "untargeted"])
+    images = counted(results.images, "image")
+    parts = [f"{images} of {results.data}" if results.data else images]
+    if results.budget:
+        parts.append(f"budget {budget_text(results.budget)}")
+    return ", ".join([*parts, "targeted" if results.targeted else "untargeted"])
 
 
-def key_figures(record: RunResults) -> list[KeyFigure]:
-    """Return the two to four numbers that stand for a run; fewer where hardly anything is known."""
-    found = []
-    undefended, defended = record.select("black-box", defended=False), record.select("black-box", defended=True)
-    rate = SHORT[record.headline]
-    if undefended:
-        several = f"mean of {counted(len(undefended), 'undefended target')}"
-        over = several if len(undefended) > 1 else next(iter(undefended))
-        found.append(_share(f"black-box {rate}", record.headline_mean(defended=False), over))
-    if defended:
-        models, defences = ({getattr(t, key) for t in defended.values()} for key in ("model", "defences"))
-        parts = counted(len(defended), "target"), counted(len(models), "model"), counted(len(defences), "defence")
-        over = "mean of {}: {}, {}".format(*parts)
-        found.append(_share(f"{rate} behind a defence", record.headline_mean(defended=True), over))
-    white_box = record.select("white-box", defended=False)
-    if white_box:
-        over = f"on {listed(list(white_box))}" if len(white_box) < 3 else f"mean of {len(white_box)} models"
-        found.append(_share(f"white-box {rate}", white_box_mean(record), over))
-    largest = measures.largest(record)
-    if largest is not None:
-        note = f"budget {budget_text(record.budget)}" if record.budget else "of any image"
-        found.append(KeyFigure("largest perturbation", largest, "", note))
-    return found
+def environment(results: RunResults) -> dict[str, str | None]:
+    """Return when and on what a run ran, and the digests of what it read, by name."""
+    known = results.environment
+    return {
+        "started": str(results.started or ""),
+        "naa_lightning": results.version,
+        "commit": results.commit and results.commit.id + (", with changes" if results.commit.modified else ""),
+        "device": known.device,
+        "processor": known.processor,
+        "system": known.system,
+        "Python": known.python,
+        **known.packages,
+        **{f"clean images of {name}, SHA-256": digest for name, digest in results.clean_images.items()},
+        **{f"weights of {name}, SHA-256": digest or "unknown" for name, digest in results.weights.items()},
+    }
 
 
-def _share(name: str, share: float | None, note: str) -> KeyFigure:
-    return KeyFigure(name, percent(share), "" if share is None else "%", note)
+def groups(results: RunResults) -> list[Group]:
+    """Sort a run's targets into groups, within them by defence; empty groups are left out."""
+    order = list(dict.fromkeys(target.defences for target in results.targets.values()))
+
+    def members(role: Role, *, defended: bool) -> dict[str, TargetResult]:
+        selected = results.select(role, defended=defended)
+        return dict(sorted(selected.items(), key=lambda named: order.index(named[1].defences)))
+
+    found = [
+        Group("White-box", "white-box", members("white-box", defended=False), None),
+        Group("White-box, behind a defence", "white-box", members("white-box", defended=True), None),
+        Group("Black-box", "black-box", members("black-box", defended=False), results.black_box_mean),
+        Group("Black-box, behind a defence", "defended", members("black-box", defended=True), results.defended_mean),
+    ]
+    return [group for group in found if group.targets]
 
 
-def _any_unanswered(record: RunResults, why: str) -> bool:
-    found = [target.unanswered[why] for target in record.targets.values() if why in target.unanswered]
-    return any(count.clean or count.adversarial for count in found)
+def by_success(classes: Sequence[ClassResult]) -> list[ClassResult]:
+    """Sort classes, those that are fooled most often first and those without a success rate last."""
+
+    def place(result: ClassResult) -> tuple[bool, float, int, int]:
+        rate = result.success_rate
+        return rate.value is None, -(rate.value or 0), -rate.total, result.label
+
+    return sorted(classes, key=place)
+
+
+def _unanswered(target: TargetResult, why: str) -> bool:
+    found = target.unanswered.get(why)
+    return found is not None and bool(found.clean or found.adversarial)

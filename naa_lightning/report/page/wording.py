@@ -115,13 +115,17 @@ def counted(count: int, singular: str, plural: str | None = None) -> str:
 
 
 def class_called(names: Mapping[int, str], label: int) -> str:
-    """Name a class so that it cannot be mistaken for another one.
+    """Name a class that was answered; a negative one is no answer.
 
     >>> class_called({3: "shark", 4: "4"}, 3), class_called({3: "shark", 4: "4"}, 4), class_called({}, 9)
-    ('shark (3)', 'class 4', 'class 9')
+    ('shark', 'class 4', 'class 9')
+    >>> class_called({}, -1), class_called({}, -2)
+    ('no answer', 'abstained')
     """
+    if label < 0:
+        return "abstained" if label == -2 else "no answer"
     name = names.get(label, "")
-    return f"class {label}" if name in ("", str(label)) else f"{name} ({label})"
+    return f"class {label}" if name in ("", str(label)) else name
 
 
 def sentence(text: str) -> str:

@@ -1,21 +1,29 @@
 """Folders of runs, made by hand, and what a page shows as text."""
 
+import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
-from naa_lightning.records import Prediction, write_predictions
+from naa_lightning.records import (
+    PerturbationRow,
+    PictureRow,
+    Prediction,
+    RunResults,
+    write_perturbations,
+    write_pictures,
+    write_predictions,
+    write_results,
+)
 from tests.report.cases import prediction, rate
 
 NAUGHTY = "<script>alert(1)</script>"
 LONG = "a_target_whose_name_is_as_long_as_sixty_characters_may_well_be"
-RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate")
 
 
 def target(
@@ -36,20 +44,24 @@ def target(
         "error_rate": rate(62, 100),
         "success_rate": success,
         "target_rate": rate(0, 0),
+        "robust_accuracy": rate(40, 100),
         "unanswered": {"invalid": {"clean": 0, "adversarial": 0}, "abstained": {"clean": 0, "adversarial": 0}},
         "invalid_files": [],
     }
     return values | others
 
 
-def means(success: float | None, **others: float | None) -> dict[str, float | None]:
-    return dict.fromkeys(RATES, success) | others
-
-
 def results(**changes: Any) -> dict[str, Any]:
-    """Return a plain run: a surrogate and two targets, one of them defended as well."""
+    """Return a plain run, as `results.json` holds it: a surrogate and two targets, one of them defended as well."""
     plain = {
+        "schema_version": 2,
         "version": "0.1.0",
+        "commit": {"id": "0123456789abcdef", "modified": True},
+        "command": "naa-attack surrogate=mobilenetv2 attack=naa 'seed=7'",
+        "started": "2026-03-04T05:06:07Z",
+        "environment": {"device": "cuda", "processor": "H200", "python": "3.11.9", "packages": {"torch": "2.15.0"}},
+        "weights": {"vgg16": "f" * 64, "resnet50": None},
+        "clean_images": {"photographs": "e" * 64},
         "surrogate": "mobilenetv2",
         "attack": "naa",
         "data": "photographs",
@@ -64,18 +76,20 @@ def results(**changes: Any) -> dict[str, Any]:
             "vgg16+jpeg": target(rate(9, 90, 0.012), defences=["jpeg"], repeats=5),
         },
         "failed": {},
-        "black_box_mean": means(0.4, clean_accuracy=0.9),
-        "defended_mean": means(0.1),
         "perturbation": {
             "linf": {"mean": 15 / 255, "max": 16 / 255},
             "l2": {"mean": 12.3, "max": 20.25},
             "ssim": {"mean": 0.75, "min": 0.5},
             "psnr": {"mean": 26.5, "min": 24.25},
-            "lpips": None,
+            "lpips": {},
         },
         "classes": [
             {"label": 3, "name": "great white shark", "images": 60, "success_rate": rate(10, 40)},
             {"label": 7, "name": "cock", "images": 40, "success_rate": rate(30, 40)},
+        ],
+        "confusions": [
+            {"label": 3, "predicted": 7, "count": 12, "images": 8},
+            {"label": 7, "predicted": 9, "count": 5, "images": 5},
         ],
         "class_names": {"3": "great white shark", "7": "cock"},
         "attribution": {"positive_share": 0.52, "negative_share": 0.48, "participation": 0.09, "gini": 0.8125},
@@ -84,7 +98,7 @@ def results(**changes: Any) -> dict[str, Any]:
             "clean": {"positive_share": 0.6, "gini": 0.75},
             "adversarial": {"positive_share": 0.3, "gini": None},
             "effect": {"mass_kept": 0.83, "positive_kept": 0.47, "positive_destroyed": 0.71},
-            "naa": {"cosine": 0.327, "rank_correlation": None},
+            "agreement": {"naa": {"cosine": 0.327, "rank_correlation": None}},
         },
         "cost": {
             "gradient_evaluations_per_image": 40.0,
@@ -97,9 +111,6 @@ def results(**changes: Any) -> dict[str, Any]:
                 "crafting/steps": {"seconds": 801.0, "share": 0.89},
             },
             "peak_memory_bytes": None,
-            "device": "cpu",
-            "python": "3.11.9",
-            "torch": "2.15.0",
         },
         "config": {"attack": {"name": "naa"}, "seed": 7, "note": NAUGHTY},
     }
@@ -111,35 +122,40 @@ def answer(name: str, image: int, *, clean: int = 3, adversarial: int = 9, **oth
     return prediction(name, clean=clean, adversarial=adversarial, **values | others)
 
 
-def picture(path: Path, size: tuple[int, int] = (120, 50), colour: str = "teal") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
+def picture(id: int, kind: str, model: str = "", note: str = "", *, side: int = 40, colour: str = "teal") -> PictureRow:
+    content = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(content, "WEBP", lossless=True)
+    return PictureRow(id, kind, model, note, side, side, content.getvalue())
 
 
-def write_run(folder: Path, found: Mapping[str, Any] | None = None) -> Path:
-    """Write a run of a few images; image 1 fools both targets, 0 one, 2 none, 4 has a panel and fools one."""
+def write_run(folder: Path, found: Mapping[str, Any] | None = None, images: int = 5) -> Path:
+    """Write a run; image 1 fools both targets, 0 and 4 one, the others none, and 0 and 1 are looked at closely."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results() if found is None else found))
-    fooled = {"vgg16": {0, 1, 4}, "resnet50": {1}, "mobilenetv2": {0, 1, 2, 3, 4}, "vgg16+jpeg": {2, 3}}
+    write_results(folder, RunResults.model_validate(results() if found is None else found))
+    fooled = {"vgg16": {0, 1, 4}, "resnet50": {1}, "mobilenetv2": set(range(images)), "vgg16+jpeg": {2, 3}}
     rows = [
-        answer(name, image, adversarial=9 if image in images else 3)
-        for name, images in fooled.items()
-        for image in range(5)
+        answer(name, image, adversarial=9 if image in of_target else 3)
+        for name, of_target in fooled.items()
+        for image in range(images)
     ]
-    again = [answer("vgg16+jpeg", image, repeat=repeat) for image in range(5) for repeat in range(1, 5)]
+    again = [answer("vgg16+jpeg", image, repeat=repeat) for image in range(images) for repeat in range(1, 5)]
     write_predictions(folder, [*rows, *again])
-    sizes = [
-        {"id": image, "file": f"{image}.png", "linf": 8 / 255, "l2": 3.0, "ssim": 0.5, "psnr": 20.0, "lpips": None}
-        for image in range(5)
+    write_perturbations(
+        folder, [PerturbationRow(image, f"{image}.png", 8 / 255, 3.0, 0.5, 20.0, None) for image in range(images)]
+    )
+    kinds = {"clean": ("", "green"), "adversarial": ("", "teal"), "difference": ("x 8", "gray")}
+    pictures = [
+        picture(image, kind, note=note, colour=colour)
+        for image in range(images)
+        for kind, (note, colour) in kinds.items()
     ]
-    pq.write_table(pa.Table.from_pylist(sizes), folder / "perturbations.parquet")
-    for image in range(5):
-        picture(folder / "adversarial" / f"{image}.png", (40, 40))
-    picture(folder / "figures" / "panel-00004.png", (900, 400))
-    for kind in ("attention", "attribution"):
-        for image in (0, 1, 2):
-            picture(folder / "figures" / f"{kind}-{image:05d}.png", (350, 140))
-    picture(folder / "figures" / "a_curve.png")
+    views = [
+        picture(image, f"{kind}/{on}", model, note, side=224)
+        for image in (0, 1)
+        for kind, model, note in (("attention", "vgg16", ""), ("attribution", "layer4", "logit of cock, sum 0.31"))
+        for on in ("clean", "adversarial")
+    ]
+    write_pictures(folder, [*pictures, *views])
     return folder
 
 
@@ -181,10 +197,17 @@ class Page(HTMLParser):
             if self._cell is not None:
                 self._cell.append(data)
 
-    def row(self, head: str, *, table: int = 0) -> list[str]:
-        """Return the cells of a table's row after the first."""
-        (cells,) = (cells[1:] for cells in self.tables[table] if cells and cells[0] == head)
-        return cells
+    def table(self, *heads: str) -> list[list[str]]:
+        """Return the first table whose head begins so, with its head."""
+        return next(table for table in self.tables if tuple(table[0][: len(heads)]) == heads)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the page holds for its script."""
+        found = re.search(r'<script type="application/json" id="data">(.*?)</script>', self.html, re.DOTALL)
+        assert found is not None
+        data: dict[str, Any] = json.loads(found[1])
+        return data
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
