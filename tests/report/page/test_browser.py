@@ -11,7 +11,7 @@ import pytest
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import rate
-from tests.report.page.cases import LONG, NAUGHTY, means, results, target, write_run
+from tests.report.page.cases import LONG, NAUGHTY, results, target, write_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -36,8 +36,8 @@ def browser() -> Iterator[Any]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a plain run, one with everything that is long, many or naughty, and a sweep of both."""
     folder = tmp_path_factory.mktemp("sweep")
-    plain = write_run(folder / "plain")
-    names = [f"{LONG}_{number}" for number in range(20)] + ["W" * 60, NAUGHTY]
+    plain = write_run(folder / "plain", images=60)
+    names = [f"{LONG}_{number}" for number in range(20)] + ["W" * 60, NAUGHTY, "vgg16"]
     lost = {"invalid": {"clean": 1, "adversarial": 3}, "abstained": {"clean": 0, "adversarial": 1200}}
     targets = {
         **{name: target(rate(number, 90), model=name) for number, name in enumerate(names)},
@@ -63,12 +63,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         surrogate="q" * 60,
         data="r" * 60,
         targets=targets,
-        failed={NAUGHTY * 3: "no weights " * 30, "s" * 60: "/" + "t" * 200},
+        failed={NAUGHTY * 3: {"reason": "no weights " * 30}, "s" * 60: {"reason": "/" + "t" * 200}},
         missing=["u" * 100] * 40,
         classes=classes,
         class_names={"3": "M" * 60},
-        black_box_mean=means(0.3),
-        defended_mean=means(0.2),
+        confusions=[{"label": 3, "predicted": 3, "count": 1, "images": 1}] * 20,
+        command="naa-attack " + "k" * 200,
+        weights={"w" * 100: "f" * 64},
         budget={"norm": "l2", "eps": 3.0},
     )
     write_run(folder / "extreme", extreme)
@@ -118,11 +119,11 @@ def test_a_page_opens_by_itself_and_fits(
         for script in ("0", unfold):
             opened.run(script)
             assert opened.run("document.documentElement.scrollWidth") <= width
-        for image in opened.page.locator("img").all():
-            image.scroll_into_view_if_needed()
-            image.evaluate("image => image.decode()")
-        assert opened.run("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-        assert opened.run("document.images.length") == {"run": 12, "extreme": 7, "sweep": 1}[name]
+        pictures = "[...document.images].filter(image => image.hasAttribute('src'))"
+        assert opened.run(f"{pictures}.every(image => image.complete && image.naturalWidth > 0)")
+        # three of each shown image, eight of attention and attribution, and a page of the gallery
+        shown = {"run": 3 * 7 + 8 + 24, "extreme": 3 * 5 + 8 + 5}
+        assert name not in shown or opened.run(f"{pictures}.length") == shown[name]
         assert opened.said == []
         assert {url for url in opened.asked if not url.startswith("data:")} == {pages[name].as_uri()}
 
@@ -163,9 +164,9 @@ def test_numbers_on_the_screen_are_those_of_the_results(browser: Any, pages: dic
         )
         shown = {row[0].replace(" + ", "+"): row[1:] for row in rows}
         for name, measured in found["targets"].items():
-            order = ("success_rate", "clean_accuracy", "fooling_rate", "error_rate")
+            order = ("success_rate", "robust_accuracy", "error_rate", "fooling_rate", "clean_accuracy")
             expected = [f"{100 * measured[part]['value']:.1f}" for part in order]
-            assert [shown[name][0], *shown[name][2:5]] == expected
+            assert [shown[name][0], *shown[name][2:6]] == expected
 
 
 def test_dots_and_intervals_are_where_the_numbers_say(browser: Any, pages: dict[str, Path]) -> None:
@@ -201,12 +202,143 @@ def test_tables_are_sorted_by_a_click_within_their_groups(browser: Any, pages: d
             opened.run("document.querySelector('table.targets [aria-sort]').getAttribute('aria-sort')") == "ascending"
         )
         classes = opened.page.locator("table.classes thead button", has_text="class")
-        assert column(opened, "table.classes", 0) == ["cock (7)", "great white shark (3)"]
+        assert column(opened, "table.classes.sortable", 0) == ["cock", "great white shark"]
         classes.click()
-        assert column(opened, "table.classes", 0) == ["cock (7)", "great white shark (3)"]
+        assert column(opened, "table.classes.sortable", 0) == ["cock", "great white shark"]
         classes.click()
-        assert column(opened, "table.classes", 0) == ["great white shark (3)", "cock (7)"]
+        assert column(opened, "table.classes.sortable", 0) == ["great white shark", "cock"]
         assert opened.said == []
+
+
+def tiles(opened: Opened) -> list[str]:
+    found: list[str] = opened.run("[...document.querySelectorAll('.tiles strong')].map(name => name.innerText)")
+    return found
+
+
+def of(*images: int) -> list[str]:
+    return [f"Image {image}, great white shark" for image in images]
+
+
+def test_the_gallery_turns_its_pages(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["run"]) as opened:
+        assert tiles(opened) == of(*range(24))
+        previous, following = (opened.page.locator(f"[data-turn='{step}']") for step in (-1, 1))
+        assert previous.is_disabled()
+        following.click()
+        following.click()
+        assert tiles(opened) == of(*range(48, 60))
+        assert following.is_disabled()
+        assert opened.page.inner_text(".pager span") == "49 to 60 of 60"
+        previous.click()
+        assert tiles(opened) == of(*range(24, 48))
+
+
+def test_the_gallery_shows_whom_an_image_fools_in_the_order_asked_for(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["run"]) as opened:
+        by, order = (opened.page.locator(f"select[name={name}]") for name in ("by", "order"))
+        for choice, expected in (
+            ("images that fool any target", [0, 1, 4]),
+            ("images that fool at least 2 targets", [1]),
+            ("images that fool vgg16+jpeg", [2, 3]),
+            ("images that fool resnet50", [1]),
+        ):
+            by.select_option(choice)
+            assert tiles(opened) == of(*expected)
+            assert opened.page.inner_text("#gallery output") == f"{len(expected)} of 60"
+        by.select_option("images that fool no target")
+        assert tiles(opened)[:4] == of(2, 3, 5, 6)
+        by.select_option("all images")
+        order.select_option("most fooled first")
+        assert tiles(opened)[:5] == of(1, 0, 4, 2, 3)
+        order.select_option("least fooled first")
+        assert tiles(opened)[:3] == of(2, 3, 5)
+
+
+def test_an_image_is_looked_at_and_compared_by_keyboard(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["run"]) as opened:
+        viewer, title = opened.page.locator("#viewer"), opened.page.locator("#viewer-title")
+        clip = "getComputedStyle(document.querySelector('[data-layer=adversarial]')).clipPath"
+        opened.page.locator("#gallery .tiles button").nth(5).focus()
+        opened.page.keyboard.press("Enter")
+        assert viewer.is_visible()
+        assert title.inner_text() == "Image 5, great white shark. Fooled 0 of 2."
+        assert viewer.locator("tbody tr").count() == 4
+        assert "vgg16\tgreat white shark 90" in viewer.locator("tbody tr").first.inner_text()
+        slider = viewer.locator("input[type=range]")
+        slider.focus()
+        assert opened.run(clip) == "inset(0px 50% 0px 0px)"
+        opened.page.keyboard.press("Home")
+        assert opened.run(clip) == "inset(0px 100% 0px 0px)"
+        opened.page.keyboard.press("ArrowRight")
+        assert opened.run(clip) == "inset(0px 99% 0px 0px)"
+        difference = viewer.locator("[data-layer=difference]")
+        assert not difference.is_visible()
+        viewer.get_by_label("difference \N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}8").press("Space")
+        assert difference.is_visible()
+        width = viewer.locator("[data-layer=clean]").bounding_box()["width"]
+        viewer.get_by_label("zoom").select_option("4")
+        assert viewer.locator("[data-layer=clean]").bounding_box()["width"] == pytest.approx(4 * width, rel=0.05)
+        viewer.get_by_label("next image").press("Enter")
+        assert title.inner_text().startswith("Image 6,")
+        viewer.get_by_label("previous image").press("ArrowLeft")
+        assert title.inner_text().startswith("Image 5,")
+        opened.page.keyboard.press("Escape")
+        assert not viewer.is_visible()
+        assert opened.run("document.activeElement.title") == "Image 5, great white shark"
+        assert opened.said == []
+
+
+def test_a_slider_is_moved_by_the_mouse_and_pictures_of_cards_are_compared_too(
+    browser: Any, pages: dict[str, Path]
+) -> None:
+    with Opened(browser, pages["run"], 390) as opened:
+        opened.page.locator("article .trio").first.click()
+        opened.run("Promise.all([...document.querySelectorAll('#viewer img')].map(image => image.decode()))")
+        assert opened.page.locator("#viewer-title").inner_text() == "Image 1, great white shark. Fooled 2 of 2."
+        slider = opened.page.locator("#viewer input[type=range]")
+        slider.click(position={"x": 1, "y": 5})
+        assert int(slider.input_value()) < 10
+        opened.page.locator("#viewer [data-close]").click()
+        assert not opened.page.locator("#viewer").is_visible()
+
+
+def test_the_command_is_copied_by_a_click(browser: Any, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["run"]) as opened:
+        opened.page.locator("[data-copy]").click()
+        opened.run("document.querySelector('.command').append(document.createElement('textarea'))")
+        opened.page.locator(".command textarea").focus()
+        opened.page.keyboard.press("Control+V")
+        assert opened.page.locator(".command textarea").input_value() == results()["command"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_printed_in_light_colours_with_all_tables_and_without_controls(
+    browser: Any, pages: dict[str, Path], scheme: str
+) -> None:
+    with Opened(browser, pages["run"], 700, scheme) as opened:
+        opened.page.emulate_media(media="print")
+        assert opened.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        for hidden in ("#gallery", "#viewer", "[data-copy]", "pre"):
+            assert not opened.page.locator(hidden).first.is_visible()
+        for shown in ("article .trio img", "table.targets", "table.papers", ".environment", "table.classes"):
+            assert opened.page.locator(shown).last.is_visible()
+            assert opened.page.locator(shown).last.bounding_box()["height"] > 10
+        assert opened.run("document.documentElement.scrollWidth") <= 700
+        assert opened.page.pdf()[:5] == b"%PDF-"
+
+
+@pytest.mark.parametrize("name", ["run", "extreme"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(browser: Any, pages: dict[str, Path], name: str, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    with Opened(browser, pages[name], 1280, scheme, bypass_csp=True) as opened:
+        opened.run("document.querySelectorAll('details').forEach(part => part.open = true)")
+        for look in (False, True):
+            if look:
+                opened.page.locator(".tiles button").first.click()
+            found = axe.Axe().run(opened.page).response["violations"]
+            serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+            assert [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious] == []
 
 
 def test_runs_of_a_sweep_are_sorted_by_a_click(browser: Any, pages: dict[str, Path]) -> None:

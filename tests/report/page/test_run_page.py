@@ -211,8 +211,8 @@ def test_pictures_are_inside_with_size_and_words_and_are_not_loaded_later(tmp_pa
         assert "loading" not in attributes
         assert int(attributes["width"] or 0) > 0
         assert int(attributes["height"] or 0) > 0
-    assert "where it looks vgg16" in page.text
-    assert "what speaks for and against layer4 clean: logit of cock, sum 0.31 adversarial: logit of cock" in page.text
+    assert "where vgg16 looks" in page.text
+    assert "for and against, over layer4 clean: logit of cock, sum 0.31 adversarial: logit of cock" in page.text
 
 
 def test_the_gallery_has_every_image_and_no_picture_twice(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ if (data) {
   const by = find("[name=by]"), order = find("[name=order]");
   let shown = data.images, first = 0, current = null;
 
-  const filters = [["on any or no target", () => true], ["on any target", image => count(image) > 0], ["on no target", image => !count(image)]];
-  for (let number = 2; number <= data.judges.length; number++) filters.push([`on at least ${number} targets`, image => count(image) >= number]);
-  data.targets.forEach((name, target) => filters.push([`on ${name}`, image => achieved(image, target)]));
+  const verb = data.goal === "hit" ? "hit" : "fool";
+  const filters = [["all images", () => true], [`images that ${verb} any target`, image => count(image) > 0], [`images that ${verb} no target`, image => !count(image)]];
+  for (let number = 2; number <= data.judges.length; number++) filters.push([`images that ${verb} at least ${number} targets`, image => count(image) >= number]);
+  data.targets.forEach((name, target) => filters.push([`images that ${verb} ${name}`, image => achieved(image, target)]));
   filters.forEach(([name], place) => by.add(new Option(name, place)));
 
   const turn = to => {
