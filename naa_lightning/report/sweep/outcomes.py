@@ -1,14 +1,17 @@
 """The images on which a run succeeded."""
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+from pandas.util import hash_pandas_object
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.records.predictions import FILE_NAME
 
 _COLUMNS = ["target", "repeat", "id", "label", "target_class", "clean_prediction", "adversarial_prediction"]
+COLUMNS = ["seed", "images", "target", "repeat", "id", "label", "outcome"]
 
 
 def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
@@ -39,3 +42,22 @@ def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
     else:
         success, counts = (answer != rows.label) & (answer >= 0), rows.clean_prediction == rows.label
     return rows[["target", "repeat", "id", "label"]].assign(outcome=success.astype(float).where(counts))
+
+
+def outcomes_of(heads: pd.DataFrame, outcomes: Mapping[Path, pd.DataFrame]) -> dict[Hashable, pd.DataFrame]:
+    """Return the outcomes of the runs of each row, with their `seed` and `images`, a key of the clean images.
+
+    The key is the digest of the images or, where a run of an older version has none, it stands for ids and labels.
+
+    Args:
+        heads: The runs that count, with their rows.
+        outcomes: The outcomes of each run's images, by its folder, where they are known.
+    """
+    found: dict[Hashable, list[pd.DataFrame]] = {row: [] for row in heads.row}
+    for run in heads.itertuples():
+        if run.folder in outcomes:
+            of_run = outcomes[run.folder]
+            images = of_run[["id", "label"]].drop_duplicates()
+            key = run.clean_images if heads.clean_images.notna().all() else hash_pandas_object(images, index=False).sum()
+            found[run.row].append(of_run.assign(seed=-1 if pd.isna(run.seed) else run.seed, images=str(key)))
+    return {row: pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS) for row, parts in found.items()}

@@ -1,35 +1,75 @@
-"""The paired comparison of two rows of a sweep's table on the same images."""
+"""The paired comparison of rows of a sweep's table on the same images."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import pandas as pd
 
-from naa_lightning.metrics.mcnemar import mcnemar
+from naa_lightning.metrics.mcnemar import holm, mcnemar
+from naa_lightning.report.sweep.outcomes import COLUMNS
 
-PAIRED_BY = ["seed", "images", "target", "repeat", "id", "label"]
-"""What outcomes must have in common to be compared."""
+ALPHA = 0.05
+"""The adjusted p-value below which two rows differ."""
 
-# What rounding may leave of a difference that is none.
-_NOTHING = 1e-9
+TESTED = ["baseline", "better", "worse", "p", "p_holm", "best", "runner_up", "p_best", "distinct"]
+
+# What rounding may leave of a difference that is none, and take from a rate that ties.
+_NOTHING, _ROUNDING = 1e-9, 1e-12
 
 
-@dataclass(frozen=True)
-class DiscordantPairs:
-    """The images on which two rows differ.
+def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, pd.DataFrame]) -> pd.DataFrame:
+    """Add to cells the comparison with the baseline, and of the best of each block and column with the next.
 
     Args:
-        better: Number of images on which the first row does better.
-        worse: Number of images on which it does worse.
+        cells: The cells, as `cells_of` gives them.
+        rows: The rows of the table.
+        outcomes: The outcomes of each row's images.
     """
+    listed, names = list(cells.itertuples()), rows["name"].to_dict()
+    baselines = {row.block: row.Index for row in rows.itertuples() if row.is_baseline}
+    known = cells.assign(block=cells.row.map(rows.block)).dropna(subset="mean")
+    against = {cell.Index: baselines.get(cell.block, cell.row) for cell in known.itertuples()}
+    rivals = _rivals(known[~known.white_box.astype(bool)])
 
-    better: int
-    worse: int
+    @cache
+    def exceeds(row: int, other: int) -> pd.DataFrame:
+        return differences(outcomes[row], outcomes[other])
 
-    @property
-    def p(self) -> float:
-        """The p-value of McNemar's exact test of no difference."""
-        return mcnemar(self.better, self.worse)
+    counts: dict[tuple[int, int | None], tuple[int, int]] = {}
+    for place, other in {*against.items(), *rivals.items()}:
+        cell = listed[place]
+        found = compare(exceeds(cell.row, other), cell.targets if cell.kind == "mean" else [cell.column])
+        if found is not None and other != cell.row:
+            counts[place, other] = found
+    # Two rows may be compared from either side, which is one test.
+    tests = {asked: (listed[asked[0]].column, frozenset((listed[asked[0]].row, asked[1]))) for asked in counts}
+    p_values = {tests[asked]: mcnemar(*found) for asked, found in counts.items()}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    lines: list[dict[str, Any]] = []
+    for place, cell in enumerate(listed):
+        baseline, rival = (place, against.get(place)), (place, rivals.get(place))
+        line: dict[str, Any] = {"best": place in rivals, "runner_up": names.get(rival[1]), "distinct": False}
+        if baseline in counts:
+            p, p_holm = p_values[tests[baseline]], adjusted[tests[baseline]]
+            better, worse = counts[baseline]
+            line |= {"baseline": names[baseline[1]], "better": better, "worse": worse, "p": p, "p_holm": p_holm}
+        if rival in counts:
+            better, worse = counts[rival]
+            p_best = adjusted[tests[rival]]
+            line |= {"p_best": p_best, "distinct": p_best < ALPHA and better > worse}
+        lines.append(line)
+    return cells.join(pd.DataFrame(lines, columns=TESTED))
+
+
+def _rivals(known: pd.DataFrame) -> dict[int, int]:
+    """Return the row that comes next to each cell that no other of its block and column exceeds, by its place."""
+    found = {}
+    for _, of_column in known.sort_values("mean", ascending=False, kind="stable").groupby(["block", "column"]):
+        first, *others = of_column.itertuples()
+        ties = [cell for cell in others if cell.mean >= first.mean - _ROUNDING]
+        found |= {cell.Index: first.row for cell in ties} | {first.Index: other.row for other in others[:1]}
+    return found
 
 
 def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -39,18 +79,17 @@ def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     image counts in both: for the success rate, where the clean answer is right.
 
     Args:
-        one: The outcomes of a row: the columns `PAIRED_BY` and `outcome`.
+        one: The outcomes of a row: the columns `COLUMNS` of `outcomes`.
         other: Those of the other row.
 
     Returns:
         The differences in [-1, 1], images against the targets that both rows have; NaN where an image does not count.
     """
-    both = one.merge(other, on=PAIRED_BY, suffixes=("", "_of_other"))
-    exceeds = both.outcome - both.outcome_of_other
-    return exceeds.groupby([both.id, both.target]).mean().unstack()
+    both = one.merge(other, on=COLUMNS[:-1], suffixes=("", "_of_other"))
+    return (both.outcome - both.outcome_of_other).groupby([both.id, both.target]).mean().unstack()
 
 
-def compare(exceeds: pd.DataFrame, targets: Sequence[str]) -> DiscordantPairs | None:
+def compare(exceeds: pd.DataFrame, targets: Sequence[str]) -> tuple[int, int] | None:
     """Count the images on which one row does better than another, and those on which it does worse.
 
     An image's difference is averaged over the targets on which it counts. Its sign is what counts, so that the test is
@@ -61,10 +100,8 @@ def compare(exceeds: pd.DataFrame, targets: Sequence[str]) -> DiscordantPairs | 
         targets: The target of the column, or those of a mean; those that the rows do not share are passed over.
 
     Returns:
-        The counts; None where the rows share none of the targets.
+        The two numbers; None where the rows share none of the targets.
     """
     shared = exceeds[exceeds.columns.intersection(list(targets))]
-    if shared.empty:
-        return None
     mean = shared.mean(axis=1)
-    return DiscordantPairs(int((mean > _NOTHING).sum()), int((mean < -_NOTHING).sum()))
+    return None if shared.empty else (int((mean > _NOTHING).sum()), int((mean < -_NOTHING).sum()))

@@ -19,7 +19,6 @@ from naa_lightning.report.sweep.wording import (
     DAGGER,
     block_title,
     differs,
-    facts,
     interval_text,
     legend,
     rate_text,
@@ -31,7 +30,7 @@ BEST = "\N{BLACK UP-POINTING TRIANGLE}"
 """The mark of the best cell where there are no colours."""
 
 _UNBOUNDED = Console(width=100_000, file=None)
-_LONGEST = 28
+_LONGEST, _MIN = 28, 12
 # Where a name may be broken: behind a sign between its words, but not in a number such as 1e-05.
 _BREAK = re.compile(r"(?<=\w[-+_])(?![-+_.\d]|$)|(?<= )(?! |$)")
 _STYLES = {BEST: "bold green", DAGGER: "dim", "failed": "red"}
@@ -60,10 +59,10 @@ def print_summary(folder: Path, table: SweepTable) -> None:
 
 
 def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
-    """Lay out the table of a sweep, all of it.
+    """Lay out the table of a sweep, all of it, block by block.
 
-    Rows against columns where that fits, or else, surrogate by surrogate, columns against as many rows as fit. Names
-    are broken between their words, numbers never.
+    Rows against columns where that fits, or else columns against as many rows as fit at a time. Names are broken
+    between their words, numbers never.
 
     Args:
         table: The table.
@@ -72,54 +71,47 @@ def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
     Returns:
         The parts, each with its title.
     """
-    if table.rows.empty:
-        return []
-    cells = wide(table, _shown)
-    whole = _whole(table, cells)
-    if _width(whole) <= width:
-        return [("", whole)]
-    return [part for block in table.rows.block.unique() for part in _turned(table, cells, block, width)]
+    cells, parts = wide(table, _shown), []
+    for block, rows in table.rows.groupby("block", sort=False):
+        title = block_title(table, int(str(block)))
+        of_block = cells.loc[rows.index].set_axis(rows["name"], axis=0)
+        of_block = of_block.loc[:, (of_block != NONE).any()]
+        whole = _table(of_block, "attack", _LONGEST)
+        if _width(whole) <= width:
+            parts.append((title, whole))
+            continue
+        turned = of_block.T
+        pieces = _widest(piece for name in turned.index for piece in _BREAK.split(str(name)))
+        room = max(pieces, min(_LONGEST, width // 3))
+        columns = _needed(turned)
+        start = 0
+        while start < len(columns):
+            end = start + 1
+            while end < len(columns) and room + 4 + sum(columns[start : end + 1]) <= width:
+                end += 1
+            told = f"{title} ({start + 1} to {end} of {len(columns)})" if end - start < len(columns) else title
+            parts.append((told, _table(turned.iloc[:, start:end], "target", room)))
+            start = end
+    return parts
 
 
-def _whole(table: SweepTable, cells: pd.DataFrame) -> Table:
-    """Lay out rows against columns, the rows of a surrogate in a section."""
-    known, found = facts(table), Table()
-    for name in known:
-        found.add_column(name)
-    for name in cells:
-        found.add_column(Text(_broken(name, _widest(cells[name]))), justify="right")
-    last = ~table.rows.block.duplicated(keep="last")
-    for row in table.rows.index:
-        described = [Text(_broken(text, _LONGEST)) for text in known.loc[row]]
-        found.add_row(*described, *map(_styled, cells.loc[row]), end_section=bool(last[row]))
+def _table(cells: pd.DataFrame, head: str, longest: int) -> Table:
+    """Lay out cells under the names of their columns, behind those of their rows."""
+    found = Table()
+    found.add_column(head)
+    for name, needed in zip(cells.columns, _needed(cells), strict=True):
+        found.add_column(Text(_broken(str(name), needed - 3)), justify="right")
+    for name, row in zip(cells.index, cells.to_numpy(), strict=True):
+        found.add_row(Text(_broken(str(name), longest)), *map(_styled, row))
     return found
 
 
-def _turned(table: SweepTable, cells: pd.DataFrame, block: int, width: int) -> Iterator[tuple[str, Table]]:
-    """Lay out columns against the rows of a block, in as many parts as needed."""
-    names = table.rows["name"][table.rows.block == block]
-    cells = cells.loc[names.index, (cells.loc[names.index] != NONE).any()]
-    widths = {row: max(_widest(cells.loc[row]), _widest(_BREAK.split(name)), 12) for row, name in names.items()}
-    first = max(_widest(piece for name in cells for piece in _BREAK.split(name)), min(_LONGEST, width - 7 - max(widths.values())))
-    parts: list[list[int]] = []
-    left = 0
-    for row, needed in widths.items():
-        if needed + 3 > left:
-            parts.append([])
-            left = width - first - 4
-        parts[-1].append(row)
-        left -= needed + 3
-    kinds = table.cells.drop_duplicates("column").set_index("column").kind
-    for number, rows in enumerate(parts, start=1):
-        found = Table()
-        found.add_column("target")
-        for row in rows:
-            found.add_column(Text(_broken(names[row], widths[row])), justify="right")
-        for place, name in enumerate(cells):
-            ends = kinds[name] != kinds[cells.columns[min(place + 1, cells.shape[1] - 1)]]
-            style = "bold" if kinds[name] == "mean" else None
-            found.add_row(Text(_broken(name, first)), *map(_styled, cells.loc[rows, name]), end_section=ends, style=style)
-        yield f"{block_title(table, block)}" + (f" ({number} of {len(parts)})" if len(parts) > 1 else ""), found
+def _needed(cells: pd.DataFrame) -> list[int]:
+    """Return the width of each column with its border, so that no number and no word is broken."""
+    return [
+        3 + max(_MIN, _widest(cells.iloc[:, place]), _widest(_BREAK.split(str(name))))
+        for place, name in enumerate(cells.columns)
+    ]
 
 
 def _shown(cell: Any) -> str:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.wording import NONE, listed, percent
-from naa_lightning.report.sweep.table import ALPHA, SweepTable
+from naa_lightning.report.sweep.paired import ALPHA
+from naa_lightning.report.sweep.table import SweepTable
 
 PLUS_MINUS, DAGGER = "\N{PLUS-MINUS SIGN}", "\N{DAGGER}"
 

@@ -9,8 +9,8 @@ import pytest
 
 from naa_lightning.metrics.mcnemar import holm, mcnemar
 from naa_lightning.records.failure import write_failure
-from naa_lightning.report.sweep.summary import Column
-from tests.report.sweep.cases import block_of, cell_of, random_hits, row_of, summarised, write_run
+from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
+from tests.report.sweep.cases import cell_of, random_hits, row_of, write_run
 
 RATES = {"source": 0.9, "plain": 0.5, "other": 0.3, "plain+jpeg": 0.2}
 
@@ -40,13 +40,13 @@ def read(run: Path) -> pd.DataFrame:
 
 def test_means_and_spreads_are_those_of_the_predictions(tmp_path: Path) -> None:
     runs = sweep(tmp_path)
-    summary = summarised(runs)
+    table = read_sweep_table(runs)
     for attack in ("mim", "fia", "naa"):
         rates = pd.DataFrame(read(run).groupby("target").hit.mean() for run in runs if run.name.startswith(attack))
         rates["black-box mean"] = rates[["plain", "other"]].mean(axis=1)
         rates["defended mean"] = rates["plain+jpeg"]
         for name in rates:
-            cell = cell_of(summary, attack, str(name))
+            cell = cell_of(table, attack, str(name))
             assert cell.mean == pytest.approx(rates[name].mean())
             assert cell.spread == pytest.approx(rates[name].std(ddof=1))
             assert len(cell.rates) == 3
@@ -54,7 +54,7 @@ def test_means_and_spreads_are_those_of_the_predictions(tmp_path: Path) -> None:
 
 def test_tests_are_those_of_the_predictions(tmp_path: Path) -> None:
     runs = sweep(tmp_path)
-    summary = summarised(runs)
+    table = read_sweep_table(runs)
 
     def of_attack(attack: str) -> pd.DataFrame:
         parts = [read(run).assign(seed=run.name) for run in runs if run.name.startswith(attack)]
@@ -69,14 +69,14 @@ def test_tests_are_those_of_the_predictions(tmp_path: Path) -> None:
         found = {name: both[name] for name in RATES}
         found["black-box mean"] = both[both.index.get_level_values(0).isin(["plain", "other"])].groupby("id").mean()
         found["defended mean"] = both["plain+jpeg"]
-        for column in summary.columns:
+        for column in table.columns:
             differences = found[column.name].round(9)
             better, worse = int((differences > 0).sum()), int((differences < 0).sum())
-            test = cell_of(summary, attack, column.name).comparison
+            test = cell_of(table, attack, column.name).comparison
             assert test is not None
             assert (test.baseline, test.better, test.worse, test.p) == ("mim", better, worse, mcnemar(better, worse))
             p_values.append(test.p)
-    tests = [cell.comparison for row in summary.rows for cell in row.cells if cell.comparison]
+    tests = [cell.comparison for row in table.rows for cell in row.cells if cell.comparison]
     assert [test.p for test in tests] == p_values
     assert [test.p_holm for test in tests] == holm(p_values)
     assert any(test.differs for test in tests)
@@ -89,7 +89,7 @@ def test_columns_are_undefended_then_defended_then_means(tmp_path: Path) -> None
         write_run(tmp_path / "a", {"plain+jpeg": [1, 0], "source": [1, 1], "plain": [1, 0]}),
         write_run(tmp_path / "b", {"other": [1, 0]}, attack="mim", failed={"lost": "gone", "lost+jpeg": "gone"}),
     ]
-    assert summarised(runs).columns == (
+    assert read_sweep_table(runs).columns == (
         Column("source", "undefended"),
         Column("plain", "undefended"),
         Column("other", "undefended"),
@@ -99,7 +99,7 @@ def test_columns_are_undefended_then_defended_then_means(tmp_path: Path) -> None
         Column("black-box mean", "mean"),
         Column("defended mean", "mean"),
     )
-    assert [column.name for column in summarised(runs[1:]).columns if column.kind == "mean"] == ["black-box mean"]
+    assert [column.name for column in read_sweep_table(runs[1:]).columns if column.kind == "mean"] == ["black-box mean"]
 
 
 def test_the_best_of_each_column_is_marked_white_box_aside(tmp_path: Path) -> None:
@@ -109,26 +109,26 @@ def test_the_best_of_each_column_is_marked_white_box_aside(tmp_path: Path) -> No
         write_run(tmp_path / "c", {"source": [1, 0, 0], "plain": [0, 1, 0]}, attack="naa"),
         write_run(tmp_path / "d", {"source": [1, 1, 1], "plain": [1, 1, 1]}, attack="mim", surrogate="plain"),
     ]
-    summary = summarised(runs)
+    table = read_sweep_table(runs)
     best = {
-        (row.attack, summary.columns[place].name)
-        for row in summary.rows
+        (row.attack, table.columns[place].name)
+        for row in table.rows
         for place, cell in enumerate(row.cells)
         if cell.best
     }
     # a tie on plain; the only row of another surrogate has no rival
     assert best == {("mim", "plain"), ("fia", "plain"), ("mim", "other"), ("mim", "black-box mean")}
-    assert cell_of(summary, "mim", "source").white_box
-    assert cell_of(summary, "mim", "plain", "plain").white_box
-    assert not cell_of(summary, "mim", "black-box mean").white_box
+    assert cell_of(table, "mim", "source").white_box
+    assert cell_of(table, "mim", "plain", "plain").white_box
+    assert not cell_of(table, "mim", "black-box mean").white_box
 
 
 def test_one_run_is_a_table_without_spreads_and_tests(tmp_path: Path) -> None:
-    summary = summarised([write_run(tmp_path, {"source": [1, 1], "plain": [1, 0]})])
-    (row,) = summary.rows
+    table = read_sweep_table([write_run(tmp_path, {"source": [1, 1], "plain": [1, 0]})])
+    (row,) = table.rows
     assert [cell.mean for cell in row.cells] == [1.0, 0.5, 0.5]
     assert all(cell.spread is None and cell.comparison is None and not cell.best for cell in row.cells)
-    assert summary.baselines == summary.notices == []
+    assert table.baselines == table.notices == []
 
 
 def test_rows_are_of_surrogate_attack_and_setting_in_job_order(tmp_path: Path) -> None:
@@ -146,12 +146,12 @@ def test_rows_are_of_surrogate_attack_and_setting_in_job_order(tmp_path: Path) -
         (run / ".hydra").mkdir()
         (run / ".hydra" / "hydra.yaml").write_text(f"hydra: {{job: {{num: {number}}}}}")
         runs.append(run)
-    summary = summarised(sorted(runs))
-    assert [(block.surrogate, [row.name for row in block.rows]) for block in summary.blocks] == [
+    table = read_sweep_table(sorted(runs))
+    assert [(block.surrogate, [row.name for row in block.rows]) for block in table.blocks] == [
         ("b", ["naa gamma=1", "naa gamma=2", "mim"]),
         ("a", ["mim"]),
     ]
-    assert row_of(summary, "naa gamma=1", "b").seeds == (0, 5)
+    assert row_of(table, "naa gamma=1", "b").seeds == (0, 5)
 
 
 def test_of_the_same_run_the_later_one_counts(tmp_path: Path) -> None:
@@ -159,10 +159,10 @@ def test_of_the_same_run_the_later_one_counts(tmp_path: Path) -> None:
     new = write_run(tmp_path / "a", {"plain": [1, 0]}, first_id=7)
     os.utime(old / "results.json", (1, 1))
     for runs in ([old, new], [new, old]):
-        summary = summarised(runs)
-        assert cell_of(summary, "naa", "plain").rates == (0.5,)
-        assert summary.notices == ["z does not count: a is the same run, and was written later"]
-        assert len(summary.folders) == 2
+        table = read_sweep_table(runs)
+        assert cell_of(table, "naa", "plain").rates == (0.5,)
+        assert table.notices == ["z does not count: a is the same run, and was written later"]
+        assert len(table.folders) == 2
 
 
 def test_targeted_runs_are_rated_by_their_hits_and_kept_apart(tmp_path: Path) -> None:
@@ -171,12 +171,12 @@ def test_targeted_runs_are_rated_by_their_hits_and_kept_apart(tmp_path: Path) ->
         write_run(tmp_path / name, {"plain": of}, attack=name, targeted=True, unknown={"plain": range(8)})
         for name, of in hits.items()
     ]
-    summary = summarised([*runs, write_run(tmp_path / "other", {"plain": [1] * 8}, attack="fia")])
-    assert [(block.rate, [row.name for row in block.rows]) for block in summary.blocks] == [
+    table = read_sweep_table([*runs, write_run(tmp_path / "other", {"plain": [1] * 8}, attack="fia")])
+    assert [(block.rate, [row.name for row in block.rows]) for block in table.blocks] == [
         ("target_rate", ["mim", "naa"]),
         ("success_rate", ["fia"]),
     ]
-    cell = cell_of(summary, "naa", "plain")
+    cell = cell_of(table, "naa", "plain")
     assert cell.mean == 0.875
     assert cell.best
     test = cell.comparison
@@ -187,9 +187,9 @@ def test_targeted_runs_are_rated_by_their_hits_and_kept_apart(tmp_path: Path) ->
 
 def test_runs_of_other_data_are_kept_apart(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / data, {"plain": [1, 0]}, data=data) for data in ("digits", "photographs")]
-    summary = summarised(runs)
-    assert summary.data == ["digits", "photographs"]
-    assert not any(cell.best for row in summary.rows for cell in row.cells)
+    table = read_sweep_table(runs)
+    assert table.data == ["digits", "photographs"]
+    assert not any(cell.best for row in table.rows for cell in row.cells)
 
 
 def test_failed_targets_are_cells(tmp_path: Path) -> None:
@@ -198,11 +198,11 @@ def test_failed_targets_are_cells(tmp_path: Path) -> None:
         write_run(tmp_path / "2", {"plain": [1, 0]}, seed=2, failed={"other": "no weights", "third": "no weights"}),
         write_run(tmp_path / "3", {"plain": [1, 1], "other": [1, 0]}, attack="mim"),
     ]
-    summary = summarised(runs)
-    partly, never = cell_of(summary, "naa", "other"), cell_of(summary, "naa", "third")
+    table = read_sweep_table(runs)
+    partly, never = cell_of(table, "naa", "other"), cell_of(table, "naa", "third")
     assert (partly.rates, partly.failed) == ((0.5,), True)
     assert (never.mean, never.failed, never.comparison) == (None, True, None)
-    assert not cell_of(summary, "mim", "third").failed
+    assert not cell_of(table, "mim", "third").failed
 
 
 def test_random_draws_are_pooled_and_averaged(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_random_draws_are_pooled_and_averaged(tmp_path: Path) -> None:
         write_run(tmp_path / "a", {"plain+noise": [[1, 0, 0], [0, 0, 0], [1, 1, 1], [1, 0, 1]]}, attack="mim"),
         write_run(tmp_path / "b", {"plain+noise": [[1, 1, 0], [0, 0, 1], [1, 1, 0], [1, 1, 0]]}, attack="naa"),
     ]
-    cell = cell_of(summarised(runs), "naa", "plain+noise")
+    cell = cell_of(read_sweep_table(runs), "naa", "plain+noise")
     assert cell.mean == pytest.approx(7 / 12)
     test = cell.comparison
     assert test is not None
@@ -224,12 +224,12 @@ def test_missing_seeds_are_named_and_only_shared_ones_tested(tmp_path: Path) -> 
         write_run(tmp_path / "c", {"plain": [1, 1, 1]}, attack="naa", seed=2),
         write_run(tmp_path / "d", {"plain": [1, 1, 1]}, attack="fia", seed=3),
     ]
-    summary = summarised(runs)
-    test = cell_of(summary, "naa", "plain").comparison
+    table = read_sweep_table(runs)
+    test = cell_of(table, "naa", "plain").comparison
     assert test is not None
     assert (test.better, test.worse) == (0, 0)
-    assert cell_of(summary, "fia", "plain").comparison is None
-    assert list(summary.notices) == [
+    assert cell_of(table, "fia", "plain").comparison is None
+    assert list(table.notices) == [
         "fia on source is not compared: it shares no seed and images with the baseline",
         "mim on source lacks seed 3: its mean is over 2 seeds",
         "naa on source lacks seeds 1 and 3: its mean is over 1 seed",
@@ -242,9 +242,9 @@ def test_other_images_are_not_compared(tmp_path: Path) -> None:
         write_run(tmp_path / "a", {"plain": [0, 0]}, attack="mim"),
         write_run(tmp_path / "b", {"plain": [1, 1]}, attack="naa", first_id=2),
     ]
-    summary = summarised(runs)
-    assert all(cell.comparison is None for row in summary.rows for cell in row.cells)
-    assert list(summary.notices) == ["naa on source is not compared: it shares no seed and images with the baseline"]
+    table = read_sweep_table(runs)
+    assert all(cell.comparison is None for row in table.rows for cell in row.cells)
+    assert list(table.notices) == ["naa on source is not compared: it shares no seed and images with the baseline"]
 
 
 @pytest.mark.parametrize(
@@ -263,10 +263,10 @@ def test_the_baseline_is_named_by_attack_setting_or_both(baseline: str | None, r
         write_run(tmp_path / "2", {"plain": [1, 0]}, config={"attack": {"gamma": 2}}),
         write_run(tmp_path / "3", {"plain": [1, 0]}, attack="mim"),
     ]
-    summary = summarised(runs, baseline)
-    assert summary.baselines == [row]
-    assert [found.name for found in summary.rows if found.is_baseline] == [row]
-    tested = {found.name for found in summary.rows if any(cell.comparison for cell in found.cells)}
+    table = read_sweep_table(runs, baseline)
+    assert table.baselines == [row]
+    assert [found.name for found in table.rows if found.is_baseline] == [row]
+    tested = {found.name for found in table.rows if any(cell.comparison for cell in found.cells)}
     assert tested == {"naa gamma=1", "naa gamma=2", "mim"} - {row}
 
 
@@ -277,17 +277,17 @@ def test_the_baseline_that_the_newest_run_was_told_counts(tmp_path: Path) -> Non
     ]
     for age, run in enumerate(runs):
         os.utime(run / "results.json", (age, age))
-    assert summarised(runs).baselines == ["naa"]
-    assert summarised(runs, "fia").baselines == ["fia"]
+    assert read_sweep_table(runs).baselines == ["naa"]
+    assert read_sweep_table(runs, "fia").baselines == ["fia"]
 
 
 def test_an_unknown_baseline_is_named_and_nothing_tested(tmp_path: Path) -> None:
     runs = sweep(tmp_path, seeds=(1,))
-    summary = summarised(runs, "nim")
-    assert list(summary.notices) == ["no row of source is called nim, the baseline: nothing is compared"]
-    assert all(cell.comparison is None for row in summary.rows for cell in row.cells)
-    assert not any(row.is_baseline for row in summary.rows)
-    assert any(cell.best for row in summary.rows for cell in row.cells)
+    table = read_sweep_table(runs, "nim")
+    assert list(table.notices) == ["no row of source is called nim, the baseline: nothing is compared"]
+    assert all(cell.comparison is None for row in table.rows for cell in row.cells)
+    assert not any(row.is_baseline for row in table.rows)
+    assert any(cell.best for row in table.rows for cell in row.cells)
 
 
 def test_a_surrogate_without_the_baseline_is_not_tested(tmp_path: Path) -> None:
@@ -295,19 +295,19 @@ def test_a_surrogate_without_the_baseline_is_not_tested(tmp_path: Path) -> None:
         *(write_run(tmp_path / f"a-{name}", {"plain": [1, 0]}, attack=name) for name in ("mim", "naa")),
         *(write_run(tmp_path / f"b-{name}", {"plain": [1, 0]}, attack=name, surrogate="b") for name in ("fia", "naa")),
     ]
-    summary = summarised(runs, "mim")
-    assert block_of(summary, "source").baseline == "mim"
-    assert block_of(summary, "b").baseline is None
-    assert list(summary.notices) == ["no row of b is called mim, the baseline: nothing is compared"]
+    table = read_sweep_table(runs, "mim")
+    assert block_of(table, "source").baseline == "mim"
+    assert block_of(table, "b").baseline is None
+    assert list(table.notices) == ["no row of b is called mim, the baseline: nothing is compared"]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"targets": 3}'])
 def test_damaged_results_are_left_out_and_named(content: str, tmp_path: Path) -> None:
     runs = sweep(tmp_path, seeds=(1,))
     (runs[1] / "results.json").write_text(content)
-    summary = summarised(runs)
-    assert [row.name for row in summary.rows] == ["mim", "naa"]
-    (notice,) = summary.notices
+    table = read_sweep_table(runs)
+    assert [row.name for row in table.rows] == ["mim", "naa"]
+    (notice,) = table.notices
     assert notice.startswith(f"fia-1 is left out: {runs[1] / 'results.json'} is damaged")
 
 
@@ -316,15 +316,15 @@ def test_without_predictions_the_rates_count_and_the_tests_do_not(
     content: bytes | None, what: str, tmp_path: Path
 ) -> None:
     runs = sweep(tmp_path)
-    whole = summarised(runs)
+    whole = read_sweep_table(runs)
     path = runs[4] / "predictions.parquet"
     path.unlink() if content is None else path.write_bytes(content)
-    summary = summarised(runs)
-    assert cell_of(summary, "fia", "plain").rates == cell_of(whole, "fia", "plain").rates
-    test, before = (cell_of(found, "fia", "plain").comparison for found in (summary, whole))
+    table = read_sweep_table(runs)
+    assert cell_of(table, "fia", "plain").rates == cell_of(whole, "fia", "plain").rates
+    test, before = (cell_of(found, "fia", "plain").comparison for found in (table, whole))
     assert test is not None
     assert test != before
-    (notice,) = summary.notices
+    (notice,) = table.notices
     assert notice.startswith(f"fia-2 is in no test: {path} is {what}")
 
 
@@ -338,14 +338,14 @@ def test_failed_and_unfinished_jobs_are_named(tmp_path: Path) -> None:
     for folder in (failed, lost, again):
         write_failure(folder, RuntimeError("CUDA\nout of memory"))
     (odd / "failed.json").write_text("[")
-    summary = summarised([done, lost, again, failed, odd, running])
-    assert dict(summary.failed) == {
+    table = read_sweep_table([done, lost, again, failed, odd, running])
+    assert dict(table.failed) == {
         failed: "RuntimeError: CUDA out of memory",
         odd: "for a reason that failed.json does not tell",
         again: "RuntimeError: CUDA out of memory; the results of an earlier try count",
     }
-    assert list(summary.unfinished) == [running]
-    assert len(summary.rows) == 3
+    assert list(table.unfinished) == [running]
+    assert len(table.rows) == 3
 
 
 def test_an_older_record_without_a_configuration_makes_a_row(tmp_path: Path) -> None:
@@ -354,15 +354,15 @@ def test_an_older_record_without_a_configuration_makes_a_row(tmp_path: Path) -> 
     for key in ("config", "black_box_mean", "defended_mean", "surrogate", "attack", "data"):
         del results[key]
     (run / "results.json").write_text(json.dumps(results))
-    summary = summarised([run])
-    assert (summary.blocks[0].surrogate, summary.rows[0].attack, summary.rows[0].seeds) == (
+    table = read_sweep_table([run])
+    assert (table.blocks[0].surrogate, table.rows[0].attack, table.rows[0].seeds) == (
         "unknown",
         "unknown",
         (None,),
     )
-    assert [column.name for column in summary.columns] == ["plain"]
+    assert [column.name for column in table.columns] == ["plain"]
 
 
 def test_nothing_is_an_empty_table() -> None:
-    summary = summarised([])
-    assert (summary.rows, summary.columns, list(summary.notices)) == ([], (), [])
+    table = read_sweep_table([])
+    assert (table.rows, table.columns, list(table.notices)) == ([], (), [])

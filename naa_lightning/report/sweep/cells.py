@@ -1,0 +1,84 @@
+"""The cells of a sweep's table: the headline rate of each row on each target, and its means over targets."""
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+import torch
+
+from naa_lightning.metrics.estimate import estimate
+from naa_lightning.metrics.wilson import Rate
+
+BLACK_BOX_MEAN, DEFENDED_MEAN = "black-box mean", "defended mean"
+MEASURED = [
+    *("row", "column", "kind", "white_box", "failed", "mean", "low", "high", "spread", "seeds", "clean"),
+    *("targets", "left_out"),
+]
+
+
+def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: Mapping[Hashable, pd.DataFrame]) -> pd.DataFrame:
+    """Return the cells that have a rate or failed, as `SweepTable` describes them, before any test.
+
+    Args:
+        runs: The finished runs, as `naa_lightning.report.load` gives them.
+        heads: The runs that count, with their rows.
+        outcomes: The outcomes of each row's images.
+    """
+    found = runs.dropna(subset="target").merge(heads[["folder", "row", "rate"]], on="folder")
+    for name, suffix in (("value", ""), ("count", "_count"), ("total", "_total")):
+        success = found[f"success_rate{suffix}"]
+        found[name] = success.where(found.rate == "success_rate", found[f"target_rate{suffix}"])
+    defended = found.defences != ""
+    found = found.assign(
+        column=found.target,
+        kind=defended.map({False: "undefended", True: "defended"}),
+        mean_column=defended.map({False: BLACK_BOX_MEAN, True: DEFENDED_MEAN}),
+        failures=found.failed.notna(),
+    )
+    means = found[found.role == "black-box"].assign(column=lambda black: black.mean_column, kind="mean")
+    cells = [
+        {"row": row, "column": column} | _cell(of_cell, outcomes[row])
+        for (row, column), of_cell in pd.concat([found, means]).groupby(["row", "column"], sort=False)
+    ]
+    table = pd.DataFrame([cell for cell in cells if cell["failed"] or cell["seeds"]], columns=MEASURED)
+    table = table.sort_values("row", kind="stable")
+    places = {name: place for place, name in enumerate(columns_of(table))}
+    return table.assign(place=table.column.map(places)).sort_values(["row", "place"], ignore_index=True)[MEASURED]
+
+
+def columns_of(cells: pd.DataFrame) -> list[str]:
+    """Return the columns in the order of the table: targets without a defence, those with one, means."""
+    kinds = cells.drop_duplicates("column").set_index("column").kind.to_dict()
+    return [*sorted((name for name in kinds if kinds[name] != "mean"), key=lambda name: kinds[name] == "defended"), *sorted(name for name in kinds if kinds[name] == "mean")]
+
+
+def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
+    """Describe a cell from the results that it is made of, one for each run and target."""
+    kind = found.kind.iloc[0]
+    by_run = found.groupby("folder")[["value", "clean_accuracy"]].mean().dropna(subset="value")
+    cell = {
+        "kind": kind,
+        "white_box": kind != "mean" and (found.role == "white-box").any(),
+        "failed": kind != "mean" and found.failures.any(),
+        "mean": by_run.value.mean(),
+        "spread": by_run.value.std(),
+        "seeds": len(by_run),
+        "clean": by_run.clean_accuracy.mean(),
+    }
+    counted, lost = found[found.value.notna()], found[found.value.isna()]
+    if kind != "mean":
+        totals = counted[["count", "total", "repeats"]].sum().astype(int)
+        low, high = Rate(*totals).interval
+        return cell | {"low": low, "high": high}
+    reasons = lost.failed.fillna("no image counts")
+    targets = list(counted.target.unique())
+    # Of each image, the mean over seeds and random draws.
+    by_image = outcomes.groupby(["target", "id"]).outcome.mean().unstack().reindex(targets)
+    whole = estimate(torch.tensor(by_image.to_numpy(float)), imagined=(0.0, 0.0, 1.0, 1.0))
+    return cell | {
+        "low": math.nan if whole is None else whole.low,
+        "high": math.nan if whole is None else whole.high,
+        "targets": tuple(targets),
+        "left_out": dict(zip(lost.target, reasons, strict=True)),
+    }
