@@ -15,34 +15,33 @@ _NAA = "naa_lightning.attribution.FeatureDifference"
 
 
 class Recommendation(NamedTuple):
-    """The methods to think of at a layer.
+    """A method to use at a layer.
 
     Args:
         layer: The name of the layer.
-        closest: The method that is closest to the reference.
-        cheapest: The one with the fewest gradients that is nearly as close.
-        override: The options of attack=naa that make it attribute so; None where it is no method of its.
+        method: The one with the fewest gradients whose cosine is nearly the highest.
+        override: The options with which attack=naa attributes so; None where it cannot.
     """
 
     layer: str
-    closest: MethodResult
-    cheapest: MethodResult
+    method: MethodResult
     override: str | None
 
 
 def recommendations(results: AttributionStudyResults) -> list[Recommendation]:
-    """Return for each layer the closest method and the cheapest one whose cosine is nearly as high.
+    """Return for each layer what to use of all methods, and if that is another one, of those that attack=naa has.
 
     A layer at which nothing points the same way as the reference has none.
     """
     found = []
     for layer, (_, *methods) in results.by_layer.items():
-        closest = max(methods, key=lambda method: (method.cosine, -method.gradient_evaluations))
-        near = [method for method in methods if method.cosine >= NEARLY * closest.cosine]
-        if near and closest.cosine > 0:
-            cheapest = min(near, key=lambda method: (method.gradient_evaluations, -method.cosine))
-            found.append(Recommendation(layer, closest, cheapest, _override(results.config, cheapest)))
-    return found
+        for among in (methods, [method for method in methods if _override(results.config, method)]):
+            highest = max((method.cosine for method in among), default=0.0)
+            near = [method for method in among if method.cosine >= NEARLY * highest > 0]
+            if near:
+                chosen = min(near, key=lambda method: (method.gradient_evaluations, -method.cosine))
+                found.append(Recommendation(layer, chosen, _override(results.config, chosen)))
+    return list(dict.fromkeys(found))
 
 
 def _override(config: Mapping[str, Any], method: MethodResult) -> str | None:

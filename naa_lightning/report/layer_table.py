@@ -27,9 +27,9 @@ def layers_table(results: LayerStudyResults) -> Table:
         best = layer.verdict == "recommended"
         table.add_row(
             layer.name,
-            _percent(layer.black_box_mean.value),
-            "" if best else _percent(layer.difference.value),
-            "" if best else _interval(layer.difference),
+            percent_text(layer.black_box_mean.value),
+            "" if best else percent_text(layer.difference.value),
+            "" if best else interval_text(layer.difference),
             f"{layer.seconds_per_image:.3g}",
             "best" if best else "as good" if layer.verdict == "as good" else "",
             style=STYLES.get(layer.verdict or ""),
@@ -44,7 +44,7 @@ def recommendation(results: LayerStudyResults) -> str:
     mean, equals = results.best.black_box_mean, results.equals
     return (
         f"recommended: surrogate.layer={results.best.name} ({results.rate.removesuffix('_rate')} "
-        f"{_percent(mean.value)} %, 95 % {_interval(mean)}{'; as good: ' if equals else ''}{', '.join(equals)})"
+        f"{percent_text(mean.value)} %, 95 % {interval_text(mean)}{'; as good: ' if equals else ''}{', '.join(equals)})"
     )
 
 
@@ -69,13 +69,15 @@ def layer_frame(results: LayerStudyResults) -> pd.DataFrame:
     )
 
 
-def _columns(name: str, found: EstimateResult | RateResult) -> dict[str, Any]:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def _percent(share: float | None) -> str:
+def percent_text(share: float | None) -> str:
+    """Write a share, or a difference of shares, in percent; a dash where there is none."""
     return "-" if share is None else f"{100 * share:.1f}"
 
 
-def _interval(found: EstimateResult) -> str:
-    return "-" if found.low is None else f"{_percent(found.low)} to {_percent(found.high)}"
+def interval_text(found: EstimateResult) -> str:
+    """Write an interval in percent; a dash where there is none."""
+    return "-" if found.low is None else f"{percent_text(found.low)} to {percent_text(found.high)}"
+
+
+def _columns(name: str, found: EstimateResult | RateResult) -> dict[str, Any]:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

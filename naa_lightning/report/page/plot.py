@@ -69,28 +69,33 @@ class Axis(NamedTuple):
         return 100 * (at - low) / (high - low)
 
 
-def percent_axis(title: str) -> Axis:
-    """Return an axis for shares."""
-    return Axis(title, 0, 1, [(share / 100, f"{share}") for share in (0, 25, 50, 75, 100)])
+def share_axis(title: str, values: Iterable[float]) -> Axis:
+    """Return an axis for shares, from the whole ten percent below the smallest to that above the largest."""
+    known = [value for value in values if math.isfinite(value)] or [0, 1]
+    low, high = max(0, math.floor(10 * min(known) - 0.1)), min(10, math.ceil(10 * max(known) + 0.1))
+    marks = range(low, high + 1, 1 if high - low < 6 else 2)
+    return Axis(title, low / 10, high / 10, [(mark / 10, f"{10 * mark}") for mark in marks])
 
 
 def log_axis(title: str, values: Iterable[float]) -> Axis:
-    """Return a logarithmic axis for positive values, marked at round numbers, some four of them at most in a decade."""
+    """Return a logarithmic axis for positive values, marked at round numbers where there are some."""
     known = list(values)
     low, high = min(known) / 1.35, max(known) * 1.35
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = (1, 2, 5) if high / low < 1000 else (1,)
-    marks = [step * 10.0**decade for decade in decades for step in steps]
-    return Axis(title, low, high, [(mark, f"{mark:g}") for mark in marks if low <= mark <= high], logarithmic=True)
+    marks = [mark for decade in decades for step in steps if low <= (mark := step * 10.0**decade) <= high]
+    return Axis(title, low, high, [(mark, f"{mark:g}") for mark in marks or sorted(set(known))], logarithmic=True)
 
 
 def linear_axis(title: str, values: Iterable[float]) -> Axis:
-    """Return an axis for numbers, marked at the smallest, the largest and what is between them."""
+    """Return an axis for numbers, marked at some three round ones."""
     known = list(values)
     low, high = min(known), max(known)
     room = 0.06 * (high - low) or 0.5
-    marks = [low] if low == high else [low, (low + high) / 2, high]
-    return Axis(title, low - room, high + room, [(mark, f"{mark:.3g}") for mark in marks])
+    decade = 10.0 ** math.floor(math.log10((high - low) or 1))
+    step = next(part * decade for part in (1, 0.5, 0.25, 0.1) if (high - low) / (part * decade) >= 2 or part == 0.1)
+    marks = [step * number for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    return Axis(title, low - room, high + room, [(mark, f"{mark:.4g}") for mark in marks])
 
 
 def placed(points: Sequence[Point], x: Axis, y: Axis) -> list[tuple[Point, float, str | None]]:
@@ -99,7 +104,9 @@ def placed(points: Sequence[Point], x: Axis, y: Axis) -> list[tuple[Point, float
     Points at one place across stand side by side. A name that would lie over another point or name is left out.
     """
     places = [x.place(point.x) for point in points]
-    shifts = [_shift(places[:index], places[index + 1 :], place) for index, place in enumerate(places)]
+    alike = [(round(place), point.low is not None or round(y.place(point.y) / 5)) for place, point in zip(places, points, strict=True)]
+    shifts = [4.5 * (alike[:index].count(own) - alike[index + 1 :].count(own)) for index, own in enumerate(alike)]
+    shifts = [shift if alike.count(own) < 6 else 0.0 for shift, own in zip(shifts, alike, strict=True)]
     taken = [
         (left - 7, left + 7, up - 7, up + 7)
         for point, place, shift in zip(points, places, shifts, strict=True)
@@ -116,11 +123,6 @@ def placed(points: Sequence[Point], x: Axis, y: Axis) -> list[tuple[Point, float
 def shape(style: int) -> str:
     """Return the outline of a style's mark, as the path of an SVG."""
     return _SHAPES[style % STYLES]
-
-
-def _shift(before: Sequence[float], behind: Sequence[float], place: float) -> float:
-    left, right = (sum(round(other) == round(place) for other in others) for others in (before, behind))
-    return 4.5 * (left - right) if left + right < 5 else 0.0
 
 
 def _beside(own: Box, name: str, others: Sequence[Box]) -> Box | None:
