@@ -19,17 +19,19 @@ def differences(table: SweepTable) -> dict[str, list[tuple[str, str]]]:
     """
     labels = table.rows["name"] + " on " + table.rows.surrogate
     runs = table.rows.folders.explode().rename("folder").reset_index().merge(table.runs.drop_duplicates("folder"))
-    facts = {
-        "images": runs.data,
-        "number of images": [counted(number, "image") for number in runs.images],
-        "budget": [_budget(norm, eps) for norm, eps in zip(runs.norm, runs.eps, strict=True)],
-        "aim": runs.targeted.map({True: "targeted", False: "untargeted"}),
-        "version": "naa_lightning " + runs.version,
-    }
-    found = {name: pd.Series(list(values), index=runs.row, dtype=object) for name, values in facts.items()}
+    facts = pd.DataFrame(
+        {
+            "images": runs.data,
+            "number of images": [counted(number, "image") for number in runs.images],
+            "budget": [_budget(norm, eps) for norm, eps in zip(runs.norm, runs.eps, strict=True)],
+            "aim": runs.targeted.map({True: "targeted", False: "untargeted"}),
+            "version": "naa_lightning " + runs.version,
+        }
+    ).set_index(runs.row)
+    found: dict[str, pd.Series] = {str(name): facts[name] for name in facts}
     attacked = set(table.runs.target[table.runs.model.isin(table.runs.model[table.runs.role == "white-box"])])
     for column in (BLACK_BOX_MEAN, DEFENDED_MEAN):
-        found[f"targets of the {column}"] = _targets(table, column, attacked)
+        found[f"targets of the {column}, attacked ones aside"] = _targets(table, column, attacked)
     return {
         name: [
             (str(value), _first_of(list(dict.fromkeys(labels[rows])), _NAMED))

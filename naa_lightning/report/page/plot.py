@@ -65,7 +65,8 @@ class Axis(NamedTuple):
 
     def place(self, value: float) -> float:
         """Return where a value is, in percent of the axis."""
-        low, high, at = map(math.log, (self.low, self.high, value)) if self.logarithmic else (self.low, self.high, value)
+        scale = math.log if self.logarithmic else float
+        low, high, at = scale(self.low), scale(self.high), scale(value)
         return 100 * (at - low) / (high - low)
 
 
@@ -103,15 +104,20 @@ def placed(points: Sequence[Point], x: Axis, y: Axis) -> list[tuple[Point, float
 
     Points at one place across stand side by side. A name that would lie over another point or name is left out.
     """
-    places = [x.place(point.x) for point in points]
-    alike = [(round(place), point.low is not None or round(y.place(point.y) / 5)) for place, point in zip(places, points, strict=True)]
-    shifts = [4.5 * (alike[:index].count(own) - alike[index + 1 :].count(own)) for index, own in enumerate(alike)]
-    shifts = [shift if alike.count(own) < 6 else 0.0 for shift, own in zip(shifts, alike, strict=True)]
-    taken = [
-        (left - 7, left + 7, up - 7, up + 7)
-        for point, place, shift in zip(points, places, shifts, strict=True)
-        for left, up in [(_WIDTH * place / 100 + shift, _HEIGHT * (1 - y.place(point.y) / 100))]
+    across, up = [x.place(point.x) for point in points], [100 - y.place(point.y) for point in points]
+    # Intervals hide each other wherever they share a place across, mere points only where they meet.
+    alike = [
+        (round(left), point.low is not None or round(top / 5))
+        for point, left, top in zip(points, across, up, strict=True)
     ]
+    shifts = [
+        min(4.5, 25 / alike.count(own)) * (alike[:index].count(own) - alike[index + 1 :].count(own))
+        for index, own in enumerate(alike)
+    ]
+    middles = [
+        (_WIDTH * left / 100 + by, _HEIGHT * top / 100) for left, top, by in zip(across, up, shifts, strict=True)
+    ]
+    taken = [(left - 7, left + 7, top - 7, top + 7) for left, top in middles]
     found = []
     for index, (point, shift) in enumerate(zip(points, shifts, strict=True)):
         box = _beside(taken[index], point.name, [*taken[:index], *taken[index + 1 :]])
@@ -130,7 +136,10 @@ def _beside(own: Box, name: str, others: Sequence[Box]) -> Box | None:
     left, right, up, down = own
     width = _LETTER * len(name)
     for box in ((right + 2, right + 2 + width, up, down), (left - 2 - width, left - 2, up, down)):
-        apart = all(box[0] >= end or box[1] <= start or box[2] >= below or box[3] <= above for start, end, above, below in others)
-        if name and apart and box[0] >= 0 and box[1] <= _WIDTH:
+        if name and box[0] >= 0 and box[1] <= _WIDTH and not any(_meet(box, other) for other in others):
             return box
     return None
+
+
+def _meet(box: Box, other: Box) -> bool:
+    return box[0] < other[1] and other[0] < box[1] and box[2] < other[3] and other[2] < box[3]

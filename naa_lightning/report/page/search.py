@@ -62,19 +62,18 @@ def parameter_plots(search: Search, links: Mapping[Path, str | None]) -> list[tu
         links: The address of each trial's page, if it has one.
     """
     trials = search.trials.sort_values("value", ascending=False, kind="stable")
-    up = share_axis("reached, %", trials.value)
-    return [
-        (name, across, up, points)
-        for name in trials.columns[1:]
-        if len(known := trials.dropna(subset=name))
-        for across, places in [_axis(name, known[name])]
-        for points in [
-            [
-                Point(place, value, f"{name} {chosen}: {100 * value:.1f} %", href=links[run], strong=value == trials.value.max())
-                for run, place, chosen, value in zip(known.index, places, known[name], known.value, strict=True)
-            ]
+    up, best, found = share_axis("reached, %", trials.value), trials.value.max(), []
+    for name in map(str, trials.columns[1:]):
+        known = trials.dropna(subset=name)
+        if known.empty:
+            continue
+        axis, places = _axis(name, known[name])
+        points = [
+            Point(place, value, f"{name}={chosen}: {100 * value:.1f} %", href=links[run], strong=value == best)
+            for run, place, chosen, value in zip(known.index, places, known[name], known.value, strict=True)
         ]
-    ]
+        found.append((name, axis, up, points))
+    return found
 
 
 def _chosen(record: RunResults, keys: list[str]) -> dict[str, Any]:

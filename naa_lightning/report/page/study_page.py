@@ -33,6 +33,7 @@ def write_study_page(folder: Path, results: Results) -> Path:
         The path of the page.
     """
     layers = isinstance(results, LayerStudyResults)
+    names = [] if isinstance(results, LayerStudyResults) else _names(results)
     page = rendered(
         "study.html.j2",
         styles=("style.css", "sweep.css"),
@@ -44,14 +45,14 @@ def write_study_page(folder: Path, results: Results) -> Path:
         is_layers=layers,
         short=SHORT,
         rate_of=lambda found: RateResult(**found.model_dump()),
-        names=[] if isinstance(results, LayerStudyResults) else _names(results),
+        names=names,
         percent_text=percent_text,
         interval_text=interval_text,
         method_cells=method_cells,
-        method_plots=lambda methods: _method_plots(methods, _names(results)),
+        method_plots=lambda methods: _method_plots(methods, names),
         nearly=NEARLY,
         duration=duration,
-        files=[name for name in (results.FILE_NAME, results.FILE_NAME.replace(".json", ".csv")) if (folder / name).exists()],
+        files=[path.name for path in sorted(folder.glob(f"{Path(results.FILE_NAME).stem}.*"))],
         environment=_environment(results),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True) if results.config else "",
         known=lambda value: value is not None,
@@ -66,7 +67,7 @@ def _environment(results: Results) -> dict[str, str | None]:
     known, commit = results.environment, results.commit
     return {
         "naa_lightning": results.version,
-        "commit": commit and commit.id + (", with changes" if commit.modified else ""),
+        "commit": None if commit is None else commit.id + (", with changes" if commit.modified else ""),
         "device": known.device,
         "processor": known.processor,
         "system": known.system,
@@ -94,8 +95,8 @@ def _layer_findings(results: LayerStudyResults) -> list[tuple[str, str | None]]:
 def _method_findings(results: AttributionStudyResults) -> list[tuple[str, str | None]]:
     found = [
         (
-            f"{'Of what attack=naa can do at' if override else 'At'} {layer}, {_called(method)} comes nearly as close as "
-            f"any: cosine {method.cosine:.2f} for {counted(method.gradient_evaluations, 'gradient')} per image.",
+            f"{'Of what attack=naa can do at' if override else 'At'} {layer}, {_called(method)} comes nearly as close "
+            f"as any: cosine {method.cosine:.2f} for {counted(method.gradient_evaluations, 'gradient')} per image.",
             override,
         )
         for layer, method, override in recommendations(results)

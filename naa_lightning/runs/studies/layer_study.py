@@ -203,9 +203,7 @@ def _outcomes(predictions: Sequence[Prediction], *, targeted: bool) -> dict[str,
     return {target: torch.tensor(values, dtype=torch.float64) for target, values in outcomes.items()}
 
 
-def _verdict(
-    difference: Estimate | None, is_recommended: bool
-) -> Literal["recommended", "as good", "worse"] | None:
+def _verdict(difference: Estimate | None, is_recommended: bool) -> Literal["recommended", "as good", "worse"] | None:
     if is_recommended:
         return "recommended"
     if difference is None:
