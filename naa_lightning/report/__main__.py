@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Write report.html for finished runs, and for sweeps of them, and log the runs to W&B, from their "
         "files alone. W&B runs are made anew, or updated where this command made them before.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder of a run or study, or one that holds runs")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="folder of a run or study, or one that holds runs"
+    )
     parser.add_argument("--no-log", action="store_true", help="write the pages only")
     parser.add_argument("--project", help="W&B project; default: the run's own, or naa_lightning")
     parser.add_argument(

@@ -31,10 +31,14 @@ def differences(table: SweepTable) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, pd.Series] = {str(name): facts[name] for name in facts}
     attacked = set(table.runs.target[table.runs.model.isin(table.runs.model[table.runs.role == "white-box"])])
     for column in (BLACK_BOX_MEAN, DEFENDED_MEAN):
-        found[f"targets of the {column}, attacked ones aside"] = _targets(table, column, attacked)
+        names = table.cells[table.cells.column == column].set_index("row").targets.reindex(table.rows.index)
+        known = names.map(lambda targets: targets if isinstance(targets, tuple) else ())
+        found[f"targets of the {column}, attacked ones aside"] = known.map(
+            lambda targets: _first_of([name for name in targets if name not in attacked]) or "none"
+        )
     return {
         name: [
-            (str(value), _first_of(list(dict.fromkeys(labels[rows])), _NAMED))
+            (str(value), _first_of(list(dict.fromkeys(labels[rows]))))
             for value, rows in sorted(values.groupby(values).groups.items(), key=lambda item: -len(item[1]))
         ]
         for name, values in found.items()
@@ -46,20 +50,5 @@ def _budget(norm: str, eps: float) -> str:
     return "unknown" if pd.isna(eps) else budget_text(BudgetResult(norm=norm, eps=eps))
 
 
-def _targets(table: SweepTable, column: str, attacked: set[str]) -> pd.Series:
-    """Describe each row's set of targets by its size and by its members that are not in all sets, empty ones aside."""
-    cells = table.cells[table.cells.column == column].set_index("row").targets
-    sets = cells.map(lambda names: set(names) - attacked).reindex(table.rows.index)
-    sets = sets.map(lambda names: names if isinstance(names, set) else set())
-    common = set.intersection(*known) if (known := [names for names in sets if names]) else set()
-    return sets.map(lambda names: _described(names, sorted(names - common)))
-
-
-def _described(names: set[str], own: Sequence[str]) -> str:
-    if not names:
-        return "none"
-    return counted(len(names), "target") + (f", with {_first_of(own, 3)}" if own else "")
-
-
-def _first_of(names: Sequence[str], shown: int) -> str:
-    return listed(names) if len(names) <= shown else f"{', '.join(names[:shown])} and {len(names) - shown} more"
+def _first_of(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= _NAMED else f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"

@@ -4,10 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-STYLES = 8
-"""Number of styles, each with a colour and a shape of its own."""
-
-_SHAPES = (
+SHAPES = (
     "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z",
     "M-4.5 -4.5h9v9h-9z",
     "M0 -6L6 0L0 6L-6 0z",
@@ -17,10 +14,7 @@ _SHAPES = (
     "M-5.7 -2L0 -6L5.7 -2L3.5 5H-3.5z",
     "M-5 -5h10L0 0L5 5H-5L0 0z",
 )
-# As wide as a plot on a phone, where names have least room, and as high as all are; in pixels.
-_WIDTH, _HEIGHT, _LETTER = 300, 300, 6.5
-# Left, right, upper and lower edge, in pixels.
-Box = tuple[float, float, float, float]
+"""The outlines of the marks of styles, as paths of an SVG; each style also has a colour in the style sheet."""
 
 
 class Point(NamedTuple):
@@ -31,7 +25,7 @@ class Point(NamedTuple):
         said: What is said of it.
         low, high: The ends of the interval of `y`; None where there is none.
         style: The number of its colour and shape.
-        name: Its name, drawn beside it where there is room; those of the first points come first.
+        name: Its name, drawn beside it.
         href: The address that it leads to.
         strong: Whether it stands out.
     """
@@ -71,75 +65,39 @@ class Axis(NamedTuple):
 
 
 def share_axis(title: str, values: Iterable[float]) -> Axis:
-    """Return an axis for shares, from the whole ten percent below the smallest to that above the largest."""
+    """Return an axis for shares in percent, from the whole ten below the smallest to that above the largest."""
     known = [value for value in values if math.isfinite(value)] or [0, 1]
     low, high = max(0, math.floor(10 * min(known) - 0.1)), min(10, math.ceil(10 * max(known) + 0.1))
-    marks = range(low, high + 1, 1 if high - low < 6 else 2)
+    step = 1 if high - low < 6 else 2
+    low, marks = low - low % step, range(low - low % step, high + 1, step)
     return Axis(title, low / 10, high / 10, [(mark / 10, f"{10 * mark}") for mark in marks])
 
 
 def log_axis(title: str, values: Iterable[float]) -> Axis:
     """Return a logarithmic axis for positive values, marked at round numbers where there are some."""
-    known = list(values)
-    low, high = min(known) / 1.35, max(known) * 1.35
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if high / low < 1000 else (1,)
+    known = sorted(values)
+    low, high = known[0] / 1.35, known[-1] * 1.35
+    steps, decades = (1, 2, 5) if high / low < 1000 else (1,), range(math.floor(math.log10(low)), 99)
     marks = [mark for decade in decades for step in steps if low <= (mark := step * 10.0**decade) <= high]
-    return Axis(title, low, high, [(mark, f"{mark:g}") for mark in marks or sorted(set(known))], logarithmic=True)
+    return Axis(title, low, high, [(mark, f"{mark:g}") for mark in marks or known[:1]], logarithmic=True)
 
 
 def linear_axis(title: str, values: Iterable[float]) -> Axis:
     """Return an axis for numbers, marked at some three round ones."""
-    known = list(values)
-    low, high = min(known), max(known)
-    room = 0.06 * (high - low) or 0.5
+    known = sorted(values)
+    low, high = known[0], known[-1]
     decade = 10.0 ** math.floor(math.log10((high - low) or 1))
-    step = next(part * decade for part in (1, 0.5, 0.25, 0.1) if (high - low) / (part * decade) >= 2 or part == 0.1)
+    step = next((part * decade for part in (1, 0.5, 0.25) if high - low >= 2 * part * decade), 0.1 * decade)
     marks = [step * number for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    room = 0.06 * (high - low) or 0.5
     return Axis(title, low - room, high + room, [(mark, f"{mark:.4g}") for mark in marks])
 
 
-def placed(points: Sequence[Point], x: Axis, y: Axis) -> list[tuple[Point, float, str | None]]:
-    """Return each point with how far it is moved to the right, in pixels, and on which side its name stands, if any.
+def shifts(points: Sequence[Point], x: Axis, y: Axis) -> list[float]:
+    """Return how far each point is moved aside, in pixels, so that none hides another; the first ones stay.
 
-    Points at one place across stand side by side. A name that would lie over another point or name is left out.
+    Intervals hide each other wherever they share a place across, mere points only where they meet.
     """
-    across, up = [x.place(point.x) for point in points], [100 - y.place(point.y) for point in points]
-    # Intervals hide each other wherever they share a place across, mere points only where they meet.
-    alike = [
-        (round(left), point.low is not None or round(top / 5))
-        for point, left, top in zip(points, across, up, strict=True)
-    ]
-    shifts = [
-        min(4.5, 25 / alike.count(own)) * (alike[:index].count(own) - alike[index + 1 :].count(own))
-        for index, own in enumerate(alike)
-    ]
-    middles = [
-        (_WIDTH * left / 100 + by, _HEIGHT * top / 100) for left, top, by in zip(across, up, shifts, strict=True)
-    ]
-    taken = [(left - 7, left + 7, top - 7, top + 7) for left, top in middles]
-    found = []
-    for index, (point, shift) in enumerate(zip(points, shifts, strict=True)):
-        box = _beside(taken[index], point.name, [*taken[:index], *taken[index + 1 :]])
-        found.append((point, shift, box and ("right" if box[0] > taken[index][0] else "left")))
-        taken += [box] if box else []
-    return found
-
-
-def shape(style: int) -> str:
-    """Return the outline of a style's mark, as the path of an SVG."""
-    return _SHAPES[style % STYLES]
-
-
-def _beside(own: Box, name: str, others: Sequence[Box]) -> Box | None:
-    """Return where a name stands beside its point; None where it would lie over something or outside."""
-    left, right, up, down = own
-    width = _LETTER * len(name)
-    for box in ((right + 2, right + 2 + width, up, down), (left - 2 - width, left - 2, up, down)):
-        if name and box[0] >= 0 and box[1] <= _WIDTH and not any(_meet(box, other) for other in others):
-            return box
-    return None
-
-
-def _meet(box: Box, other: Box) -> bool:
-    return box[0] < other[1] and other[0] < box[1] and box[2] < other[3] and other[2] < box[3]
+    alike = [(round(x.place(one.x)), round(y.place(one.y) / 5) if one.low is None else None) for one in points]
+    turns = [(alike[:index].count(own), min(9, 40 / alike.count(own))) for index, own in enumerate(alike)]
+    return [step * (turn // 2 if turn % 2 == 0 else -(turn + 1) // 2) for turn, step in turns]

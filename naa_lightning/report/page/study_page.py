@@ -53,7 +53,6 @@ def write_study_page(folder: Path, results: Results) -> Path:
         nearly=NEARLY,
         duration=duration,
         files=[path.name for path in sorted(folder.glob(f"{Path(results.FILE_NAME).stem}.*"))],
-        environment=_environment(results),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True) if results.config else "",
         known=lambda value: value is not None,
         plots=plot,
@@ -61,19 +60,6 @@ def write_study_page(folder: Path, results: Results) -> Path:
     path = folder / FILE_NAME
     write_atomically(path, page)
     return path
-
-
-def _environment(results: Results) -> dict[str, str | None]:
-    known, commit = results.environment, results.commit
-    return {
-        "naa_lightning": results.version,
-        "commit": None if commit is None else commit.id + (", with changes" if commit.modified else ""),
-        "device": known.device,
-        "processor": known.processor,
-        "system": known.system,
-        "Python": known.python,
-        **known.packages,
-    }
 
 
 def _layer_findings(results: LayerStudyResults) -> list[tuple[str, str | None]]:

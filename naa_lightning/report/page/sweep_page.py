@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -18,35 +18,14 @@ from naa_lightning.report.page.run_page import FILE_NAME
 from naa_lightning.report.page.sweep_finding import sweep_findings
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import budget_text, counted, duration, listed, percent
+from naa_lightning.report.sweep import wording
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
 from naa_lightning.report.sweep.table import SweepTable
-from naa_lightning.report.sweep.wording import block_title, differs, interval_text, rate_text
 
 MEANS = (BLACK_BOX_MEAN, DEFENDED_MEAN)
 # The properties that the runs of a sweep share.
 _ALIKE = ("images", "number of images", "budget", "aim")
 _SWEEP_FILES = ("multirun.yaml", search.FILE_NAME)
-
-
-class Scatter(NamedTuple):
-    """Success against cost, of the rows of one data set and rate.
-
-    Args:
-        title: What it shows.
-        x, y: The axes.
-        points: The rows, those on the frontier first.
-        lines: The Pareto frontier.
-        surrogates: Their names, in the order of their styles.
-        left_out: The names of rows whose gradients were not counted.
-    """
-
-    title: str
-    x: plot.Axis
-    y: plot.Axis
-    points: list[plot.Point]
-    lines: list[plot.Line]
-    surrogates: list[str]
-    left_out: list[str]
 
 
 def write_sweep_page(folder: Path, table: SweepTable) -> Path:
@@ -80,7 +59,7 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         table=table,
         cells={(cell.row, cell.column): cell for cell in table.cells.itertuples()},
         blocks=[
-            (block_title(table, block), table.rows[table.rows.block == block], _indistinct(table, block))
+            (wording.block_title(table, block), table.rows[table.rows.block == block], _indistinct(table, block))
             for block in table.rows.block.unique()
         ],
         means=[name for name in MEANS if name in table.columns],
@@ -94,15 +73,14 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         links=links,
         places={run: _relative(run, folder) for run in records},
         unlike=unlike,
+        lost=_lost(table),
         failed={_relative(run, folder): reason for run, reason in table.failed.items()},
         unfinished=[_relative(run, folder) for run in table.unfinished],
         plots=plot,
         known=pd.notna,
         duration=lambda seconds: duration(None if pd.isna(seconds) else seconds),
         whole_percent=whole_percent,
-        differs=differs,
-        interval_text=interval_text,
-        rate_text=rate_text,
+        words=wording,
     )
     path = folder / FILE_NAME
     write_atomically(path, page)
@@ -134,14 +112,23 @@ def _indistinct(table: SweepTable, block: int) -> list[str]:
     return [f"{cell.column}: {names[cell.row]} is not distinguishable from {cell.runner_up}" for cell in unsure]
 
 
+def _lost(table: SweepTable) -> dict[str, str]:
+    """Return the reasons why targets could not be asked, by the target and what was to be tried on it."""
+    runs = table.runs.assign(
+        run=(table.runs.attack + " " + table.runs.setting).str.strip() + " on " + table.runs.surrogate
+    )
+    found = runs.dropna(subset="failed").groupby(["target", "failed"], sort=False).run.unique()
+    return {f"{target}, by {listed(list(tried))}": reason for (target, reason), tried in found.items()}
+
+
 def _clean_accuracies(table: SweepTable) -> dict[str, str]:
     """Return each target's clean accuracy in percent, a range where runs differ."""
     ends = table.cells.groupby("column").clean.agg(["min", "max"]).dropna().map(percent)
     return {str(name): "\N{EN DASH}".join(dict.fromkeys(row)) for name, *row in ends.itertuples()}
 
 
-def _scatters(table: SweepTable) -> Iterator[Scatter]:
-    """Yield success against gradients for the rows of each data set and rate."""
+def _scatters(table: SweepTable) -> Iterator[dict[str, Any]]:
+    """Yield what to draw of success against gradients, for the rows of each data set and rate."""
     cost = table.rows.gradient_evaluations
     for (data, rate), rows in table.rows.groupby(["data", "rate"], sort=False):
         cells = table.cells[table.cells.row.isin(rows.index[cost[rows.index] > 0]) & table.cells["mean"].notna()]
@@ -154,21 +141,21 @@ def _scatters(table: SweepTable) -> Iterator[Scatter]:
         ranked = ranked.sort_values(["front", "mean"], ascending=False, kind="stable")
         front = ranked[ranked.front].sort_values("cost")
         surrogates, short = list(rows.surrogate.unique()), SHORT[str(rate)]
-        yield Scatter(
-            title=f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
-            x=plot.log_axis("gradient evaluations per image", ranked.cost),
-            y=plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),
-            points=[_point(table, cell, surrogates) for cell in ranked.itertuples()],
-            lines=[plot.Line(list(zip(front.cost, front["mean"], strict=True)))] if len(front) > 1 else [],
-            surrogates=surrogates,
-            left_out=list(rows["name"][~rows.index.isin(cells.row)]),
-        )
+        yield {
+            "title": f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
+            "x": plot.log_axis("gradient evaluations per image", ranked.cost),
+            "y": plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),
+            "points": [_point(table, cell, surrogates) for cell in ranked.itertuples()],
+            "lines": [plot.Line(list(zip(front.cost, front["mean"], strict=True)))] if len(front) > 1 else [],
+            "surrogates": surrogates,
+            "left_out": list(rows["name"][~rows.index.isin(cells.row)]),
+        }
 
 
 def _point(table: SweepTable, cell: Any, surrogates: list[str]) -> plot.Point:
     row = table.rows.loc[cell.row]
-    interval, front = interval_text(cell), ", on the Pareto front" if cell.front else ""
-    said = f"{row['name']} on {row.surrogate}: {rate_text(cell)} %"
+    interval, front = wording.interval_text(cell), ", on the Pareto front" if cell.front else ""
+    said = f"{row['name']} on {row.surrogate}: {wording.rate_text(cell)} %"
     said += f", 95 % interval {interval}" if interval else ""
     return plot.Point(
         x=cell.cost,
