@@ -117,8 +117,8 @@ def _lost(table: SweepTable) -> dict[str, str]:
     runs = table.runs.assign(
         run=(table.runs.attack + " " + table.runs.setting).str.strip() + " on " + table.runs.surrogate
     )
-    found = runs.dropna(subset="failed").groupby(["target", "failed"], sort=False).run.unique()
-    return {f"{target}, by {listed(list(tried))}": reason for (target, reason), tried in found.items()}
+    lost: list[Any] = list(runs.dropna(subset="failed").groupby(["target", "failed"], sort=False).run.unique().items())
+    return {f"{target}, by {listed(list(tried))}": reason for (target, reason), tried in lost}
 
 
 def _clean_accuracies(table: SweepTable) -> dict[str, str]:
