@@ -6,6 +6,7 @@ Nothing here loads a model, or Lightning and the other libraries that take secon
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 import naa_lightning.config.extendable
 import naa_lightning.config.resolvers  # noqa: F401 - both for the configuration
 from naa_lightning.attacks import Attack
-from naa_lightning.attribution import Attribute, Conductance
+from naa_lightning.attribution import Attribution, Conductance
 from naa_lightning.config.attack import compose_attack
 from naa_lightning.config.attribution import compose_attribution
 from naa_lightning.config.building import build, build_part, plain_values, validated
@@ -58,7 +59,7 @@ class AttackExperiment:
     attack: Attack
     engine: Engine
     exact: Conductance
-    attribute: Attribute
+    attribute: partial[Attribution]
     study: Study | None
     overrides: Sequence[str] = ()
     command: str = ""

@@ -4,14 +4,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from naa_lightning.attribution import BASELINES, OUTPUTS, Attribute, Baseline, Conductance, attribute, image_baseline
+from naa_lightning.attribution import BASELINES, OUTPUTS, Attribution, Baseline, Conductance, attribute, image_baseline
 from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.config.schema import AttributionNode
 from naa_lightning.exceptions import UserError
 from naa_lightning.image_file import read_image
 
 
-def compose_attribution(node: AttributionNode) -> tuple[Conductance, Attribute]:
+def compose_attribution(node: AttributionNode) -> tuple[Conductance, partial[Attribution]]:
     """Return the exact method, and `attribute` with the output, baseline and bound on memory of a configuration.
 
     Args:

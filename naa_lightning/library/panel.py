@@ -3,22 +3,18 @@
 from collections.abc import Sequence
 from io import BytesIO
 
-import numpy as np
-from captum.attr import visualization
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
+from naa_lightning.attribution.overlay import attribution_overlay, attribution_scale
 from naa_lightning.library.pairs import Pairs
 from naa_lightning.models.predicted_classes import PredictedClasses
 
 _HEADS = ("clean", "adversarial", "difference", "attribution, clean", "attribution, adversarial")
-_WRONG = "#c00000"
 _FONT = 9.5
-_CELL, _BETWEEN, _HEAD, _LINE, _MARGIN = 2.1, 0.12, 0.16, 0.28, 0.12  # in inches
+_CELL, _LINE = 2.2, 0.3  # in inches
 
 
 class Panel(Figure):
@@ -40,85 +36,40 @@ def draw_panel(pairs: Pairs, predictions: Sequence[PredictedClasses], maps: Sequ
         note: A line of text below all rows.
     """
     clean, adversarial, classes = (values.cpu() for values in pairs)
-    size = clean.shape[-2:]
-    figure, cells = _grid(len(clean), 3 + len(maps), size[0] / size[1], note)
-    difference = adversarial - clean
-    whole = [F.interpolate(values.cpu()[:, None], size, mode="bilinear")[:, 0] for values in maps]
+    columns = 3 + len(maps)
+    height = _CELL * min(1.6, max(0.6, clean.shape[2] / clean.shape[3]))
+    size = (columns * _CELL, len(clean) * (height + _LINE) + 2 * _LINE)
+    figure = Panel(figsize=size, dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.supxlabel(note, x=0.01, ha="left", fontsize=_FONT, parse_math=False)
+    cells = figure.subplots(len(clean), columns, squeeze=False, subplot_kw={"xticks": [], "yticks": []})
+    for cell, head in zip(cells[0], _HEADS, strict=False):
+        cell.set_title(head, fontsize=_FONT, fontweight="bold")
     for row, axes in enumerate(cells):
-        largest = float(difference[row].abs().max())
-        amplified = 0.5 + 0.5 * difference[row] / (largest or 1.0)
-        for cell, image in zip(axes, (clean[row], adversarial[row], amplified), strict=False):
-            cell.imshow(_pixels(image), interpolation="nearest")
+        images, difference = (clean[row], adversarial[row]), adversarial[row] - clean[row]
+        largest, meant = float(difference.abs().max()), int(classes[row])
+        for cell, image in zip(axes, (*images, 0.5 + 0.5 * difference / (largest or 1.0)), strict=False):
+            cell.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
         for cell, prediction in zip(axes, predictions, strict=False):
-            _write_prediction(cell, prediction, row, int(classes[row]))
+            _write_prediction(cell, int(prediction.classes[row]), float(prediction.confidence[row]), meant)
         _write(axes[2], f"largest {255 * largest:.3g}/255")
-        if maps:
-            _draw_maps(axes[3:], (clean[row], adversarial[row]), [values[row] for values in whole])
-        for cell, values in zip(axes[3:], maps, strict=True):
-            total = f"{float(values[row].sum()):.2g}".replace("-", "\N{MINUS SIGN}")
-            _write(cell, f"for class {int(classes[row])}: {total}")
+        attributions = [values[row].cpu() for values in maps]
+        scale = attribution_scale(attributions) if maps else 0.0
+        for cell, image, attribution in zip(axes[3:], images, attributions, strict=False):
+            cell.imshow(attribution_overlay(image, attribution, scale), interpolation="nearest")
+            total = f"{float(attribution.sum()):.2g}".replace("-", "\N{MINUS SIGN}")
+            _write(cell, f"for class {meant}: {total}")
     return figure
 
 
-def _grid(rows: int, columns: int, proportion: float, note: str) -> tuple[Panel, NDArray[np.object_]]:
-    """Return a figure with its heads and note, and the axes of its cells, (rows, columns)."""
-    height = _CELL * min(1.6, max(0.6, proportion))
-    full_width = columns * (_CELL + _BETWEEN) - _BETWEEN + 2 * _MARGIN
-    above, below = _MARGIN + _HEAD, _MARGIN + _LINE
-    full_height = above + rows * (_LINE + height) + below
-    figure = Panel(figsize=(full_width, full_height), dpi=100)
-    FigureCanvasAgg(figure)
-    figure.subplots_adjust(
-        left=_MARGIN / full_width,
-        right=1 - _MARGIN / full_width,
-        top=1 - (above + _LINE) / full_height,
-        bottom=below / full_height,
-        wspace=_BETWEEN / _CELL,
-        hspace=_LINE / height,
-    )
-    for column, head in enumerate(_HEADS[:columns]):
-        middle = _MARGIN + _CELL / 2 + column * (_CELL + _BETWEEN)
-        figure.text(middle / full_width, 1 - above / full_height, head, ha="center", fontsize=_FONT, fontweight="bold")
-    figure.text(_MARGIN / full_width, _MARGIN / full_height, note, fontsize=_FONT, parse_math=False)
-    return figure, figure.subplots(rows, columns, squeeze=False, subplot_kw={"xticks": [], "yticks": []})
-
-
 def _write(cell: Axes, text: str, colour: str = "black") -> None:
-    cell.set_title(text, fontsize=_FONT, color=colour, pad=4, parse_math=False)
+    cell.set_xlabel(text, fontsize=_FONT, color=colour, parse_math=False)
 
 
-def _write_prediction(cell: Axes, prediction: PredictedClasses, row: int, expected: int) -> None:
-    predicted, confidence = int(prediction.classes[row]), float(prediction.confidence[row])
+def _write_prediction(cell: Axes, predicted: int, confidence: float, expected: int) -> None:
     if predicted < 0:
         _write(cell, "no answer")
     elif predicted == expected:
         _write(cell, f"class {predicted}, {100 * confidence:.0f} %")
     else:
-        _write(cell, f"\N{BALLOT X} class {predicted}, {100 * confidence:.0f} %", _WRONG)
-
-
-def _draw_maps(cells: Sequence[Axes], images: Sequence[Tensor], maps: Sequence[Tensor]) -> None:
-    """Draw maps over images; captum scales by all that it draws, so each cell shows its part of one picture."""
-    picture = np.concatenate([_pixels(image) for image in images], axis=1)
-    values = np.concatenate([np.asarray(part) for part in maps], axis=1)
-    largest = float(np.abs(values).max())
-    width = images[0].shape[-1]
-    for number, cell in enumerate(cells):
-        if 0 < largest < np.inf:
-            visualization.visualize_image_attr(
-                values / largest,
-                picture,
-                method="blended_heat_map",
-                sign="all",
-                cmap="RdBu_r",
-                alpha_overlay=0.6,
-                plt_fig_axis=(cell.figure, cell),
-                use_pyplot=False,
-            )
-        else:
-            cell.imshow(picture.mean(2), cmap="gray")
-        cell.set_xlim(number * width - 0.5, (number + 1) * width - 0.5)
-
-
-def _pixels(image: Tensor) -> NDArray[np.floating]:
-    return np.asarray(image.permute(1, 2, 0))
+        _write(cell, f"\N{BALLOT X} class {predicted}, {100 * confidence:.0f} %", "#c00000")

@@ -29,7 +29,7 @@ def show(
 
     A class that the surrogate predicts is red where it is not the label or, without labels, not that of the clean
     image. Attribution is summed over the neurons at a place of the attacked layer, the first one of several, and drawn
-    over the image by captum's visualisation; both maps of an image have one scale. A surrogate that has no attacked
+    over the image as captum does; both maps of an image have one scale. A surrogate that has no attacked
     layer, or one whose neurons lie nowhere in the image, is drawn without.
 
     Args:

@@ -32,6 +32,7 @@ class AttributionModule(ImageModule):
         attribute: Function `naa_lightning.attribution.attribute` with its options.
         method: Attribution method.
         classes: Classes whose output is attributed, by image id.
+        predicted: Classes that adversarial images are taken for, by image id; those are attributed as well.
         seed: Seed of random draws.
         title: Name of the work in progress bars and messages.
     """
@@ -43,6 +44,7 @@ class AttributionModule(ImageModule):
         attribute: Attribute,
         method: Method,
         classes: Mapping[int, int],
+        predicted: Mapping[int, int] | None = None,
         seed: int,
         title: str,
     ) -> None:
@@ -51,6 +53,7 @@ class AttributionModule(ImageModule):
         self.attribute = attribute
         self.method = method
         self.classes = classes
+        self.predicted = predicted or {}
         self.seed = seed
         self.title = title
 
@@ -63,7 +66,8 @@ class AttributionModule(ImageModule):
 
         Returns:
             Image ids of shape (B,) under "id", and the attributions, of the shape (B, ...) of the layer's output, under
-            "clean" and "adversarial"; or, by another module, numbers of shape (B,), all on the CPU.
+            "clean" and "adversarial", and under "predicted" where a predicted class of the batch is asked for; or, by
+            another module, numbers of shape (B,), all on the CPU.
 
         Raises:
             UserError: The memory is too small.
@@ -73,12 +77,20 @@ class AttributionModule(ImageModule):
 
     def _described(self, pairs: PairBatch) -> dict[str, Tensor]:
         view, ids = self.surrogate.layer_views()[0], pairs["id"]
-        return {
-            "clean": self.attributed(self.method, view, pairs["clean"], ids).values,
-            "adversarial": self.attributed(self.method, view, pairs["adversarial"], ids).values,
-        }
+        found = {kind: self.attributed(self.method, view, pairs[kind], ids).values for kind in ("clean", "adversarial")}
+        if not self.predicted.keys().isdisjoint(ids.tolist()):
+            classes = {**self.classes, **self.predicted}
+            found["predicted"] = self.attributed(self.method, view, pairs["adversarial"], ids, classes).values
+        return found
 
-    def attributed(self, method: Method, view: Classifier, images: Tensor, ids: Tensor) -> Attribution:
+    def attributed(
+        self,
+        method: Method,
+        view: Classifier,
+        images: Tensor,
+        ids: Tensor,
+        classes: Mapping[int, int] | None = None,
+    ) -> Attribution:
         """Attribute images over a layer and bring the result to the CPU.
 
         Args:
@@ -86,15 +98,16 @@ class AttributionModule(ImageModule):
             view: Classifier whose layer is attributed.
             images: Images of shape (B, 3, H, W) in [0, 1].
             ids: Image ids of shape (B,).
+            classes: Classes that are attributed, by image id; None for those of the module.
 
         Raises:
             UserError: The memory is too small.
         """
         known: list[int] = ids.tolist()
-        classes = torch.tensor([self.classes[image] for image in known], device=images.device)
+        attributed = torch.tensor([(classes or self.classes)[image] for image in known], device=images.device)
         try:
             with torch.enable_grad():
-                found = self.attribute(method, view, images, classes, SeededDraws(self.seed, known))
+                found = self.attribute(method, view, images, attributed, SeededDraws(self.seed, known))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

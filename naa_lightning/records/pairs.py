@@ -1,6 +1,6 @@
 """Clean images beside the adversarial images that were made of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -45,7 +45,7 @@ class SavedPairs(Dataset[PairBatch]):
         return len(self.images)
 
     def __getitem__(self, index: int) -> PairBatch:
-        clean, adversarial = self._kept[index] if index in self._kept else self.read(index)
+        clean, adversarial = self.pixels(index)
         image = self.images.records[index].id
         return {"clean": clean.float() / 255, "adversarial": adversarial.float() / 255, "id": torch.tensor(image)}
 
@@ -64,13 +64,7 @@ class SavedPairs(Dataset[PairBatch]):
         Raises:
             DataError: A file cannot be read or is of another size than its clean image.
         """
-        pixels = DataLoader(
-            Subset(_Pixels(self), indices),
-            batch_size=None,
-            num_workers=num_workers,
-            worker_init_fn=ignore_sigterm,
-        )
-        for index, pair in zip(indices, pixels, strict=True):
+        for index, pair in zip(indices, self.in_turn(indices, num_workers=num_workers), strict=True):
             room -= sum(image.nbytes for image in pair)
             if room < 0:
                 self._kept.clear()  # workers that read the others may each get a copy
@@ -78,8 +72,26 @@ class SavedPairs(Dataset[PairBatch]):
             self._kept[index] = (pair[0].clone(), pair[1].clone())  # not in the memory shared with the workers
         return True
 
+    def in_turn(self, indices: Sequence[int], *, num_workers: int) -> Iterable[tuple[Tensor, Tensor]]:
+        """Read pairs one after another, as `pixels` returns them.
+
+        Args:
+            indices: The indices of the pairs.
+            num_workers: The number of processes that read; 0 reads in this one.
+        """
+        return DataLoader(
+            Subset(_Pixels(self), indices),
+            batch_size=None,
+            num_workers=num_workers,
+            worker_init_fn=ignore_sigterm,
+        )
+
+    def pixels(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return a clean and an adversarial image, uint8 (3, H, W), from memory where they are kept there."""
+        return self._kept[index] if index in self._kept else self.read(index)
+
     def read(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return a clean and an adversarial image, uint8 (3, H, W)."""
+        """Read a clean and an adversarial image, uint8 (3, H, W), from their files."""
         record = self.images.records[index]
         clean, path = self.images.read(record), self.folder / self.saved[record.id].file
         adversarial = read_image(path)
@@ -114,4 +126,4 @@ class _Pixels(Dataset[tuple[Tensor, Tensor]]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.pairs.read(index)
+        return self.pairs.pixels(index)

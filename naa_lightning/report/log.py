@@ -9,10 +9,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.records import AttributionRow, RunResults, read_attributions, read_results
 from naa_lightning.records.results import RATES
-from naa_lightning.report.logged_figures import log_figures
-
-# Kinds of figures of which there is one per image, called <kind>-<id>.png.
-_KINDS = ("panel", "attention", "attribution")
+from naa_lightning.report.logged_pictures import log_pictures, strips
 
 
 @contextmanager
@@ -37,13 +34,14 @@ def logging_to(loggers: Sequence[Logger], config: Mapping[str, Any]) -> Iterator
 
 
 def log_run(loggers: Sequence[Logger], folder: Path) -> None:
-    """Log a run's results and figures, read from its folder.
+    """Log a run's results and pictures, read from its folder.
 
     Names: `target/<name>/<rate>`, with `_low`, `_high` and `_spread`, `black_box_mean/<rate>`, `defended_mean/<rate>`,
     `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
     `budget/eps`, `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are
-    any), and `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the figures, by kind, and W&B the
-    tables of targets and of classes, and histograms of the exact attribution of each image.
+    any), and `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the pictures of featured images, as
+    `images`, `attention` and `attribution`, and W&B the tables of targets and of classes, and histograms of the exact
+    attribution of each image.
 
     Args:
         loggers: The loggers of the run.
@@ -51,12 +49,10 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     """
     results = read_results(folder)
     metrics = dict(_metrics(results))
-    figures: dict[str, list[Path]] = {}
-    for figure in sorted((folder / "figures").glob("*.png")):
-        figures.setdefault(media_key(figure), []).append(figure)
+    pictures = strips(folder, results)
     for logger in loggers:
         logger.log_metrics(metrics)
-        log_figures(logger, figures)
+        log_pictures(logger, pictures)
         if isinstance(logger, WandbLogger):
             _log_tables(logger, results)
             _log_histograms(logger, read_attributions(folder))
@@ -135,17 +131,3 @@ def _log_histograms(logger: WandbLogger, rows: Sequence[AttributionRow]) -> None
             found.setdefault(f"exact_attribution_of_images/{row.part}/{row.statistic}", []).append(row.value)
     if found:
         logger.experiment.log({name: wandb.Histogram(values) for name, values in found.items()})
-
-
-def media_key(figure: Path) -> str:
-    """Return the key of a figure in loggers, which is the same for all figures of a kind.
-
-    Args:
-        figure: The path of the figure.
-
-    Example:
-        >>> media_key(Path("figures/panel-00012.png")), media_key(Path("figures/layers.png"))
-        ('panel', 'layers')
-    """
-    kind = figure.stem.partition("-")[0]
-    return kind if kind in _KINDS else figure.stem

@@ -28,7 +28,7 @@ def stage_shares(cost: Cost) -> list[tuple[str, float]]:
         [('crafting', 0.5), ('start-up', 0.25)]
     """
     stages = _summed(cost, lambda name: name.partition("/")[0])
-    names = {key: DEFINITIONS["phase", key].name if ("phase", key) in DEFINITIONS else key for key in stages}
+    names = {key: DEFINITIONS["phase", key]["name"] if ("phase", key) in DEFINITIONS else key for key in stages}
     return sorted(((names[key], stage.share) for key, stage in stages.items()), key=lambda stage: -stage[1])
 
 

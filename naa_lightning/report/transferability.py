@@ -36,6 +36,18 @@ def least_transferable(predictions: Sequence[Prediction], count: int) -> list[in
     return sorted(possible, key=lambda image: _resistance_rank(image, by_image[image]))[:count]
 
 
+def extremes(predictions: Sequence[Prediction], count: int) -> tuple[list[int], list[int]]:
+    """Return the ids of the most and of the least transferable images, none of which is among the former.
+
+    Args:
+        predictions: The predictions of the judging targets; of several random draws the first one counts.
+        count: Number of ids of each kind; of the most transferable those that fool nobody are left out.
+    """
+    fooling = {row.id for row in predictions if row.repeat == 0 and row.success}
+    most = [image for image in most_transferable(predictions, count) if image in fooling]
+    return most, [image for image in least_transferable(predictions, 2 * count) if image not in most][:count]
+
+
 def stayed_right(row: Prediction) -> bool:
     """Tell whether a target is right about the clean and about the adversarial image."""
     return row.clean_prediction == row.label == row.adversarial_prediction

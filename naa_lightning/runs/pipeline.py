@@ -2,7 +2,13 @@
 
 from rich.console import Console
 
-from naa_lightning.records import write_attributions, write_perturbations, write_predictions, write_results
+from naa_lightning.records import (
+    write_attributions,
+    write_perturbations,
+    write_pictures,
+    write_predictions,
+    write_results,
+)
 from naa_lightning.report.log import log_run
 from naa_lightning.report.page import write_run_page
 from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
@@ -11,8 +17,8 @@ from naa_lightning.runs.stages.collecting import collect
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate
 from naa_lightning.runs.stages.explanation import explain
-from naa_lightning.runs.stages.figures import draw_figures
 from naa_lightning.runs.stages.perturbations import check_budget, measure_perturbations
+from naa_lightning.runs.stages.pictures import draw_pictures
 from naa_lightning.runs.stages.reading import read_pairs
 from naa_lightning.runs.stages.summary import cost_of, summarise
 
@@ -51,7 +57,7 @@ def attack_and_report(context: RunContext) -> float | None:
     write_attributions(folder, attributions)
     write_results(folder, results)
     with stopwatch.phase("pictures"):
-        draw_figures(context, adversarial, results, evaluation.predictions)
+        write_pictures(folder, draw_pictures(context, adversarial, pairs, results, evaluation.predictions))
     taken = cost_of(
         list(adversarial.saved.values()),
         stopwatch.seconds(),

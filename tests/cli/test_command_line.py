@@ -193,8 +193,8 @@ def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: st
         assert f"target/{name}/success_rate" in inspected.stdout
         assert str(target["success_rate"]["value"]) in inspected.stdout
     attribution = ("exact_attribution/effect/positive_destroyed", "exact_attribution_of_images/clean/gini")
-    figures = ("panel", "attention-000", "attribution-000")
-    for name in ("attribution/positive_share", "cost/seconds_per_image", *attribution, *figures):
+    captions = (": clean; adversarial; difference x ", ": clean for class ", ": clean logit of class ")
+    for name in ("attribution/positive_share", "cost/seconds_per_image", *attribution, *captions):
         assert name in inspected.stdout
     assert str(results["exact_attribution"]["effect"]["positive_destroyed"]) in inspected.stdout
     assert "digits_plain-naa-digits" in inspected.stdout

@@ -25,11 +25,6 @@ def written(figure: Figure) -> list[str]:
     return [text.get_text() for text in texts(figure)]
 
 
-def titles(figure: Figure) -> list[tuple[str, object]]:
-    """Titles of cells with their colours, in the order in which they were drawn."""
-    return [(axes.get_title(), axes.title.get_color()) for axes in figure.axes if axes.get_title()]
-
-
 def pixels(figure: Figure) -> np.ndarray:
     """The figure as it is drawn, RGBA of 8 bits."""
     canvas = figure.canvas

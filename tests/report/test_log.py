@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import wandb
-from PIL import Image
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.records import AttributionRow, RunResults, write_attributions, write_results
@@ -71,27 +69,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_figures_are_grouped_by_kind(folder: Path) -> None:
-    (folder / "figures").mkdir()
-    names = ["panel-00001", "panel-00012", "attention-00012", "attribution-00003", "layers", "panels-of-mine", "a-b"]
-    for name in names:
-        Image.new("RGB", (2, 2)).save(folder / "figures" / f"{name}.png")
-    logger = RecordingLogger()
-    log_run([logger], folder)
-    for table in ("targets", "classes"):
-        assert isinstance(logger.recorder.media.pop(table), wandb.Table)
-    captions = {key: [image._caption for image in images] for key, images in logger.recorder.media.items()}
-    assert captions == {
-        "panel": ["panel-00001", "panel-00012"],
-        "attention": ["attention-00012"],
-        "attribution": ["attribution-00003"],
-        "layers": ["layers"],
-        "panels-of-mine": ["panels-of-mine"],
-        "a-b": ["a-b"],
-    }
-
-
-def test_without_figures_there_are_the_tables_alone(folder: Path) -> None:
+def test_without_pictures_there_are_the_tables_alone(folder: Path) -> None:
     logger = RecordingLogger()
     log_run([logger], folder)
     assert set(logger.recorder.media) == {"targets", "classes"}

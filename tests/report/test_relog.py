@@ -177,15 +177,6 @@ def test_the_table_of_classes_has_a_row_for_each(run: Logged) -> None:
     assert set(run.tables) == {"targets", "classes"}
 
 
-def test_figures_are_logged_by_kind(run: Logged) -> None:
-    captions = {name.split(".")[0]: value for name, value in run.values.items() if name.endswith(".captions")}
-    assert captions == {
-        "panel": ["panel-00001", "panel-00012"],
-        "attention": ["attention-00012"],
-        "attribution": ["attribution-00012"],
-    }
-
-
 def test_a_run_without_a_logger_is_called_after_what_it_is(home: Path, tmp_path: Path) -> None:
     csv = {"csv": {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "csv"}}
     for name, logger, surrogate, called in (

@@ -8,6 +8,7 @@ import pytest
 
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.exceptions import UserError
+from naa_lightning.records import read_pictures
 from naa_lightning.runs.attack import run_attack
 from tests.experiments import attack_run, composed, train
 from tests.runs.cases import results
@@ -25,7 +26,7 @@ def test_attacks_are_debugged_on_few_images(
 ) -> None:
     found = debugged(tmp_path / "fdr", models_dir, "debug=fdr", "callbacks=model_summary")
     assert (found["images"], found["cost"]["gradient_evaluations_per_image"]) == (2, 1)
-    assert not (tmp_path / "fdr" / "figures").exists()
+    assert {row.kind for row in read_pictures(tmp_path / "fdr")} == {"clean", "adversarial", "difference"}
     said = capsys.readouterr().out
     networks = ["crafting mim on digits_plain\n", *(f"evaluating {name}\n" for name in found["targets"])]
     assert all(name in said for name in networks)

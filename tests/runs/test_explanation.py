@@ -14,6 +14,7 @@ from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
+from naa_lightning.records import read_pictures
 from naa_lightning.rng import SeededDraws
 from tests.experiments import attack, composed
 from tests.runs.cases import results
@@ -64,7 +65,6 @@ def test_results_summarise_the_rows(explained: Path) -> None:
     )
     assert found["effect"]["positive_destroyed"] == pytest.approx(destroyed / before)
     assert 0.5 < found["effect"]["positive_destroyed"] <= 1
-    assert len(list(explained.rglob("attention-*.png"))) == len(list(explained.rglob("attribution-*.png"))) == 1
 
 
 @pytest.mark.parametrize("name", ["mim", "nrdm"])
@@ -117,16 +117,15 @@ def test_a_surrogate_without_layer_cannot_be_explained(tmp_path: Path, models_di
 
 def test_a_surrogate_without_layer_gets_no_picture_of_attribution(tmp_path: Path, models_dir: str) -> None:
     attack(tmp_path, models_dir, *FAST, "attack=mim", "surrogate.layer=null", "report.attention_images=1", "~targets")
-    assert list(tmp_path.rglob("attention-*.png"))
-    assert not list(tmp_path.rglob("attribution-*.png"))
+    views = {row.kind.partition("/")[0] for row in read_pictures(tmp_path) if "/" in row.kind}
+    assert views == {"attention"}
 
 
 def test_chosen_images_are_pictured(tmp_path: Path, models_dir: str) -> None:
     attack(
         tmp_path, models_dir, *FAST, "report.attention_ids=[15,5]", "report.panel_images=0", "report.extreme_images=0"
     )
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
-        f"{kind}-{image:05d}.png" for kind in ("attention", "attribution") for image in (5, 15)
-    }
+    found = {(row.kind.partition("/")[0], row.id) for row in read_pictures(tmp_path) if "/" in row.kind}
+    assert found == {(kind, image) for kind in ("attention", "attribution") for image in (5, 15)}
     with pytest.raises(UserError, match=re.escape("report.attention_ids: there is no image 3 among the 4 of digits")):
         attack(tmp_path, models_dir, *FAST, "report.attention_ids=[3]")

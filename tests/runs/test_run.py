@@ -76,7 +76,7 @@ def test_the_attack_works(finished: tuple[Path, float]) -> None:
     assert 0.2 < black_box < 1
 
 
-def test_cost_attribution_and_figures_are_reported(finished: tuple[Path, float]) -> None:
+def test_cost_and_attribution_are_reported(finished: tuple[Path, float]) -> None:
     folder, _ = finished
     reported = results(folder)
     assert reported["cost"]["gradient_evaluations_per_image"] == 30 + 10
@@ -87,10 +87,6 @@ def test_cost_attribution_and_figures_are_reported(finished: tuple[Path, float])
     assert attribution["positive_share"] + attribution["negative_share"] == pytest.approx(1)
     assert 0 < attribution["participation"] < 1
     assert 0 < attribution["completeness_gap"] < 2
-    panels = {path.name for path in (folder / "figures").glob("panel-*.png")}
-    first, extreme = {f"panel-{5 * number:05d}.png" for number in range(4)}, 2 * 3
-    assert first <= panels
-    assert len(first) < len(panels) <= len(first) + extreme
     assert reported["config"]["attack"]["budget"]["eps"] == "64/255"
 
 

@@ -1,21 +1,31 @@
 """The images of a run with their pictures and what each target answered."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from naa_lightning.records import PerturbationRow, PictureRow, Prediction, read_perturbations, read_pictures
 from naa_lightning.records.results import RunResults
 from naa_lightning.report.page.wording import class_called, decimal, levels
-from naa_lightning.report.transferability import least_transferable, most_transferable
 
-OUTCOMES = ("fooled", "hit", "stayed right", "wrong when clean", "no answer")
-"""What may come of an image with a target; "hit" is the answer that a targeted attack aimed at."""
 SMALL = 96
 """Pictures up to this width in pixels are shown enlarged, pixel by pixel."""
-_FEATURED = 4
+
+
+class Answer(NamedTuple):
+    """What a target answered at its first random draw, as classes in words, each with its confidence in percent.
+
+    The outcome is "fooled"; "hit", as a targeted attack wants it; "right", "wrong" when clean already, or "silent".
+    """
+
+    target: str
+    clean: str
+    clean_percent: int
+    adversarial: str
+    adversarial_percent: int
+    outcome: str
 
 
 @dataclass
@@ -24,36 +34,25 @@ class Image:
 
     Args:
         id: The image's row in the data set's own order.
-        answers: What the targets answered at the first random draw, the judging ones first.
-        size: How far it was changed; None where that is unknown.
+        title: What it is.
+        tally: On how many of the judging targets the attack succeeds.
+        about: Its file, and how far it was changed.
+        answers: What the targets answered, the judging ones first.
         pictures: Its pictures by their kind: "clean", "adversarial" and "difference".
         views: For attention and attribution, the pictures of the clean and of the adversarial image, by kind and model.
     """
 
     id: int
-    answers: list[Prediction]
-    size: PerturbationRow | None
+    title: str
+    tally: str
+    about: str
+    answers: list[Answer]
     pictures: dict[str, PictureRow] = field(default_factory=dict)
     views: dict[tuple[str, str], dict[str, PictureRow]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Images:
-    """The images of a run.
-
-    Args:
-        every: All images, by id.
-        most: Those that fool most targets, best first.
-        least: Those that fool fewest, none of which is among the former.
-    """
-
-    every: Mapping[int, Image]
-    most: Sequence[Image]
-    least: Sequence[Image]
-
-
-def read_images(folder: Path, results: RunResults, predictions: Sequence[Prediction]) -> Images:
-    """Read the pictures of a run's images and find the telling ones.
+def read_images(folder: Path, results: RunResults, predictions: Sequence[Prediction]) -> dict[int, Image]:
+    """Read the images of a run, by id.
 
     Args:
         folder: The run's folder.
@@ -64,50 +63,17 @@ def read_images(folder: Path, results: RunResults, predictions: Sequence[Predict
         UserError: The pictures or the sizes of perturbations cannot be read.
     """
     sizes = {row.id: row for row in read_perturbations(folder)}
-    order = {name: place for place, name in enumerate(dict.fromkeys((*results.judges, *results.targets)))}
-    every: dict[int, Image] = {}
-    for row in sorted(
-        (row for row in predictions if row.repeat == 0), key=lambda row: (row.id, order.get(row.target, len(order)))
-    ):
-        every.setdefault(row.id, Image(row.id, [], sizes.get(row.id))).answers.append(row)
+    order = list(dict.fromkeys((*results.judges, *results.targets, *(row.target for row in predictions))))
+    answers: dict[int, list[Prediction]] = {}
+    for row in sorted(predictions, key=lambda row: (row.id, order.index(row.target))):
+        if row.repeat == 0:
+            answers.setdefault(row.id, []).append(row)
+    images = {id: _image(results, rows, sizes.get(id)) for id, rows in answers.items()}
     for picture in read_pictures(folder):
-        if image := every.get(picture.id):
+        if image := images.get(picture.id):
             kind, _, on = picture.kind.partition("/")
-            if on:
-                image.views.setdefault((kind, picture.model), {})[on] = picture
-            else:
-                image.pictures[kind] = picture
-    judging = [row for row in predictions if row.target in results.judges]
-    count = results.config.get("report", {}).get("extreme_images", _FEATURED)
-    fooling = {row.id for row in judging if row.success and row.repeat == 0}
-    most = [image for image in most_transferable(judging, count) if image in fooling]
-    least = [image for image in least_transferable(judging, 2 * count) if image not in most][:count]
-    return Images(every, [every[image] for image in most], [every[image] for image in least])
-
-
-def outcome(row: Prediction) -> str:
-    """Return what came of an image with a target, one of `OUTCOMES`."""
-    if row.target_class is not None and row.adversarial_prediction == row.target_class:
-        return "hit"
-    if row.clean_prediction != row.label:
-        return "wrong when clean"
-    if row.adversarial_prediction < 0:
-        return "no answer"
-    return "fooled" if row.wrong else "stayed right"
-
-
-def tally(image: Image, results: RunResults) -> str:
-    """Say on how many of the judging targets, of those that were right when clean, the attack succeeds.
-
-    Args:
-        image: The image.
-        results: What the run found.
-    """
-    found = [(outcome(row), row) for row in image.answers if row.target in results.judges]
-    if results.targeted:
-        return f"Hit on {sum(which == 'hit' for which, _ in found)} of {len(found)}"
-    right = [row for _, row in found if row.clean_prediction == row.label]
-    return f"Fooled {sum(row.success for row in right)} of {len(right)}"
+            (image.views.setdefault((kind, picture.model), {}) if on else image.pictures)[on or kind] = picture
+    return images
 
 
 def source(picture: PictureRow) -> str:
@@ -115,56 +81,27 @@ def source(picture: PictureRow) -> str:
     return f"data:image/webp;base64,{base64.b64encode(picture.image).decode()}"
 
 
-def changed(row: PerturbationRow | None) -> str:
-    """Say how far an image was changed; nothing where that is unknown."""
-    if row is None:
-        return ""
-    return f"changed by at most {levels(row.linf)}" + ("" if row.ssim is None else f", SSIM {decimal(row.ssim, 2)}")
-
-
-def as_data(images: Images, results: RunResults) -> dict[str, Any]:
+def as_data(images: Mapping[int, Image], results: RunResults, shown: Collection[int]) -> dict[str, Any]:
     """Return what the gallery and the viewer of a page need, as JSON.
-
-    Pictures that the page shows anyway are not among it: the script takes them from there.
 
     Args:
         images: The images.
         results: What the run found.
+        shown: The images whose pictures the page holds anyway: the script takes them from there.
     """
-    featured = {image.id for image in (*images.most, *images.least)}
-    targets = list(dict.fromkeys(row.target for image in images.every.values() for row in image.answers))
+    pictured = [image for image in images.values() if image.pictures]
     return {
-        "targets": targets,
-        "judges": [targets.index(name) for name in results.judges if name in targets],
+        "judges": results.judges,
+        "targets": list(dict.fromkeys(answer.target for image in pictured for answer in image.answers)),
         "goal": "hit" if results.targeted else "fooled",
-        "outcomes": OUTCOMES,
-        "images": [_one(image, results, targets, featured) for image in images.every.values() if image.pictures],
-    }
-
-
-def _one(image: Image, results: RunResults, targets: Sequence[str], featured: set[int]) -> dict[str, Any]:
-    first = image.answers[0]
-    shown = {} if image.id in featured else {kind: source(row) for kind, row in image.pictures.items()}
-    aim = None if first.target_class is None else class_called(results.class_names, first.target_class)
-    difference = image.pictures.get("difference")
-    return {
-        "id": image.id,
-        "title": f"Image {image.id}, {class_called(results.class_names, first.label)}",
-        "about": "; ".join(filter(None, [aim and f"aimed at {aim}", first.file, changed(image.size)])),
-        "tally": tally(image, results),
-        "small": max(row.width for row in image.pictures.values()) <= SMALL,
-        "difference": None if difference is None else f"difference {times(difference.note)}",
-        "pictures": shown,
-        "answers": [
-            [
-                targets.index(row.target),
-                class_called(results.class_names, row.clean_prediction),
-                round(row.clean_confidence, 3),
-                class_called(results.class_names, row.adversarial_prediction),
-                round(row.adversarial_confidence, 3),
-                OUTCOMES.index(outcome(row)),
-            ]
-            for row in image.answers
+        "images": [
+            {key: getattr(image, key) for key in ("id", "title", "tally", "about", "answers")}
+            | {
+                "pictures": {kind: source(row) for kind, row in image.pictures.items() if image.id not in shown},
+                "difference": times(image.pictures["difference"].note) if "difference" in image.pictures else None,
+                "small": max(row.width for row in image.pictures.values()) <= SMALL,
+            }
+            for image in pictured
         ],
     }
 
@@ -172,7 +109,47 @@ def _one(image: Image, results: RunResults, targets: Sequence[str], featured: se
 def times(note: str) -> str:
     r"""Write the factor in a picture's note as people do.
 
-    >>> times("x 8")
-    '×\xa08'
+    >>> times("x 8") == "\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}8"
+    True
     """
     return note.replace("x ", "\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}")
+
+
+def _image(results: RunResults, rows: Sequence[Prediction], size: PerturbationRow | None) -> Image:
+    first, names = rows[0], results.class_names
+    right = sum(row.clean_prediction == row.label for row in rows if row.target in results.judges)
+    fooled = sum(row.success for row in rows if row.target in results.judges)
+    hits = [row.adversarial_prediction == row.target_class for row in rows if row.target in results.judges]
+    about = (
+        [first.file]
+        if first.target_class is None
+        else [f"aimed at {class_called(names, first.target_class)}", first.file]
+    )
+    if size is not None:
+        about.append(f"changed by at most {levels(size.linf)}")
+        about += [] if size.ssim is None else [f"SSIM {decimal(size.ssim, 2)}"]
+    return Image(
+        id=first.id,
+        title=f"Image {first.id}, {class_called(names, first.label)}",
+        tally=f"fooled {fooled} of {right}" + (f", hit on {sum(hits)} of {len(hits)}" if results.targeted else ""),
+        about="; ".join(about),
+        answers=[
+            Answer(
+                row.target,
+                class_called(names, row.clean_prediction),
+                round(100 * row.clean_confidence),
+                class_called(names, row.adversarial_prediction),
+                round(100 * row.adversarial_confidence),
+                _outcome(row),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _outcome(row: Prediction) -> str:
+    if row.target_class is not None and row.adversarial_prediction == row.target_class:
+        return "hit"
+    if row.clean_prediction != row.label:
+        return "wrong"
+    return "silent" if row.adversarial_prediction < 0 else "fooled" if row.wrong else "right"

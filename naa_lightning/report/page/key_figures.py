@@ -88,12 +88,12 @@ def averaged(mean: MeanResult, failed: Collection[str]) -> str:
     count = len(mean.targets)
     if not mean.left_out:
         return mean.targets[0] if count == 1 else f"mean of {counted(count, 'target')}"
-    out = [
-        f"{name} ({'failed: ' if name in failed else ''}{shorten(why, 40, placeholder=' ...')})"
-        for name, why in mean.left_out.items()
-    ]
+    out = list(mean.left_out)
+    if len(out) == 1:
+        why = mean.left_out[out[0]]
+        out = [f"{out[0]} ({'failed: ' if out[0] in failed else ''}{shorten(why, 40, placeholder=' ...')})"]
     more = f" and {len(out) - _NAMED} more" if len(out) > _NAMED else ""
-    return f"mean of {count} of {count + len(out)}; left out: {', '.join(out[:_NAMED])}{more}"
+    return f"mean of {count} of {count + len(mean.left_out)}; left out: {', '.join(out[:_NAMED])}{more}"
 
 
 def _mean(predictions: Sequence[Prediction], targets: Collection[str], rate: str) -> RateResult:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from naa_lightning.report.definitions import CONVENTIONS, DEFINITIONS, Convention
+from naa_lightning.report.definitions import CONVENTIONS, DEFINITIONS
 
-SHORT = {key: definition.name for (kind, key), definition in DEFINITIONS.items() if kind == "rate"}
+SHORT = {key: definition["name"] for (kind, key), definition in DEFINITIONS.items() if kind == "rate"}
 """The names of the rates."""
 
 
@@ -15,12 +15,8 @@ def rate_names(*, targeted: bool) -> tuple[str, ...]:
     return tuple(rate for rate in SHORT if rate not in left_out)
 
 
-def own_convention(config: Mapping[str, Any]) -> Convention | None:
-    """Return the convention of the paper of a run's attack; None where it is unknown.
-
-    Args:
-        config: The run's resolved configuration.
-    """
+def own_convention(config: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the convention of the paper of the attack in a run's configuration; None where it is unknown."""
     attack = config.get("attack")
     citation = str(attack.get("paper")) if isinstance(attack, Mapping) else ""
-    return next((convention for convention in CONVENTIONS if convention.paper in citation), None)
+    return next((convention for convention in CONVENTIONS if convention["paper"] in citation), None)

@@ -1,8 +1,7 @@
 """The page of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
@@ -10,34 +9,20 @@ from naa_lightning.atomic import write_atomically
 from naa_lightning.records import read_predictions
 from naa_lightning.records.results import ClassResult, MeanResult, Role, RunResults, TargetResult, read_results
 from naa_lightning.report.definitions import CONVENTIONS, DEFINITIONS
+from naa_lightning.report.featured import featured
 from naa_lightning.report.page import images
 from naa_lightning.report.page.finding import finding
 from naa_lightning.report.page.key_figures import averaged, key_figures
-from naa_lightning.report.page.measures import phase_table, tables
+from naa_lightning.report.page.measures import phase_rows, tables
 from naa_lightning.report.page.rates import SHORT, own_convention, rate_names
 from naa_lightning.report.page.template import rendered
 from naa_lightning.report.page.wording import budget_text, counted
 
 FILE_NAME = "report.html"
-FILES = ("results.json", "predictions.parquet", "perturbations.parquet", "attribution.parquet", "pictures.parquet")
-FILES += ("crafting.json", "attack.log", "adversarial", ".hydra")
-"""What a run's folder may hold, for links."""
-
-
-class Group(NamedTuple):
-    """Targets that belong together.
-
-    Args:
-        title: The heading of the group.
-        kind: The kind of target, one of `chart.KINDS`.
-        targets: The targets by name, by defence.
-        mean: The mean over them; None where there is none to show.
-    """
-
-    title: str
-    kind: str
-    targets: Mapping[str, TargetResult]
-    mean: MeanResult | None
+_FILES = (
+    *("results.json", "predictions.parquet", "perturbations.parquet", "attribution.parquet", "pictures.parquet"),
+    *("crafting.json", "attack.log", "adversarial", ".hydra"),
+)
 
 
 def write_run_page(folder: Path) -> Path:
@@ -53,7 +38,11 @@ def write_run_page(folder: Path) -> Path:
         UserError: A file is missing or damaged.
     """
     results, predictions = read_results(folder), read_predictions(folder)
-    targets, shown = results.targets.values(), images.read_images(folder, results, predictions)
+    every = images.read_images(folder, results, predictions)
+    chosen = featured(results, predictions, list(every))
+    cards = {"Most transferable": chosen.most, "Least transferable": chosen.least}
+    shown = {*chosen.most, *chosen.least}
+    cards["Looked at closely"] = [id for id in chosen.explained if id in every and id not in shown]
     page = rendered(
         "run.html.j2",
         styles=("style.css", "run.css"),
@@ -70,16 +59,18 @@ def write_run_page(folder: Path) -> Path:
         definitions=DEFINITIONS,
         conventions=CONVENTIONS,
         own=own_convention(results.config),
-        images=shown,
-        data=images.as_data(shown, results),
-        image_words=images,
-        reasons=[why for why in ("abstained", "invalid") if any(_unanswered(target, why) for target in targets)],
+        cards={heading: [every[id] for id in ids] for heading, ids in cards.items() if ids},
+        data=images.as_data(every, results, {id for ids in cards.values() for id in ids}),
+        source=images.source,
+        times=images.times,
+        small=images.SMALL,
+        reasons=[why for why in ("abstained", "invalid") if any(_unanswered(results, why))],
         tables=tables(results),
-        phases=phase_table(results),
+        phases=phase_rows(results),
         classes=by_success(results.classes),
         environment=environment(results),
         config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True) if results.config else "",
-        files=[name for name in FILES if (folder / name).exists()],
+        files=[name for name in _FILES if (folder / name).exists()],
     )
     path = folder / FILE_NAME
     write_atomically(path, page)
@@ -107,7 +98,7 @@ def environment(results: RunResults) -> dict[str, str | None]:
     return {
         "started": str(results.started or ""),
         "naa_lightning": results.version,
-        "commit": results.commit and results.commit.id + (", with changes" if results.commit.modified else ""),
+        "commit": results.commit.id + ", modified" * results.commit.modified if results.commit else None,
         "device": known.device,
         "processor": known.processor,
         "system": known.system,
@@ -118,8 +109,8 @@ def environment(results: RunResults) -> dict[str, str | None]:
     }
 
 
-def groups(results: RunResults) -> list[Group]:
-    """Sort a run's targets into groups, within them by defence; empty groups are left out."""
+def groups(results: RunResults) -> list[tuple[str, str, dict[str, TargetResult], MeanResult | None]]:
+    """Return the title, the kind, the targets by defence, and the mean, if any, of each group of targets."""
     order = list(dict.fromkeys(target.defences for target in results.targets.values()))
 
     def members(role: Role, *, defended: bool) -> dict[str, TargetResult]:
@@ -127,12 +118,12 @@ def groups(results: RunResults) -> list[Group]:
         return dict(sorted(selected.items(), key=lambda named: order.index(named[1].defences)))
 
     found = [
-        Group("White-box", "white-box", members("white-box", defended=False), None),
-        Group("White-box, behind a defence", "white-box", members("white-box", defended=True), None),
-        Group("Black-box", "black-box", members("black-box", defended=False), results.black_box_mean),
-        Group("Black-box, behind a defence", "defended", members("black-box", defended=True), results.defended_mean),
+        ("White-box", "white-box", members("white-box", defended=False), None),
+        ("White-box, behind a defence", "white-box", members("white-box", defended=True), None),
+        ("Black-box", "black-box", members("black-box", defended=False), results.black_box_mean),
+        ("Black-box, behind a defence", "defended", members("black-box", defended=True), results.defended_mean),
     ]
-    return [group for group in found if group.targets]
+    return [group for group in found if group[2]]
 
 
 def by_success(classes: Sequence[ClassResult]) -> list[ClassResult]:
@@ -145,6 +136,6 @@ def by_success(classes: Sequence[ClassResult]) -> list[ClassResult]:
     return sorted(classes, key=place)
 
 
-def _unanswered(target: TargetResult, why: str) -> bool:
-    found = target.unanswered.get(why)
-    return found is not None and bool(found.clean or found.adversarial)
+def _unanswered(results: RunResults, why: str) -> list[int]:
+    counts = [target.unanswered[why] for target in results.targets.values() if why in target.unanswered]
+    return [count.clean + count.adversarial for count in counts]

@@ -1,12 +1,13 @@
 """Neuron attribution over the attacked layer, on clean images and on adversarial ones."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 from naa_lightning.attacks import NeuronAttribution
-from naa_lightning.attribution import FeatureDifference, Method
+from naa_lightning.attribution import FeatureDifference, class_logit
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.attribution import AttributionModule, ExplanationModule
@@ -15,8 +16,8 @@ from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.stages.prediction import predict
 
-Attributions = Mapping[int, tuple[Tensor, Tensor]]
-"""Attributions of the clean and of the adversarial image, each of the shape of the layer's output, by id."""
+Attributions = Mapping[int, dict[str, Tensor]]
+"""Attributions of "clean", "adversarial" and "predicted", as `AttributionModule` names them, by image id."""
 
 
 def explain(context: RunContext, adversarial: AdversarialSet, ids: Collection[int]) -> list[AttributionRow]:
@@ -52,27 +53,33 @@ def explain(context: RunContext, adversarial: AdversarialSet, ids: Collection[in
     ]
 
 
-def attributions(
-    context: RunContext, adversarial: AdversarialSet, ids: Collection[int], method: Method
+def attributed_logits(
+    context: RunContext, adversarial: AdversarialSet, ids: Collection[int], predicted: Mapping[int, int]
 ) -> Attributions:
-    """Attribute clean and adversarial images over the first attacked layer.
+    """Attribute the logit of the true class over the first attacked layer, and that of the class it is taken for.
+
+    A logit says where a class is seen also where its probability is as good as 0. Attribution is exact where the run
+    asks for exact attribution, else the approximation, which costs less.
 
     Args:
         context: The run, whose surrogate has an attacked layer.
         adversarial: The adversarial images.
         ids: The ids of the images to attribute.
-        method: The attribution method.
+        predicted: The classes that adversarial images are taken for, by id; only those that are not the true ones.
 
     Raises:
         UserError: The attacked layer does not run as attribution needs.
     """
-    if not ids:
-        return {}
-    module = AttributionModule(method=method, **_options(context, adversarial))
+    exact = context.experiment.run.attribution.exact_images > 0
+    options = _options(context, adversarial) | {
+        "attribute": partial(context.experiment.attribute, output=class_logit),
+        "classes": {image: adversarial.saved[image].label for image in ids},
+    }
+    method = context.experiment.exact if exact else approximation(context)
+    module = AttributionModule(method=method, predicted=predicted, **options)
     return {
-        image: (batch["clean"][row : row + 1], batch["adversarial"][row : row + 1])
+        int(batch.pop("id")): batch  # one image at a time
         for batch in _predictions(module, context, adversarial, ids)
-        for row, image in enumerate(batch["id"].tolist())
     }
 
 

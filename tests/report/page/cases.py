@@ -112,7 +112,7 @@ def results(**changes: Any) -> dict[str, Any]:
             },
             "peak_memory_bytes": None,
         },
-        "config": {"attack": {"name": "naa"}, "seed": 7, "note": NAUGHTY},
+        "config": {"attack": {"name": "naa"}, "report": {"extreme_images": 4}, "seed": 7, "note": NAUGHTY},
     }
     return plain | changes
 
@@ -152,7 +152,7 @@ def write_run(folder: Path, found: Mapping[str, Any] | None = None, images: int 
     views = [
         picture(image, f"{kind}/{on}", model, note, side=224)
         for image in (0, 1)
-        for kind, model, note in (("attention", "vgg16", ""), ("attribution", "layer4", "logit of cock, sum 0.31"))
+        for kind, model, note in (("attention", "vgg16", ""), ("attribution", "resnet50", "logit of cock, sum 0.31"))
         for on in ("clean", "adversarial")
     ]
     write_pictures(folder, [*pictures, *views])

@@ -10,18 +10,17 @@ document.querySelector("[data-copy]")?.addEventListener("click", ({ target }) =>
 if (data) {
   const [gallery, viewer] = ["gallery", "viewer"].map(id => document.getElementById(id));
   const find = (part, within = gallery) => within.querySelector(part);
-  const goal = data.outcomes.indexOf(data.goal), page = 24;
-  const achieved = (image, target) => image.answers.some(answer => answer[0] === target && answer[5] === goal);
+  const page = 24, verb = data.goal === "hit" ? "hit" : "fool";
+  const achieved = (image, target) => image.answers.some(answer => answer[0] === target && answer[5] === data.goal);
   const count = image => data.judges.filter(target => achieved(image, target)).length;
   const source = (image, kind) => image.pictures[kind] ??
     find(`article[data-image="${image.id}"] img[data-kind="${kind}"]`, document)?.src;
   const by = find("[name=by]"), order = find("[name=order]");
   let shown = data.images, first = 0, current = null;
 
-  const verb = data.goal === "hit" ? "hit" : "fool";
   const filters = [["all images", () => true], [`images that ${verb} any target`, image => count(image) > 0], [`images that ${verb} no target`, image => !count(image)]];
   for (let number = 2; number <= data.judges.length; number++) filters.push([`images that ${verb} at least ${number} targets`, image => count(image) >= number]);
-  data.targets.forEach((name, target) => filters.push([`images that ${verb} ${name}`, image => achieved(image, target)]));
+  data.targets.forEach(name => filters.push([`images that ${verb} ${name}`, image => achieved(image, name)]));
   filters.forEach(([name], place) => by.add(new Option(name, place)));
 
   const turn = to => {
@@ -60,21 +59,21 @@ if (data) {
   const around = () => shown.includes(current) ? shown : data.images;
   const look = image => {
     current = image;
-    find("h2", viewer).textContent = `${image.title}. ${image.tally}.`;
+    find("h2", viewer).textContent = `${image.title}, ${image.tally}`;
     find(".said-by p", viewer).textContent = image.about;
     viewer.querySelectorAll("[data-layer]").forEach(layer => {
       layer.src = source(image, layer.dataset.layer) ?? "data:,";
       layer.alt = `${image.title}: ${layer.dataset.layer}`;
       layer.classList.toggle("pixels", image.small);
     });
-    find("[name=difference] + span", viewer).textContent = image.difference ?? "";
-    difference.closest("label").hidden = !image.difference;
-    if (!image.difference) difference.checked = false;
+    find("[name=difference] + span", viewer).textContent = `difference ${image.difference}`;
+    difference.closest("label").hidden = image.difference === null;
+    difference.checked &&= image.difference !== null;
     find("tbody", viewer).replaceChildren(...image.answers.map(([target, clean, before, adversarial, after, outcome]) => {
-      const row = make("tr", "", { className: data.outcomes[outcome].replaceAll(" ", "-") });
-      row.append(make("th", data.targets[target], { scope: "row" }), ...[[clean, before], [adversarial, after]].map(([name, share]) => {
+      const row = make("tr", "", { className: outcome });
+      row.append(make("th", target, { scope: "row" }), ...[[clean, before], [adversarial, after]].map(([name, share]) => {
         const cell = make("td", `${name} `);
-        if (share) cell.append(make("small", `${(100 * share).toFixed(0)}\u202f%`));
+        if (share) cell.append(make("small", `${share}\u202f%`));
         return cell;
       }));
       return row;
