@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.records.results import FILE_NAME, RATES, FailedTarget, RateResult, RunResults, read_results
+from naa_lightning.records.results import FILE_NAME, RATES, RunResults, TargetResult, read_results
 from naa_lightning.report.run_folders import find_runs, in_job_order, is_finished
 from naa_lightning.report.sweep.settings import settings
 
@@ -15,24 +15,20 @@ UNKNOWN = "unknown"
 """Stands for a name that the results do not tell."""
 
 _PARTS = {"value": "", "low": "_low", "high": "_high", "count": "_count", "total": "_total", "spread": "_spread"}
-_COLUMNS = (
-    *("folder", "surrogate", "attack", "setting", "data", "seed"),
-    *("target", "model", "role", "defences", "repeats"),
-    *(rate + suffix for rate in RATES for suffix in _PARTS.values()),
-    *("images", "norm", "eps", "targeted", "gradient_evaluations", "seconds_per_image"),
-    *("started", "written", "version", "clean_images", "failed"),
-)
-# Of columns in which every value may be missing.
-_TYPES = {
-    **dict.fromkeys(("setting", "surrogate", "attack", "data", "target", "model", "role", "defences"), object),
-    **dict.fromkeys(("norm", "clean_images", "failed"), object),
-    **dict.fromkeys(("seed", "repeats"), "Int64"),
-    **dict.fromkeys(("eps", "gradient_evaluations", "seconds_per_image"), float),
-    **{
-        rate + suffix: "Int64" if part in ("count", "total") else float
-        for rate in RATES
-        for part, suffix in _PARTS.items()
-    },
+_RATES = {
+    rate + end: "Int64" if part in ("count", "total") else float for rate in RATES for part, end in _PARTS.items()
+}
+# The columns, with the types of those in which every value may be missing.
+_COLUMNS = {
+    **dict.fromkeys(("folder", "surrogate", "attack", "setting", "data"), object),
+    "seed": "Int64",
+    **dict.fromkeys(("target", "model", "role", "defences"), object),
+    "repeats": "Int64",
+    **_RATES,
+    **{"images": int, "norm": object, "eps": float, "targeted": bool},
+    **dict.fromkeys(("gradient_evaluations", "seconds_per_image"), float),
+    **dict.fromkeys(("started", "written"), "datetime64[ns, UTC]"),
+    **dict.fromkeys(("version", "clean_images", "failed"), object),
 }
 
 
@@ -64,7 +60,7 @@ def load(path: str | Path) -> pd.DataFrame:
 
     Example:
         >>> from tempfile import TemporaryDirectory
-        >>> from naa_lightning.records import RunResults, TargetResult, write_results
+        >>> from naa_lightning.records import RateResult, RunResults, TargetResult, write_results
         >>> rate = RateResult(value=0.8, low=0.49, high=0.943, count=8, total=10)
         >>> target = TargetResult(role="black-box", model="vgg16", success_rate=rate)
         >>> with TemporaryDirectory() as folder:
@@ -95,9 +91,12 @@ def frame_of(records: Mapping[Path, RunResults]) -> pd.DataFrame:
         for folder, record in records.items()
         for row in _targets(record) or [{}]
     ]
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-    dates = {name: pd.to_datetime(frame[name], utc=True) for name in ("started", "written")}
-    return frame.assign(**dates).astype(_TYPES)
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+
+
+def lines_of(frame: pd.DataFrame) -> list[Any]:
+    """Return the lines of a table, with its columns as attributes; their types are known to none but the reader."""
+    return list(frame.itertuples())
 
 
 def _facts(folder: Path, record: RunResults) -> dict[str, Any]:
@@ -122,19 +121,11 @@ def _facts(folder: Path, record: RunResults) -> dict[str, Any]:
 
 
 def _targets(record: RunResults) -> list[dict[str, Any]]:
+    """Describe the targets, also those that failed, which have no rates."""
+    lost = {name: TargetResult(**target.model_dump(exclude={"reason"})) for name, target in record.failed.items()}
     return [
-        {
-            "target": name,
-            "model": target.model,
-            "role": target.role,
-            "defences": "+".join(target.defences),
-            **({"failed": target.reason} if isinstance(target, FailedTarget) else {"repeats": target.repeats}),
-            **{
-                rate + suffix: getattr(found, part)
-                for rate in RATES
-                for found in [RateResult() if isinstance(target, FailedTarget) else target.rate(rate)]
-                for part, suffix in _PARTS.items()
-            },
-        }
-        for name, target in (record.targets | record.failed).items()
+        {"target": name, "model": target.model, "role": target.role, "defences": "+".join(target.defences)}
+        | {"repeats": target.repeats, "failed": record.failed[name].reason if name in lost else None}
+        | {rate + end: getattr(target.rate(rate), part) for rate in RATES for part, end in _PARTS.items()}
+        for name, target in (record.targets | lost).items()
     ]

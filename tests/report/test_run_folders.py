@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.records import write_or_check_identity
-from naa_lightning.report import write_results
+from naa_lightning.records import RunResults, write_or_check_identity, write_results
 from naa_lightning.report.run_folders import find_runs, in_job_order, is_finished, is_run
 
 
 def finished(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    write_results(folder, {})
+    write_results(folder, RunResults(images=0, targets={}))
     return folder
 
 

@@ -17,8 +17,10 @@ MEASURED = [
 ]
 
 
-def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: Mapping[Hashable, pd.DataFrame]) -> pd.DataFrame:
-    """Return the cells that have a rate or failed, as `SweepTable` describes them, before any test.
+def cells_of(
+    runs: pd.DataFrame, heads: pd.DataFrame, outcomes: Mapping[Hashable, pd.DataFrame]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the cells that have a rate or failed and the columns, as `SweepTable` describes them, before any test.
 
     Args:
         runs: The finished runs, as `naa_lightning.report.load` gives them.
@@ -41,16 +43,13 @@ def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: Mapping[Hashable
         {"row": row, "column": column} | _cell(of_cell, outcomes[row])
         for (row, column), of_cell in pd.concat([found, means]).groupby(["row", "column"], sort=False)
     ]
-    table = pd.DataFrame([cell for cell in cells if cell["failed"] or cell["seeds"]], columns=MEASURED)
-    table = table.sort_values("row", kind="stable")
-    places = {name: place for place, name in enumerate(columns_of(table))}
-    return table.assign(place=table.column.map(places)).sort_values(["row", "place"], ignore_index=True)[MEASURED]
-
-
-def columns_of(cells: pd.DataFrame) -> list[str]:
-    """Return the columns in the order of the table: targets without a defence, those with one, means."""
-    kinds = cells.drop_duplicates("column").set_index("column").kind.to_dict()
-    return [*sorted((name for name in kinds if kinds[name] != "mean"), key=lambda name: kinds[name] == "defended"), *sorted(name for name in kinds if kinds[name] == "mean")]
+    table = pd.DataFrame(cells, columns=MEASURED).astype({"white_box": bool, "failed": bool})
+    kinds = dict(zip(table.column, table.kind, strict=True))
+    columns = [name for kind in ("undefended", "defended") for name in kinds if kinds[name] == kind]
+    known = table[table.failed | (table.seeds > 0)]
+    columns += [name for name in (BLACK_BOX_MEAN, DEFENDED_MEAN) if name in set(known.column)]
+    known = known.assign(place=known.column.map(columns.index)).sort_values(["row", "place"], ignore_index=True)
+    return known[MEASURED], columns
 
 
 def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:

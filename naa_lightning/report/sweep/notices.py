@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping
 
 import pandas as pd
 
+from naa_lightning.report.load import lines_of
 from naa_lightning.report.page.wording import counted, listed
 from naa_lightning.report.sweep.rows import called
 
@@ -24,7 +25,7 @@ def notices(
         if not called(block, baseline).any():
             yield f"no row of {surrogate} is called {baseline}, the baseline: nothing is compared"
         seeds = list(dict.fromkeys(seed for of_row in block.seeds for seed in of_row))
-        lines = list(block.itertuples())
+        lines = lines_of(block)
         for other in (row for row in lines if row.is_baseline):
             for row in lines:
                 reason = _uncompared(outcomes[row.Index], outcomes[other.Index])
@@ -39,7 +40,7 @@ def notices(
     means = cells[cells.kind == "mean"]
     for _, alike in means.groupby([means.row.map(rows.block), "column"]):
         targets = dict.fromkeys(name for of_cell in alike.targets for name in of_cell)
-        for cell in alike.itertuples():
+        for cell in lines_of(alike):
             lost = {name: None for name in targets if name not in cell.targets} | cell.left_out
             if lost:
                 over = counted(len(cell.targets), "target")

@@ -9,6 +9,7 @@ from pandas.util import hash_pandas_object
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.records.predictions import FILE_NAME
+from naa_lightning.report.load import lines_of
 
 _COLUMNS = ["target", "repeat", "id", "label", "target_class", "clean_prediction", "adversarial_prediction"]
 COLUMNS = ["seed", "images", "target", "repeat", "id", "label", "outcome"]
@@ -54,10 +55,10 @@ def outcomes_of(heads: pd.DataFrame, outcomes: Mapping[Path, pd.DataFrame]) -> d
         outcomes: The outcomes of each run's images, by its folder, where they are known.
     """
     found: dict[Hashable, list[pd.DataFrame]] = {row: [] for row in heads.row}
-    for run in heads.itertuples():
+    for run in lines_of(heads):
         if run.folder in outcomes:
             of_run = outcomes[run.folder]
-            images = of_run[["id", "label"]].drop_duplicates()
-            key = run.clean_images if heads.clean_images.notna().all() else hash_pandas_object(images, index=False).sum()
-            found[run.row].append(of_run.assign(seed=-1 if pd.isna(run.seed) else run.seed, images=str(key)))
+            images = hash_pandas_object(of_run[["id", "label"]].drop_duplicates(), index=False).sum()
+            key = run.clean_images if heads.clean_images.notna().all() else str(images)
+            found[run.row].append(of_run.assign(seed=-1 if pd.isna(run.seed) else run.seed, images=key))
     return {row: pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS) for row, parts in found.items()}

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from naa_lightning.metrics.mcnemar import holm, mcnemar
+from naa_lightning.report.load import lines_of
 from naa_lightning.report.sweep.outcomes import COLUMNS
 
 ALPHA = 0.05
@@ -26,49 +27,48 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: Mapping[Hashable, 
         rows: The rows of the table.
         outcomes: The outcomes of each row's images.
     """
-    listed, names = list(cells.itertuples()), rows["name"].to_dict()
-    baselines = {row.block: row.Index for row in rows.itertuples() if row.is_baseline}
+    listed, names = lines_of(cells), rows["name"].to_dict()
+    baselines = {row.block: row.Index for row in lines_of(rows) if row.is_baseline}
     known = cells.assign(block=cells.row.map(rows.block)).dropna(subset="mean")
-    against = {cell.Index: baselines.get(cell.block, cell.row) for cell in known.itertuples()}
-    rivals = _rivals(known[~known.white_box.astype(bool)])
+    against = {cell.Index: baselines[cell.block] for cell in lines_of(known) if cell.block in baselines}
+    rivals = _rivals(known[~known.white_box])
 
     @cache
     def exceeds(row: int, other: int) -> pd.DataFrame:
         return differences(outcomes[row], outcomes[other])
 
     counts: dict[tuple[int, int | None], tuple[int, int]] = {}
-    for place, other in {*against.items(), *rivals.items()}:
+    tests: dict[tuple[int, int | None], tuple[str, frozenset[int]]] = {}  # two rows are one test, from whichever side
+    for place, other in [*against.items(), *rivals.items()]:
         cell = listed[place]
-        found = compare(exceeds(cell.row, other), cell.targets if cell.kind == "mean" else [cell.column])
-        if found is not None and other != cell.row:
-            counts[place, other] = found
-    # Two rows may be compared from either side, which is one test.
-    tests = {asked: (listed[asked[0]].column, frozenset((listed[asked[0]].row, asked[1]))) for asked in counts}
+        targets = cell.targets if cell.kind == "mean" else [cell.column]
+        found = None if other == cell.row else compare(exceeds(cell.row, other), targets)
+        if found is not None:
+            counts[place, other], tests[place, other] = found, (cell.column, frozenset((cell.row, other)))
     p_values = {tests[asked]: mcnemar(*found) for asked, found in counts.items()}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     lines: list[dict[str, Any]] = []
-    for place, cell in enumerate(listed):
+    for place in range(len(listed)):
         baseline, rival = (place, against.get(place)), (place, rivals.get(place))
         line: dict[str, Any] = {"best": place in rivals, "runner_up": names.get(rival[1]), "distinct": False}
         if baseline in counts:
-            p, p_holm = p_values[tests[baseline]], adjusted[tests[baseline]]
-            better, worse = counts[baseline]
-            line |= {"baseline": names[baseline[1]], "better": better, "worse": worse, "p": p, "p_holm": p_holm}
+            line |= {"baseline": names[baseline[1]]} | dict(zip(("better", "worse"), counts[baseline], strict=True))
+            line |= {"p": p_values[tests[baseline]], "p_holm": adjusted[tests[baseline]]}
         if rival in counts:
-            better, worse = counts[rival]
-            p_best = adjusted[tests[rival]]
+            (better, worse), p_best = counts[rival], adjusted[tests[rival]]
             line |= {"p_best": p_best, "distinct": p_best < ALPHA and better > worse}
         lines.append(line)
-    return cells.join(pd.DataFrame(lines, columns=TESTED))
+    return cells.join(pd.DataFrame(lines, columns=TESTED).astype({"best": bool, "distinct": bool}))
 
 
 def _rivals(known: pd.DataFrame) -> dict[int, int]:
     """Return the row that comes next to each cell that no other of its block and column exceeds, by its place."""
-    found = {}
+    found: dict[int, int] = {}
     for _, of_column in known.sort_values("mean", ascending=False, kind="stable").groupby(["block", "column"]):
-        first, *others = of_column.itertuples()
-        ties = [cell for cell in others if cell.mean >= first.mean - _ROUNDING]
-        found |= {cell.Index: first.row for cell in ties} | {first.Index: other.row for other in others[:1]}
+        first, *others = lines_of(of_column)
+        if others:
+            found[first.Index] = others[0].row
+        found |= {cell.Index: first.row for cell in others if cell.mean >= first.mean - _ROUNDING}
     return found
 
 

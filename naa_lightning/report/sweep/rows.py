@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from naa_lightning.records.results import RunResults, headline_rate
+from naa_lightning.report.load import lines_of
 
 BLOCK = ["surrogate", "data", "rate"]
 ROWS = [
@@ -31,7 +32,7 @@ def placed(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     heads["kept"] = last
     notices = [
         f"{run.folder.name} does not count: {run.kept.name} is the same run, and was written later"
-        for run in heads.sort_index().itertuples()
+        for run in lines_of(heads.sort_index())
         if run.folder != run.kept
     ]
     return heads[heads.folder == heads.kept], notices

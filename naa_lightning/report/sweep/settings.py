@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from naa_lightning.identity import results_depend_on
 
 _BY_NAME = ("targets", "defences")
@@ -24,16 +22,17 @@ def settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
         >>> settings([{"attack": {"gamma": gamma, "steps": 10}, "seed": 1} for gamma in (0.5, 1)])
         ['gamma=0.5', 'gamma=1']
     """
-    flat = pd.DataFrame([dict(_flat(results_depend_on(config))) for config in configs]).fillna("")  # absent: ""
-    varying = flat.loc[:, flat.nunique() > 1]
-    # An option that is only there because of a part that is named anyway follows from it.
-    follows = [
-        any(key.startswith(f"{part}.") for part in varying) and varying[key].replace("", None).nunique() == 1
-        for key in varying
-    ]
-    shown = varying.loc[:, [not known for known in follows]]
-    texts = _texts(shown, short=True)
-    return texts if len(set(texts)) == len(varying.drop_duplicates()) else _texts(varying, short=False)
+    flat = [dict(_flat(results_depend_on(config))) for config in configs]
+    values = {key: {options.get(key) for options in flat} for options in flat for key in options}
+    varying = [key for key in values if len(values[key]) > 1]
+
+    def follows(key: str) -> bool:
+        """Tell whether an option is only there because of a part that is named anyway."""
+        return any(key.startswith(f"{part}.") for part in varying) and len(values[key] - {None}) == 1
+
+    texts = _texts(flat, [key for key in varying if not follows(key)], short=True)
+    different = {tuple(options.get(key) for key in varying) for options in flat}
+    return texts if len(set(texts)) == len(different) else _texts(flat, varying, short=False)
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -48,10 +47,12 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(below, key if name == "_target_" else f"{key}.{name}".lstrip("."))
 
 
-def _texts(options: pd.DataFrame, *, short: bool) -> list[str]:
-    names = {key: _suffix(key, list(options)) for key in options}
-    rows = options.to_dict("records")
-    return [", ".join(f"{names[key]}={_shown(row[key], short=short)}" for key in row if row[key]) for row in rows]
+def _texts(flat: Sequence[Mapping[str, str]], keys: Sequence[str], *, short: bool) -> list[str]:
+    names = {key: _suffix(key, keys) for key in keys}
+    return [
+        ", ".join(f"{names[key]}={_shown(options[key], short=short)}" for key in keys if key in options)
+        for options in flat
+    ]
 
 
 def _suffix(key: str, keys: Sequence[str]) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from naa_lightning.report.load import frame_of
-from naa_lightning.report.sweep.cells import MEASURED, cells_of, columns_of
+from naa_lightning.report.sweep.cells import MEASURED, cells_of
 from naa_lightning.report.sweep.folder import read_sweep
 from naa_lightning.report.sweep.notices import notices
 from naa_lightning.report.sweep.outcomes import outcomes_of
 from naa_lightning.report.sweep.paired import TESTED, tested
 from naa_lightning.report.sweep.rows import ROWS, baseline_of, placed, rows_of
+
+_FLAGS = dict.fromkeys(("white_box", "failed", "best", "distinct"), bool)
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class SweepTable:
     """
 
     runs: pd.DataFrame
-    rows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ROWS))
-    cells: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*MEASURED, *TESTED]))
+    rows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ROWS).astype({"is_baseline": bool}))
+    cells: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*MEASURED, *TESTED]).astype(_FLAGS))
     columns: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     failed: Mapping[Path, str] = field(default_factory=dict)
@@ -62,17 +64,17 @@ def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> Sw
     sweep = read_sweep(folders)
     runs = frame_of(sweep.records)
     if runs.empty:
-        return SweepTable(runs, notices=sweep.notices, failed=sweep.failed, unfinished=sweep.unfinished)
+        return SweepTable(runs, notices=list(sweep.notices), failed=sweep.failed, unfinished=sweep.unfinished)
     heads, repeated = placed(runs)
     baseline = baseline or baseline_of(runs, sweep.records)
     rows = rows_of(heads, baseline)
     outcomes = outcomes_of(heads, sweep.outcomes)
-    cells = cells_of(runs, heads, outcomes)
+    cells, columns = cells_of(runs, heads, outcomes)
     return SweepTable(
         runs=runs,
         rows=rows,
         cells=tested(cells, rows, outcomes),
-        columns=columns_of(cells),
+        columns=columns,
         notices=[*repeated, *notices(rows, cells, outcomes, baseline), *sweep.notices],
         failed=sweep.failed,
         unfinished=sweep.unfinished,

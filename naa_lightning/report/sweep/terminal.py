@@ -1,10 +1,10 @@
 """The table of a sweep in the terminal."""
 
+import math
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.cells import cell_len
@@ -15,16 +15,7 @@ from rich.text import Text
 
 from naa_lightning.report.page.wording import NONE
 from naa_lightning.report.sweep.table import SweepTable
-from naa_lightning.report.sweep.wording import (
-    DAGGER,
-    block_title,
-    differs,
-    interval_text,
-    legend,
-    rate_text,
-    remarks,
-    wide,
-)
+from naa_lightning.report.sweep.wording import DAGGER, block_title, cell_text, legend, remarks, wide
 
 BEST = "\N{BLACK UP-POINTING TRIANGLE}"
 """The mark of the best cell where there are no colours."""
@@ -43,19 +34,17 @@ def print_summary(folder: Path, table: SweepTable) -> None:
         folder: The sweep's folder.
         table: The table.
     """
-    width = Console().width
-    for title, part in sweep_tables(table, width):
-        console = Console(width=max(width, _width(part)))  # a name that cannot be broken is not cut either
-        if title:
-            console.print(Text(title, style="italic"))
-        console.print(part)
+    console = Console()
+    whole = textwrap.TextWrapper(console.width, break_long_words=False, break_on_hyphens=False)
+    for title, part in sweep_tables(table, console.width):
+        console.print(Text(whole.fill(title), style="italic"), soft_wrap=True)
+        Console(width=max(console.width, _width(part))).print(part)  # a name that cannot be broken is not cut either
     told = [f"{'; '.join(legend(table, best=BEST))}."] if len(table.rows) else []
     for line in [*told, *remarks(table)]:
-        for part_of_line in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False):
-            console.print(Text(part_of_line), soft_wrap=True)
-    if len(table.rows):
-        console.print(Text(f"report: {folder / 'report.html'}"), soft_wrap=True)
-    console.print(Text(f"sweep: {folder}"), soft_wrap=True)
+        console.print(Text(whole.fill(line)), soft_wrap=True)
+    places = {"report": folder / "report.html", "sweep": folder} if len(table.rows) else {"sweep": folder}
+    for name, place in places.items():
+        console.print(Text(f"{name}: {place}"), soft_wrap=True)
 
 
 def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
@@ -71,27 +60,25 @@ def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
     Returns:
         The parts, each with its title.
     """
-    cells, parts = wide(table, _shown), []
+    cells, parts = wide(table, lambda cell: cell_text(cell, best=f"{{}}{BEST}", interval="\n{}")), []
     for block, rows in table.rows.groupby("block", sort=False):
         title = block_title(table, int(str(block)))
         of_block = cells.loc[rows.index].set_axis(rows["name"], axis=0)
-        of_block = of_block.loc[:, (of_block != NONE).any()]
+        asked = table.runs.target[table.runs.folder.isin(rows.folders.explode())]
+        of_block = of_block.loc[:, (of_block != NONE).any() | of_block.columns.isin(asked)]
         whole = _table(of_block, "attack", _LONGEST)
         if _width(whole) <= width:
             parts.append((title, whole))
             continue
         turned = of_block.T
-        pieces = _widest(piece for name in turned.index for piece in _BREAK.split(str(name)))
-        room = max(pieces, min(_LONGEST, width // 3))
-        columns = _needed(turned)
-        start = 0
-        while start < len(columns):
-            end = start + 1
-            while end < len(columns) and room + 4 + sum(columns[start : end + 1]) <= width:
-                end += 1
-            told = f"{title} ({start + 1} to {end} of {len(columns)})" if end - start < len(columns) else title
-            parts.append((told, _table(turned.iloc[:, start:end], "target", room)))
-            start = end
+        names = [str(name) for name in turned.index]
+        room = max(_widest(_pieces(names)), min(_LONGEST, width // 3, _widest(names)))
+        most = max(1, (width - room - 4) // max(_needed(turned)))
+        size = math.ceil(len(rows) / math.ceil(len(rows) / most))  # so that the last part is not much smaller
+        for start in range(0, len(rows), size):
+            part = turned.iloc[:, start : start + size]
+            told = f" ({start + 1} to {start + part.shape[1]} of {len(rows)})" if size < len(rows) else ""
+            parts.append((f"{title}{told}", _table(part, "target", room)))
     return parts
 
 
@@ -109,26 +96,24 @@ def _table(cells: pd.DataFrame, head: str, longest: int) -> Table:
 def _needed(cells: pd.DataFrame) -> list[int]:
     """Return the width of each column with its border, so that no number and no word is broken."""
     return [
-        3 + max(_MIN, _widest(cells.iloc[:, place]), _widest(_BREAK.split(str(name))))
+        3 + max(_MIN, _widest(cells.iloc[:, place]), _widest(_pieces([str(name)])))
         for place, name in enumerate(cells.columns)
     ]
-
-
-def _shown(cell: Any) -> str:
-    """Write a cell: its rate with its spread and marks, and below, its interval."""
-    marks = f"{BEST if cell.distinct else ''}{'*' if differs(cell) else ''}{DAGGER if cell.white_box else ''}"
-    interval = interval_text(cell)
-    return f"{rate_text(cell)}{marks}" + (f"\n{interval}" if interval else "")
 
 
 def _styled(text: str) -> Text:
     return Text(text, style=next((style for mark, style in _STYLES.items() if mark in text), ""))
 
 
+def _pieces(names: Iterable[str]) -> list[str]:
+    """Return the parts of names that stay whole."""
+    return [piece for name in names for piece in _BREAK.split(" ".join(name.split()))]
+
+
 def _broken(name: str, width: int) -> str:
     """Break a name into lines of at most this width, if its words allow it."""
     lines = [""]
-    for piece in _BREAK.split(" ".join(name.split())):
+    for piece in _pieces([name]):
         if lines[-1] and cell_len(f"{lines[-1]}{piece}".rstrip()) > width:
             lines.append("")
         lines[-1] += piece

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from naa_lightning.report.load import lines_of
 from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.wording import NONE, listed, percent
 from naa_lightning.report.sweep.paired import ALPHA
@@ -14,13 +15,11 @@ PLUS_MINUS, DAGGER = "\N{PLUS-MINUS SIGN}", "\N{DAGGER}"
 
 
 def rate_text(cell: Any) -> str:
-    """Write the mean of a cell in percent, with its spread over seeds where there is one.
+    """Write the mean of a cell, a line of the cells of a `SweepTable`, in percent, with its spread over seeds.
 
     >>> from types import SimpleNamespace
-    >>> known = SimpleNamespace(mean=0.5, spread=0.354, failed=False)
-    >>> unknown = SimpleNamespace(mean=float("nan"), spread=float("nan"), failed=True)
-    >>> rate_text(known), rate_text(unknown)
-    ('50.0 ± 35.4', 'failed')
+    >>> rate_text(SimpleNamespace(mean=0.5, spread=0.1)), rate_text(SimpleNamespace(mean=float("nan"), failed=True))
+    ('50.0 ± 10.0', 'failed')
     """
     if pd.isna(cell.mean):
         return "failed" if cell.failed else NONE
@@ -37,11 +36,26 @@ def differs(cell: Any) -> bool:
     return bool(cell.p_holm < ALPHA)
 
 
+def cell_text(cell: Any, *, best: str = "{}", star: str = "*", interval: str = " ({})") -> str:
+    """Write a cell with its marks and its interval.
+
+    Args:
+        cell: The cell.
+        best: The form of a mean that is the highest by more than chance.
+        star: The mark of a row that differs from the baseline.
+        interval: The form of the interval.
+    """
+    shown = best.format(rate_text(cell)) if cell.distinct else rate_text(cell)
+    marks = (star if differs(cell) else "") + (DAGGER if cell.white_box and pd.notna(cell.mean) else "")
+    return shown + marks + (interval.format(interval_text(cell)) if interval_text(cell) else "")
+
+
 def facts(table: SweepTable) -> pd.DataFrame:
     """Return what describes each row; what all rows share is left out, surrogate aside."""
     found = table.rows[["surrogate", "attack", "setting", "data"]].assign(rate=table.rows.rate.map(SHORT))
-    shown = {"surrogate": True, "attack": True, "setting": found.setting.any()}
-    return found[[name for name in found if shown.get(name, found[name].nunique() > 1)]]
+    several = {name for name in ("data", "rate") if found[name].nunique() > 1}
+    several |= {"surrogate", "attack"} | ({"setting"} if found.setting.any() else set())
+    return found[[name for name in found if name in several]]
 
 
 def wide(table: SweepTable, shown: Callable[[Any], str]) -> pd.DataFrame:
@@ -51,9 +65,9 @@ def wide(table: SweepTable, shown: Callable[[Any], str]) -> pd.DataFrame:
         table: The table of the sweep.
         shown: What writes a cell.
     """
-    texts = pd.Series([shown(cell) for cell in table.cells.itertuples()], dtype=object)
+    texts = pd.Series([shown(cell) for cell in lines_of(table.cells)], dtype=object)
     across = texts.groupby([table.cells.row, table.cells.column]).first().unstack()
-    return across.reindex(index=table.rows.index, columns=list(table.columns)).fillna(NONE)
+    return across.reindex(index=table.rows.index, columns=table.columns).astype(object).fillna(NONE)
 
 
 def block_title(table: SweepTable, block: int) -> str:
@@ -90,17 +104,18 @@ def legend(table: SweepTable, *, best: str, white_box: str = DAGGER) -> list[str
 def findings(table: SweepTable) -> list[str]:
     """Say which row of each block has the highest means, and where the best cannot be told from the next."""
     lines = []
-    for block, rows in table.rows.groupby("block"):
-        title = block_title(table, int(str(block)))
+    names = table.rows["name"].to_dict()
+    for block in table.rows.block.unique():
+        title, rows = block_title(table, block), table.rows[table.rows.block == block]
         best = table.cells[table.cells.row.isin(rows.index) & table.cells.best]
         ahead = best[best.distinct & (best.kind == "mean")]
         lines += [
-            f"{title}: {rows['name'][cell.row]} has the highest {cell.column}, {percent(cell.mean)} %, more than chance "
+            f"{title}: {names[cell.row]} has the highest {cell.column}, {percent(cell.mean)} %, more than chance "
             f"above {cell.runner_up} (adjusted p = {cell.p_best:.2g})"
-            for cell in ahead.itertuples()
+            for cell in lines_of(ahead)
         ]
         alike = [
-            f"{rows['name'][row]} from {runner_up} in {listed(list(cells.column))}"
+            f"{names[row]} from {runner_up} in {listed(list(cells.column))}"
             for (row, runner_up), cells in best[~best.distinct].groupby(["row", "runner_up"], sort=False)
         ]
         lines += [f"{title}: the highest is not distinguishable from the next: {'; '.join(alike)}"] if alike else []

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from naa_lightning.records import write_predictions, write_results
 from naa_lightning.report.sweep.table import SweepTable
-from tests.report.cases import asked_target, prediction, run_results
 from naa_lightning.runs.stages.summary import targets_of
+from tests.report.cases import asked_target, prediction, run_results
 
 WRONG, RIGHT = 9, 3
 Hits = Mapping[str, Sequence[Any]]
@@ -62,7 +61,9 @@ def write_run(
         for image, hit in enumerate(drawn)
     ]
     targets = {
-        name: asked_target(name.split("+")[0], name.split("+")[1:], repeats=len(_draws(hits[name])) if name in hits else 1)
+        name: asked_target(
+            name.split("+")[0], name.split("+")[1:], repeats=len(_draws(hits[name])) if name in hits else 1
+        )
         for name in (*hits, *(failed or {}))
     }
     found = run_results(
@@ -92,12 +93,12 @@ def random_hits(targets: Mapping[str, float], images: int, seed: int) -> dict[st
     return {name: (generator.random(images) < rate).tolist() for name, rate in targets.items()}
 
 
-def row_of(table: SweepTable, name: str, surrogate: str = "source") -> pd.Series:
+def row_of(table: SweepTable, name: str, surrogate: str = "source") -> Any:
     (row,) = table.rows.index[(table.rows["name"] == name) & (table.rows.surrogate == surrogate)]
     return table.rows.loc[row]
 
 
-def cell_of(table: SweepTable, name: str, column: str, surrogate: str = "source") -> pd.Series:
+def cell_of(table: SweepTable, name: str, column: str, surrogate: str = "source") -> Any:
     row = row_of(table, name, surrogate).name
     (cell,) = table.cells.index[(table.cells.row == row) & (table.cells.column == column)]
     return table.cells.loc[cell]

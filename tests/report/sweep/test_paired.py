@@ -1,6 +1,7 @@
 """Which images decide between two rows."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -37,7 +38,7 @@ def compared(one: pd.DataFrame, other: pd.DataFrame, targets: Sequence[str] = ("
     return found
 
 
-def of_one(one: Images, other: Images) -> tuple[int, int] | None:
+def of_one(one: Sequence[Any], other: Sequence[Any]) -> tuple[int, int] | None:
     return compared(outcomes({1: {"t": one}}), outcomes({1: {"t": other}}))
 
 
