@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naa_lightning.exceptions import UserError, in_one_line
-from naa_lightning.report.page import write_run_page, write_sweep_page
+from naa_lightning.records.studies import read_study
+from naa_lightning.report.page import write_run_page, write_study_page, write_sweep_page
 from naa_lightning.report.relog import relog
 from naa_lightning.report.run_folders import find_runs, is_finished, is_run
 from naa_lightning.report.sweep.files import write_summary
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Write report.html for finished runs, and for sweeps of them, and log the runs to W&B, from their "
         "files alone. W&B runs are made anew, or updated where this command made them before.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder of a run, or one that holds runs")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="folder of a run or study, or one that holds runs"
+    )
     parser.add_argument("--no-log", action="store_true", help="write the pages only")
     parser.add_argument("--project", help="W&B project; default: the run's own, or naa_lightning")
     parser.add_argument(
@@ -45,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def report(path: Path, *, log: bool, project: str | None, baseline: str | None = None) -> None:
-    """Report the runs in a folder and, if it is not itself one, the folder as a sweep.
+    """Report the runs in a folder and, if it is not itself one, the folder as a sweep; or the study that it is of.
 
     Args:
-        path: The folder of a run, or one that holds runs.
+        path: The folder of a run or study, or one that holds runs.
         log: Whether to log the runs to W&B.
         project: The W&B project; None for each run's own.
         baseline: The attack, setting or both of the sweep's baseline; None for the one that its runs name.
@@ -56,6 +59,10 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
     Raises:
         UserError: There is no finished run, or some could not be reported; the others are.
     """
+    study = read_study(path)
+    if study is not None:
+        sys.stdout.write(f"report: {write_study_page(path, study)}\n")
+        return
     runs = find_runs(path) if path.is_dir() else []
     finished = [run for run in runs if is_finished(run)]
     if not finished:

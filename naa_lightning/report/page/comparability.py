@@ -1,67 +1,54 @@
-"""Whether the runs of a sweep can be compared, and if not, which differ in what."""
+"""Whether the rows of a sweep can be compared, and if not, which differ in what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from naa_lightning.records.results import RunResults
+import pandas as pd
+
+from naa_lightning.records.results import BudgetResult
 from naa_lightning.report.page.wording import budget_text, counted, listed
+from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
+from naa_lightning.report.sweep.table import SweepTable
 
 _NAMED = 6
 
 
-def differences(records: Mapping[str, RunResults]) -> dict[str, list[tuple[str, str]]]:
-    """Return the properties in which runs differ, each with its values and the names of the runs that have them.
+def differences(table: SweepTable) -> dict[str, list[tuple[str, str]]]:
+    """Return the properties in which rows differ, each with its values and the names of the rows that have them.
 
-    A model that some run attacked is no target of that run's means, which is no such difference.
-
-    Args:
-        records: The results of the runs, by their names.
+    A model that some run attacked is no target of that row's mean, which is no such difference.
     """
-    attacked = {
-        target.model for record in records.values() for target in record.targets.values() if target.role == "white-box"
-    }
-    facts = {
-        "images": {name: record.data or "unknown" for name, record in records.items()},
-        "number of images": {name: counted(record.images, "image") for name, record in records.items()},
-        "budget": {name: budget_text(record.budget) or "unknown" for name, record in records.items()},
-        "aim": {name: "targeted" if record.targeted else "untargeted" for name, record in records.items()},
-        "version": {name: f"naa_lightning {record.version}" for name, record in records.items()},
-        "targets of the black-box mean": _targets(
-            {name: _black_box(record, attacked, defended=False) for name, record in records.items()}
-        ),
-        "targets of the defended mean": _targets(
-            {name: _black_box(record, attacked, defended=True) for name, record in records.items()}
-        ),
-    }
-    return {name: _runs_by_value(values) for name, values in facts.items() if len(set(values.values())) > 1}
-
-
-def _black_box(record: RunResults, attacked: set[str], *, defended: bool) -> set[str]:
+    labels = table.rows["name"] + " on " + table.rows.surrogate
+    runs = table.rows.folders.explode().rename("folder").reset_index().merge(table.runs.drop_duplicates("folder"))
+    facts = pd.DataFrame(
+        {
+            "images": runs.data,
+            "number of images": [counted(number, "image") for number in runs.images],
+            "budget": [_budget(norm, eps) for norm, eps in zip(runs.norm, runs.eps, strict=True)],
+            "aim": runs.targeted.map({True: "targeted", False: "untargeted"}),
+            "version": "naa_lightning " + runs.version,
+        }
+    ).set_index(runs.row)
+    found: dict[str, pd.Series] = {str(name): facts[name] for name in facts}
+    attacked = set(table.runs.target[table.runs.model.isin(table.runs.model[table.runs.role == "white-box"])])
+    for column in (BLACK_BOX_MEAN, DEFENDED_MEAN):
+        names = table.cells[table.cells.column == column].set_index("row").targets.reindex(table.rows.index)
+        known = names.map(lambda targets: targets if isinstance(targets, tuple) else ())
+        found[f"targets of the {column}, attacked ones aside"] = known.map(
+            lambda targets: _first_of([name for name in targets if name not in attacked]) or "none"
+        )
     return {
-        name for name, target in record.select("black-box", defended=defended).items() if target.model not in attacked
+        name: [
+            (str(value), _first_of(list(dict.fromkeys(labels[rows]))))
+            for value, rows in sorted(values.groupby(values).groups.items(), key=lambda item: -len(item[1]))
+        ]
+        for name, values in found.items()
+        if values.nunique() > 1
     }
 
 
-def _targets(having: Mapping[str, set[str]]) -> dict[str, str]:
-    """Describe each set of targets by its size and by its members that are not in all sets, empty ones aside."""
-    known = [names for names in having.values() if names]
-    common = set.intersection(*known) if known else set()
-    return {run: _described(names, common) for run, names in having.items()}
+def _budget(norm: str, eps: float) -> str:
+    return "unknown" if pd.isna(eps) else budget_text(BudgetResult(norm=norm, eps=eps))
 
 
-def _described(names: set[str], common: set[str]) -> str:
-    if not names:
-        return "none"
-    own = sorted(names - common)
-    return counted(len(names), "target") + (f", with {_first_of(own, 3)}" if own else "")
-
-
-def _runs_by_value(values: Mapping[str, str]) -> list[tuple[str, str]]:
-    runs: dict[str, list[str]] = {}
-    for run, value in values.items():
-        runs.setdefault(value, []).append(run)
-    commonest = sorted(runs.items(), key=lambda item: -len(item[1]))
-    return [(value, _first_of(names, _NAMED)) for value, names in commonest]
-
-
-def _first_of(names: Sequence[str], shown: int) -> str:
-    return listed(names) if len(names) <= shown else f"{', '.join(names[:shown])} and {len(names) - shown} more"
+def _first_of(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= _NAMED else f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"

@@ -1,46 +1,39 @@
-"""The page of a sweep."""
+"""The page of a sweep, of a search, or of any folder of runs."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
+
+import pandas as pd
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.records.results import RunResults, read_results
+from naa_lightning.report.page import plot, search
 from naa_lightning.report.page.comparability import differences
-from naa_lightning.report.page.picture import embed
+from naa_lightning.report.page.finding import whole_percent
 from naa_lightning.report.page.rates import SHORT
-from naa_lightning.report.page.run_page import FILE_NAME, key_figures, subtitle, title
+from naa_lightning.report.page.run_page import FILE_NAME
+from naa_lightning.report.page.sweep_finding import sweep_findings
 from naa_lightning.report.page.template import rendered
-from naa_lightning.report.page.wording import NONE, budget_text, counted, duration, percent
-from naa_lightning.report.sweep.summary import HEAT_MAP, Summary
-from naa_lightning.report.sweep.wording import cell_text, fact_heads, facts, legend
+from naa_lightning.report.page.wording import budget_text, counted, duration, listed, percent
+from naa_lightning.report.sweep import wording
+from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
+from naa_lightning.report.sweep.table import SweepTable
+
+MEANS = (BLACK_BOX_MEAN, DEFENDED_MEAN)
+# The properties that the runs of a sweep share.
+_ALIKE = ("images", "number of images", "budget", "aim")
+_SWEEP_FILES = ("multirun.yaml", search.FILE_NAME)
 
 
-@dataclass(frozen=True)
-class RunRow:
-    """A run of the sweep.
-
-    Args:
-        label: The attack and surrogate of the run, with its folder where two runs have the same.
-        record: The results of the run.
-        link: The address of its own page, relative to that of the sweep; None where there is none.
-        best: The targets, and the means, on which no other run has a higher headline rate; white-box targets aside.
-    """
-
-    label: str
-    record: RunResults
-    link: str | None
-    best: set[str]
-
-
-def write_sweep_page(folder: Path, summary: Summary) -> Path:
-    """Write a sweep's `report.html`, with the heat map that stands in its folder.
+def write_sweep_page(folder: Path, table: SweepTable) -> Path:
+    """Write `report.html` of a folder of runs: of a sweep, which compares them, of a search, or else a list.
 
     Args:
-        folder: The sweep's folder.
-        summary: The table of the sweep.
+        folder: The folder.
+        table: The table of its runs.
 
     Returns:
         The path of the page.
@@ -48,104 +41,133 @@ def write_sweep_page(folder: Path, summary: Summary) -> Path:
     Raises:
         UserError: A run's `results.json` has been damaged or removed since it was read.
     """
-    rows = _rows(folder, summary.folders)
-    headlines = dict.fromkeys(SHORT[row.record.headline] for row in rows)
+    records = {run: read_results(run) for run in table.runs.folder.unique()}
+    links = {run: _link(run, folder) for run in records}
+    found, unlike = search.read_search(folder, records), differences(table)
+    is_list = not found and _is_list(folder, unlike)
+    heads = table.runs.drop_duplicates("folder")
     page = rendered(
         "sweep.html.j2",
-        title="Sweep",
-        subtitle=_subtitle(rows),
-        rate=" or ".join(headlines) or SHORT["success_rate"],
-        rows=rows,
-        columns=_clean_accuracies([row.record for row in rows]),
-        show_data=len({row.record.data for row in rows}) > 1,
-        show_budget=len({row.record.budget for row in rows}) > 1,
-        show_rate=len(headlines) > 1,
-        short=SHORT,
-        budget_text=budget_text,
-        any_defended=any(row.record.headline_mean(defended=True) is not None for row in rows),
-        run_subtitle=subtitle,
-        key_figures=key_figures,
-        duration=duration,
-        differences=differences({row.label: row.record for row in rows}),
-        summary=summary,
-        lines=[(block, row, facts(summary, block, row)) for block in summary.blocks for row in block.rows],
-        heads=fact_heads(summary),
-        places=sorted(range(len(summary.columns)), key=lambda place: summary.columns[place].kind != "mean"),
-        legend=legend(summary, best="Bold"),
-        cell_text=cell_text,
-        heat_map=embed(folder / HEAT_MAP, "The table in colours") if summary.rows else None,
-        failed={_relative(run, folder): reason for run, reason in summary.failed.items()},
-        unfinished=[_relative(run, folder) for run in summary.unfinished],
+        styles=("style.css", "sweep.css"),
+        scripts=("sort.js", "sweep.js"),
+        title="Search" if found else "Runs" if is_list else "Sweep",
+        subtitle=_subtitle(list(records.values())),
+        findings=sweep_findings(table),
+        search=found,
+        parameters=search.parameter_plots(found, links) if found else [],
+        is_list=is_list,
+        table=table,
+        cells={(cell.row, cell.column): cell for cell in table.cells.itertuples()},
+        blocks=[
+            (wording.block_title(table, block), table.rows[table.rows.block == block], _indistinct(table, block))
+            for block in table.rows.block.unique()
+        ],
+        means=[name for name in MEANS if name in table.columns],
+        targets=[name for name in table.columns if name not in MEANS],
+        clean=_clean_accuracies(table),
+        compared=table.cells[table.cells.baseline.notna()],
+        rates=listed([SHORT[rate] for rate in table.rows.rate.unique()]),
+        scatters=list(_scatters(table)),
+        heads=heads.sort_values("started", ascending=False, kind="stable") if is_list else heads,
+        records=records,
+        links=links,
+        places={run: _relative(run, folder) for run in records},
+        unlike=unlike,
+        lost=_lost(table),
+        failed={_relative(run, folder): reason for run, reason in table.failed.items()},
+        unfinished=[_relative(run, folder) for run in table.unfinished],
+        plots=plot,
+        known=pd.notna,
+        duration=lambda seconds: duration(None if pd.isna(seconds) else seconds),
+        whole_percent=whole_percent,
+        words=wording,
     )
     path = folder / FILE_NAME
     write_atomically(path, page)
     return path
 
 
-def _rows(folder: Path, runs: Sequence[Path]) -> list[RunRow]:
-    """Name runs by attack and surrogate; those of the same name, by their folder as well."""
-    records = [read_results(run) for run in runs]
-    names = [title(record) for record in records]
-    return [
-        RunRow(f"{name} ({run.name})" if names.count(name) > 1 else name, record, _link(run, folder), best)
-        for run, record, name, best in zip(runs, records, names, _best(records), strict=True)
-    ]
+def _is_list(folder: Path, unlike: Mapping[str, Any]) -> bool:
+    """Tell whether runs only happen to be in one folder: nothing says that it is a sweep's, and they are not alike."""
+    return any(name in unlike for name in _ALIKE) and not any((folder / name).exists() for name in _SWEEP_FILES)
 
 
-def _subtitle(rows: Sequence[RunRow]) -> str:
-    parts = [counted(len(rows), "run")]
-    for values in (
-        {counted(row.record.images, "image") for row in rows},
-        {row.record.data for row in rows},
-        {budget_text(row.record.budget) for row in rows},
-        {"targeted" if row.record.targeted else "untargeted" for row in rows},
-    ):
-        shared = values.pop() if len(values) == 1 else None
-        parts += [shared] if shared else []
-    return ", ".join(parts)
+def _subtitle(records: list[RunResults]) -> str:
+    """Return the number of runs and what they share."""
+    described = (
+        [counted(record.images, "image") for record in records],
+        [record.data or "" for record in records],
+        [budget_text(record.budget) for record in records],
+        ["targeted" if record.targeted else "untargeted" for record in records],
+    )
+    shared = [texts[0] for texts in described if len(set(texts)) == 1 and texts[0]]
+    return ", ".join([counted(len(records), "run"), *shared])
 
 
-def _clean_accuracies(records: Sequence[RunResults]) -> dict[str, str]:
-    """Return the clean accuracy of all runs' targets, also of those that failed, those without a defence first."""
-    defended: dict[str, bool] = {}
-    for record in records:
-        for name, target in record.targets.items():
-            defended.setdefault(name, bool(target.defences))
-        for name in record.failed:
-            defended.setdefault(name, "+" in name)
-    return {name: _clean(name, records) for name in sorted(defended, key=lambda name: defended[name])}
+def _indistinct(table: SweepTable, block: int) -> list[str]:
+    """Say once for a block which best rows cannot be told from the next, in which mean."""
+    names = table.rows["name"][table.rows.block == block]
+    best = table.cells[table.cells.row.isin(names.index) & (table.cells.kind == "mean") & table.cells.best]
+    unsure: list[Any] = list(best[~best.distinct.astype(bool)].itertuples())
+    return [f"{cell.column}: {names[cell.row]} is not distinguishable from {cell.runner_up}" for cell in unsure]
 
 
-def _clean(name: str, records: Sequence[RunResults]) -> str:
-    """Return a target's clean accuracy in percent, a range where runs differ."""
-    rates = [record.targets[name].clean_accuracy.value for record in records if name in record.targets]
-    shown = list(dict.fromkeys(percent(value) for value in sorted(rate for rate in rates if rate is not None)))
-    return NONE if not shown else shown[0] if len(shown) == 1 else f"{shown[0]}\N{EN DASH}{shown[-1]}"
+def _lost(table: SweepTable) -> dict[str, str]:
+    """Return the reasons why targets could not be asked, by the target and what was to be tried on it."""
+    runs = table.runs.assign(
+        run=(table.runs.attack + " " + table.runs.setting).str.strip() + " on " + table.runs.surrogate
+    )
+    lost: list[Any] = list(runs.dropna(subset="failed").groupby(["target", "failed"], sort=False).run.unique().items())
+    return {f"{target}, by {listed(list(tried))}": reason for (target, reason), tried in lost}
 
 
-def _best(records: Sequence[RunResults]) -> list[set[str]]:
-    """Return each run's best columns; a value is best among several runs of the same headline rate."""
-    rates = [_rates(record) for record in records]
-    found: dict[tuple[str, str], list[float]] = {}
-    for record, of_run in zip(records, rates, strict=True):
-        for column, rate in of_run.items():
-            found.setdefault((record.headline, column), []).append(rate)
-    highest = {key: max(values) for key, values in found.items() if len(values) > 1}
-    return [
-        {column for column, rate in of_run.items() if rate == highest.get((record.headline, column))}
-        for record, of_run in zip(records, rates, strict=True)
-    ]
+def _clean_accuracies(table: SweepTable) -> dict[str, str]:
+    """Return each target's clean accuracy in percent, a range where runs differ."""
+    ends = table.cells.groupby("column").clean.agg(["min", "max"]).dropna().map(percent)
+    return {str(name): "\N{EN DASH}".join(dict.fromkeys(row)) for name, *row in ends.itertuples()}
 
 
-def _rates(record: RunResults) -> dict[str, float]:
-    """Return the headline rates of a run on targets that it did not attack, and their means, by column."""
-    means = {
-        "black-box mean": record.headline_mean(defended=False),
-        "defended mean": record.headline_mean(defended=True),
-    }
-    black_box = {name: target for name, target in record.targets.items() if target.role == "black-box"}
-    rates = means | {name: target.rate(record.headline).value for name, target in black_box.items()}
-    return {column: rate for column, rate in rates.items() if rate is not None}
+def _scatters(table: SweepTable) -> Iterator[dict[str, Any]]:
+    """Yield what to draw of success against gradients, for the rows of each data set and rate."""
+    cost = table.rows.gradient_evaluations
+    for (data, rate), rows in table.rows.groupby(["data", "rate"], sort=False):
+        cells = table.cells[table.cells.row.isin(rows.index[cost[rows.index] > 0]) & table.cells["mean"].notna()]
+        column = next((name for name in MEANS if name in set(cells.column)), None)
+        if column is None:
+            continue
+        cells = cells[cells.column == column].assign(cost=lambda found: found.row.map(cost))
+        ranked = cells.sort_values(["cost", "mean"], ascending=[True, False], kind="stable")
+        ranked["front"] = ranked["mean"] > ranked["mean"].cummax().shift(fill_value=-1)
+        ranked = ranked.sort_values(["front", "mean"], ascending=False, kind="stable")
+        front = ranked[ranked.front].sort_values("cost")
+        surrogates, short = list(rows.surrogate.unique()), SHORT[str(rate)]
+        yield {
+            "title": f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
+            "x": plot.log_axis("gradient evaluations per image", ranked.cost),
+            "y": plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),
+            "points": [_point(table, cell, surrogates) for cell in ranked.itertuples()],
+            "lines": [plot.Line(list(zip(front.cost, front["mean"], strict=True)))] if len(front) > 1 else [],
+            "surrogates": surrogates,
+            "left_out": list(rows["name"][~rows.index.isin(cells.row)]),
+        }
+
+
+def _point(table: SweepTable, cell: Any, surrogates: list[str]) -> plot.Point:
+    row = table.rows.loc[cell.row]
+    interval, front = wording.interval_text(cell), ", on the Pareto front" if cell.front else ""
+    said = f"{row['name']} on {row.surrogate}: {wording.rate_text(cell)} %"
+    said += f", 95 % interval {interval}" if interval else ""
+    return plot.Point(
+        x=cell.cost,
+        y=cell.mean,
+        said=f"{said}, {cell.cost:g} gradients per image{front}",
+        low=cell.low if interval else None,
+        high=cell.high if interval else None,
+        style=surrogates.index(row.surrogate),
+        name=row["name"],
+        href=f"#row-{cell.row}",
+        strong=cell.front,
+    )
 
 
 def _link(run: Path, folder: Path) -> str | None:

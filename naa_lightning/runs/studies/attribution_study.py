@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
+import pandas as pd
 import torch
 from pytorch_lightning import LightningModule
 from rich.console import Console
 from torch.nn import ModuleDict, ModuleList
 from torchmetrics import MeanMetric, Metric
 
+from naa_lightning.atomic import write_atomically
 from naa_lightning.attribution import Attribute, Attribution, Method, agreement, attribution_statistics
 from naa_lightning.config.studies import AttributionStudy, Candidate
 from naa_lightning.data import Batch, LabelledImages, check_ids
@@ -17,44 +19,18 @@ from naa_lightning.exceptions import UserError
 from naa_lightning.metrics import AgreementMetric, AttributionMetric
 from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.layer import LayerError
-from naa_lightning.report.attribution_study import draw_attribution_study, study_table
-from naa_lightning.report.study_files import log_study, write_study
+from naa_lightning.records.studies import AttributionStudyResults, MethodResult, write_study
+from naa_lightning.report.attribution_table import study_table
+from naa_lightning.report.page.study_page import write_study_page
+from naa_lightning.report.study_log import log_study
 from naa_lightning.rng import SeededDraws
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.prediction import predict
-
-
-@dataclass(frozen=True)
-class MethodResult:
-    """A row of the study's table: one method with one number of points at one layer; means over the images.
-
-    Args:
-        layer: The name of the layer, with the model's in front where there are several models.
-        method: The name of the method in the configuration.
-        points: Number of points on the path; None for a method without a path.
-        gradient_evaluations: Number of gradients per image.
-        completeness_gap: The gap of `AttributionMetric`.
-        cosine: Cosine similarity with the reference.
-        rank_correlation: Rank correlation with the reference.
-        positive_share, participation, gini: The statistics of `AttributionMetric`.
-        seconds: Seconds per image.
-    """
-
-    layer: str
-    method: str
-    points: int | None
-    gradient_evaluations: int
-    completeness_gap: float
-    cosine: float
-    rank_correlation: float
-    positive_share: float
-    participation: float
-    gini: float
-    seconds: float
+from naa_lightning.runs.studies.provenance import provenance
 
 
 def study_attribution(study: AttributionStudy, context: RunContext) -> None:
-    """Compare methods on chosen images and layers; leaves a table and a figure in the run's folder.
+    """Compare methods on chosen images and layers; leaves a table and a page in the run's folder.
 
     Args:
         study: The methods, layers and images to compare on.
@@ -66,11 +42,14 @@ def study_attribution(study: AttributionStudy, context: RunContext) -> None:
     rows = [row for name, source in _layers(study, context) for row in _results(name, source, study, context)]
     if not context.ranks.part():
         return
-    records = [asdict(row) for row in rows]
-    draw_attribution_study(context.folder, records)
-    write_study(context.folder, "attribution", records)
-    Console().print(study_table(records, images=len(_images(study, context))))
-    log_study(context.loggers, "attribution_study", records)
+    results = AttributionStudyResults(**provenance(context, images=len(_images(study, context))), methods=tuple(rows))
+    write_study(context.folder, results)
+    frame = pd.DataFrame(row.model_dump() for row in rows).astype({"points": "Int64"})
+    write_atomically(context.folder / "attribution.csv", frame.to_csv(index=False, lineterminator="\n"))
+    page = write_study_page(context.folder, results)
+    Console().print(study_table(results))
+    Console().print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
+    log_study(context.loggers, "attribution_study", frame)
 
 
 class _ComparisonModule(LightningModule):

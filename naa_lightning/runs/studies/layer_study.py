@@ -1,18 +1,16 @@
 """Finding the layer to attack."""
 
 import gc
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
-from typing import Any
+from typing import Literal
 
 import torch
 from rich.console import Console
 from torch import Tensor
 
-from naa_lightning import __version__
 from naa_lightning.atomic import write_atomically
 from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.studies import LayerStudy
@@ -22,16 +20,16 @@ from naa_lightning.metrics.estimate import Estimate, estimate
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
 from naa_lightning.records import Prediction, write_predictions
-from naa_lightning.records.results import headline_rate
-from naa_lightning.report.layer_figure import draw_layers
-from naa_lightning.report.layer_table import layer_records, layers_table, recommendation
-from naa_lightning.report.study_files import log_study, write_study
+from naa_lightning.records.results import RateResult
+from naa_lightning.records.studies import EstimateResult, LayerResult, LayerStudyResults, write_study
+from naa_lightning.report.layer_table import layer_frame, layers_table, recommendation
+from naa_lightning.report.page.study_page import write_study_page
+from naa_lightning.report.study_log import log_study
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate
 from naa_lightning.runs.stages.reading import read_pairs
-
-FILE_NAME = "layers.json"
+from naa_lightning.runs.studies.provenance import provenance
 
 
 @dataclass(frozen=True)
@@ -76,18 +74,16 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
         trials.append(_attack_layer(layer, surrogate, context))
     if not context.ranks.part():
         return None
-    results = summarise_layers(trials, context)
-    write_atomically(context.folder / FILE_NAME, json.dumps(results, indent=2, allow_nan=False) + "\n")
-    records = layer_records(results)
-    write_study(context.folder, "layers", records)
-    draw_layers(context.folder, results)
-    log_study(context.loggers, "layers", records)
-    Console().print(layers_table(results))
-    Console().print(recommendation(results), soft_wrap=True, highlight=False)
-    best: float | None = next(
-        (layer["black_box_mean"]["value"] for layer in results["layers"] if layer["verdict"] == "recommended"), None
-    )
-    return best
+    results, console = summarise_layers(trials, context), Console()
+    write_study(context.folder, results)
+    frame = layer_frame(results)
+    write_atomically(context.folder / "layers.csv", frame.to_csv(index=False, lineterminator="\n"))
+    page = write_study_page(context.folder, results)
+    log_study(context.loggers, "layers", frame)
+    console.print(layers_table(results))
+    for line in (recommendation(results), f"report: {page.resolve()}"):
+        console.print(line, soft_wrap=True, highlight=False)
+    return None if results.best is None else results.best.black_box_mean.value
 
 
 def _surrogate(experiment: AttackExperiment) -> ClassifierSource:
@@ -156,16 +152,15 @@ def _attack_layer(layer: CandidateLayer, surrogate: ClassifierSource, context: R
     return LayerTrial(layer, evaluation.predictions, fmean(image.seconds for image in adversarial.saved.values()))
 
 
-def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> dict[str, Any]:
+def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> LayerStudyResults:
     """Return the content of `layers.json`.
 
     Args:
         trials: The trials of all layers, in the order of the network.
         context: The run.
     """
-    experiment, run = context.experiment, context.experiment.run
-    assert experiment.surrogate is not None, "_surrogate checks it"
-    outcomes = [_outcomes(trial.predictions, targeted=run.attack.targeted) for trial in trials]
+    experiment, targeted = context.experiment, context.experiment.run.attack.targeted
+    outcomes = [_outcomes(trial.predictions, targeted=targeted) for trial in trials]
     names = [target.name for target in experiment.black_box]
     black_box = [torch.stack([of_layer[name] for name in names]) for of_layer in outcomes]
     means = [estimate(of_layer, imagined=(0.0, 0.0, 1.0, 1.0)) for of_layer in black_box]
@@ -176,28 +171,23 @@ def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> dict[
         Estimate(0.0, 0.0, 0.0) if index == recommended else estimate(of_layer - black_box[best], imagined=(-1.0, 1.0))
         for index, of_layer in enumerate(black_box)
     ]
-    return {
-        "version": __version__,
-        "surrogate": experiment.surrogate.name,
-        "attack": run.attack.name,
-        "data": context.data.name,
-        "images": len(context.data.images),
-        "rate": headline_rate(targeted=run.attack.targeted),
-        "white_box": [source.name for source in experiment.white_box],
-        "recommended": None if recommended is None else trials[recommended].layer.name,
-        "layers": [
-            {
+    return LayerStudyResults(
+        **provenance(context, images=len(context.data.images)),
+        rate="target_rate" if targeted else "success_rate",
+        white_box=tuple(source.name for source in experiment.white_box),
+        recommended=None if recommended is None else trials[recommended].layer.name,
+        layers=tuple(
+            LayerResult(
                 **asdict(trial.layer),
-                "verdict": _verdict(differences[index], index == recommended),
-                "black_box_mean": _plain(means[index]),
-                "difference": _plain(differences[index]),
-                "targets": {name: _rate(values) for name, values in outcomes[index].items()},
-                "seconds_per_image": trial.seconds_per_image,
-            }
+                verdict=_verdict(differences[index], index == recommended),
+                black_box_mean=_result(means[index]),
+                difference=_result(differences[index]),
+                targets={name: _rate(values) for name, values in outcomes[index].items()},
+                seconds_per_image=trial.seconds_per_image,
+            )
             for index, trial in enumerate(trials)
-        ],
-        "config": asdict(run),
-    }
+        ),
+    )
 
 
 def _outcomes(predictions: Sequence[Prediction], *, targeted: bool) -> dict[str, Tensor]:
@@ -213,7 +203,7 @@ def _outcomes(predictions: Sequence[Prediction], *, targeted: bool) -> dict[str,
     return {target: torch.tensor(values, dtype=torch.float64) for target, values in outcomes.items()}
 
 
-def _verdict(difference: Estimate | None, is_recommended: bool) -> str | None:
+def _verdict(difference: Estimate | None, is_recommended: bool) -> Literal["recommended", "as good", "worse"] | None:
     if is_recommended:
         return "recommended"
     if difference is None:
@@ -221,11 +211,13 @@ def _verdict(difference: Estimate | None, is_recommended: bool) -> str | None:
     return "as good" if difference.high >= 0 else "worse"
 
 
-def _plain(estimated: Estimate | None) -> dict[str, float | None]:
-    return {"value": None, "low": None, "high": None} if estimated is None else asdict(estimated)
+def _result(estimated: Estimate | None) -> EstimateResult:
+    return EstimateResult() if estimated is None else EstimateResult(**asdict(estimated))
 
 
-def _rate(outcomes: Tensor) -> dict[str, float | None]:
+def _rate(outcomes: Tensor) -> RateResult:
     rate = Rate(int(outcomes.nansum()), int(outcomes.isfinite().sum()))
-    plain = Estimate(rate.value, *rate.interval) if rate.total else None
-    return {**_plain(plain), "count": rate.count, "total": rate.total}
+    if not rate.total:
+        return RateResult()
+    low, high = rate.interval
+    return RateResult(value=rate.value, low=low, high=high, count=rate.count, total=rate.total)
