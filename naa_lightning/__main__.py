@@ -6,7 +6,7 @@ from importlib import import_module
 PROGRAMS = {
     "attack": "naa_lightning.cli.attack",
     "train": "naa_lightning.cli.train",
-    "report": "naa_lightning.report.__main__",
+    "report": "naa_lightning.cli.report",
     "models": "naa_lightning.models.__main__",
 }
 

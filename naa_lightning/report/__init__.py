@@ -1,4 +1,4 @@
-"""What people read: numbers, tables, figures and dashboards, all from a run's files."""
+"""What people read: tables and pages, all from a run's files."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -17,8 +17,8 @@ from naa_lightning.config.training_plan import plan_of
 from naa_lightning.data import ImageDataModule, check_classes, check_ids, check_labels, check_target_classes
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.exceptions import DataError
+from naa_lightning.loggers.run import logging_to
 from naa_lightning.models import ClassifierSource, TrainedModel
-from naa_lightning.report.log import logging_to
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.finished import finished_results
 from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results

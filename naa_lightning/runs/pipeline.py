@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from naa_lightning.loggers.run import log_run
 from naa_lightning.records import (
     write_attributions,
     write_perturbations,
@@ -9,7 +10,6 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
-from naa_lightning.report.log import log_run
 from naa_lightning.report.page import write_run_page
 from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
 from naa_lightning.runs.context import RunContext

@@ -8,7 +8,7 @@ from pytorch_lightning.loggers import Logger
 
 from naa_lightning.config.training_experiment import TrainingExperiment
 from naa_lightning.distributed.ranks import Ranks
-from naa_lightning.report.log import logging_to
+from naa_lightning.loggers.run import logging_to
 from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results
 from naa_lightning.runs.stages.training import train
 from naa_lightning.runs.trainer import make_all

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.experiments import NO_PICTURES, ROOT, attack
-from tests.report.wandb_files import logged
+from tests.loggers.wandb_files import logged
 
 DIGITS = ["experiment=digits", "data.limit=24", "data.batch_size=4"]
 BRIEF = ["experiment=digits", "data.limit=4", "attack.budget.steps=1", *NO_PICTURES]

@@ -61,7 +61,7 @@ TARGETS: dict[str, Any] = {
     )
 }
 WANDB = {
-    "_target_": "naa_lightning.report.wandb_logger.wandb_logger",
+    "_target_": "naa_lightning.loggers.wandb.wandb_logger",
     "project": "mine",
     "name": "my run",
     "group": "my runs",

@@ -16,13 +16,13 @@ from naa_lightning.attribution import Attribute, Attribution, Method, agreement,
 from naa_lightning.config.studies import AttributionStudy, Candidate
 from naa_lightning.data import Batch, LabelledImages, check_ids
 from naa_lightning.exceptions import UserError
+from naa_lightning.loggers.study import log_study
 from naa_lightning.metrics import AgreementMetric, AttributionMetric
 from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records.studies import AttributionStudyResults, MethodResult, write_study
 from naa_lightning.report.attribution_table import study_table
 from naa_lightning.report.page.study_page import write_study_page
-from naa_lightning.report.study_log import log_study
 from naa_lightning.rng import SeededDraws
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.prediction import predict

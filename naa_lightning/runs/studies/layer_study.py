@@ -15,6 +15,7 @@ from naa_lightning.atomic import write_atomically
 from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.studies import LayerStudy
 from naa_lightning.exceptions import UserError
+from naa_lightning.loggers.study import log_study
 from naa_lightning.metrics import Rate
 from naa_lightning.metrics.estimate import Estimate, estimate
 from naa_lightning.models import ClassifierSource
@@ -24,7 +25,6 @@ from naa_lightning.records.results import RateResult
 from naa_lightning.records.studies import EstimateResult, LayerResult, LayerStudyResults, write_study
 from naa_lightning.report.layer_table import layer_frame, layers_table, recommendation
 from naa_lightning.report.page.study_page import write_study_page
-from naa_lightning.report.study_log import log_study
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate

@@ -11,10 +11,10 @@ from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 from naa_lightning.config.building import build_part
 from naa_lightning.exceptions import UserError
-from naa_lightning.report.relog import relog
-from naa_lightning.report.wandb_logger import wandb_logger
+from naa_lightning.loggers.relog import relog
+from naa_lightning.loggers.wandb import wandb_logger
 from tests.experiments import attack_run
-from tests.report.wandb_files import go_offline, logged
+from tests.loggers.wandb_files import go_offline, logged
 
 INSTALL = "pip install 'naa_lightning[wandb]'"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from naa_lightning.cli.report import main
 from naa_lightning.records import write_or_check_identity
-from naa_lightning.report.__main__ import main
 from tests.experiments import ROOT
+from tests.loggers.wandb_files import go_offline, logged
 from tests.report.cases import TARGETS, finished_run, prediction
-from tests.report.wandb_files import go_offline, logged
 
 
 def make_run(folder: Path, **config: Any) -> Path:
@@ -163,7 +163,7 @@ def test_no_path_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_program_runs_as_a_module(home: Path, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
-    command = [sys.executable, "-m", "naa_lightning.report"]
+    command = [sys.executable, "-m", "naa_lightning", "report"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     environment = {**kept, "PYTHONPATH": str(ROOT), "WANDB_BASE_URL": "http://127.0.0.1:9"}
     (tmp_path / "empty").mkdir()

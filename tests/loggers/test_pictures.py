@@ -9,10 +9,10 @@ from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from naa_lightning.loggers.pictures import Strip, log_pictures, strips
+from naa_lightning.loggers.tensorboard import tensorboard_logger
 from naa_lightning.records import RunResults, TargetResult, write_pictures, write_predictions
 from naa_lightning.records.pictures import Format, PictureRow, picture
-from naa_lightning.report.logged_pictures import Strip, log_pictures, strips
-from naa_lightning.report.tensorboard_logger import tensorboard_logger
 from tests.report.cases import prediction
 from tests.report.test_log import RecordingLogger
 

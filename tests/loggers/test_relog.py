@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from naa_lightning.exceptions import UserError
+from naa_lightning.loggers.relog import relog, run_name
 from naa_lightning.records import AttributionRow, Prediction, read_results
-from naa_lightning.report.relog import relog, run_name
+from tests.loggers.wandb_files import Logged, go_offline, logged
 from tests.report.cases import TARGETS, WANDB, finished_run, prediction
-from tests.report.wandb_files import Logged, go_offline, logged
 
 CONFIG = {"seed": 0, "tags": ["a", "b"], "attack": {"name": "naa", "budget": {"eps": "16/255"}}}
 RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "robust_accuracy")

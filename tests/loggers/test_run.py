@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+from naa_lightning.loggers.run import log_run, logging_to
 from naa_lightning.records import AttributionRow, RunResults, write_attributions, write_results
-from naa_lightning.report.log import log_run, logging_to
 from tests.report.cases import finished_run, prediction
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from pytorch_lightning.loggers import WandbLogger
 
 from naa_lightning.exceptions import UserError
+from naa_lightning.loggers.run import log_run, logging_to
+from naa_lightning.loggers.wandb import INSTALL, wandb_logger
 from naa_lightning.records import RunResults, read_results
-from naa_lightning.report.log import log_run, logging_to
-from naa_lightning.report.wandb_logger import INSTALL, wandb_logger
 
 
 def relog(folder: Path, *, project: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Report finished runs again from their files: `naa-report PATH...`."""
+"""`naa-report`: reports finished runs again from their files."""
 
 import argparse
 import sys
@@ -6,12 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naa_lightning.exceptions import UserError, in_one_line
-from naa_lightning.records.studies import read_study
-from naa_lightning.report.page import write_run_page, write_study_page, write_sweep_page
-from naa_lightning.report.relog import relog
-from naa_lightning.report.run_folders import find_runs, is_finished, is_run
-from naa_lightning.report.sweep.files import write_summary
-from naa_lightning.report.sweep.terminal import print_summary
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,6 +53,13 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
     Raises:
         UserError: There is no finished run, or some could not be reported; the others are.
     """
+    # Takes seconds to load, which --help and mistakes in the arguments need not wait for.
+    from naa_lightning.records.studies import read_study  # noqa: PLC0415
+    from naa_lightning.report.page import write_run_page, write_study_page, write_sweep_page  # noqa: PLC0415
+    from naa_lightning.report.run_folders import find_runs, is_finished, is_run  # noqa: PLC0415
+    from naa_lightning.report.sweep.files import write_summary  # noqa: PLC0415
+    from naa_lightning.report.sweep.terminal import print_summary  # noqa: PLC0415
+
     study = read_study(path)
     if study is not None:
         sys.stdout.write(f"report: {write_study_page(path, study)}\n")
@@ -72,6 +73,8 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
         try:
             sys.stdout.write(f"report: {write_run_page(run)}\n")
             if log:
+                from naa_lightning.loggers.relog import relog  # noqa: PLC0415 - loads Lightning
+
                 sys.stdout.write(f"W&B: {relog(run, project=project)}\n")
         except UserError as error:
             mistakes.append(in_one_line(error))
@@ -81,7 +84,3 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
         print_summary(path, summary)
     if mistakes:
         raise UserError("; ".join(mistakes))
-
-
-if __name__ == "__main__":
-    main()

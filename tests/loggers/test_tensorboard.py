@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from naa_lightning.report.study_files import log_study
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.report.log import log_run, logging_to
-from naa_lightning.report.study_files import log_study
-from naa_lightning.report.tensorboard_logger import tensorboard_logger
+from naa_lightning.loggers.run import log_run, logging_to
+from naa_lightning.loggers.tensorboard import tensorboard_logger
 from tests.report.cases import finished_run, prediction
 
 
