@@ -13,8 +13,8 @@ from naa_lightning.loggers.pictures import Strip, log_pictures, strips
 from naa_lightning.loggers.tensorboard import tensorboard_logger
 from naa_lightning.records import RunResults, TargetResult, write_pictures, write_predictions
 from naa_lightning.records.pictures import Format, PictureRow, picture
+from tests.loggers.test_run import RecordingLogger
 from tests.report.cases import prediction
-from tests.report.test_log import RecordingLogger
 
 SHARP = Format(longest=64, quality=None)
 RESULTS = RunResults(

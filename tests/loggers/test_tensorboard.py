@@ -3,12 +3,13 @@
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from naa_lightning.report.study_files import log_study
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.loggers.run import log_run, logging_to
+from naa_lightning.loggers.study import log_study
 from naa_lightning.loggers.tensorboard import tensorboard_logger
 from tests.report.cases import finished_run, prediction
 
@@ -18,7 +19,7 @@ def test_numbers_are_scalars(tmp_path: Path) -> None:
     logger = tensorboard_logger(save_dir=str(tmp_path))
     with logging_to([logger], {"seed": 0, "attack": {"name": "naa", "transforms": None}}):
         log_run([logger], tmp_path)
-        log_study([logger], "layers", [{"layer": "a", "rate": 0.5}])
+        log_study([logger], "layers", pd.DataFrame([{"layer": "a", "rate": 0.5}]))
     read = EventAccumulator(str(tmp_path / "tensorboard" / "version_0")).Reload()
     (rate,) = read.Scalars("target/plain/success_rate")
     assert rate.value == results.targets["plain"].success_rate.value

@@ -17,6 +17,8 @@ def differences(table: SweepTable) -> dict[str, list[tuple[str, str]]]:
 
     A model that some run attacked is no target of that row's mean, which is no such difference.
     """
+    if table.rows.empty:
+        return {}
     labels = table.rows["name"] + " on " + table.rows.surrogate
     runs = table.rows.folders.explode().rename("folder").reset_index().merge(table.runs.drop_duplicates("folder"))
     facts = pd.DataFrame(

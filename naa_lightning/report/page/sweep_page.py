@@ -108,8 +108,11 @@ def _indistinct(table: SweepTable, block: int) -> list[str]:
     """Say once for a block which best rows cannot be told from the next, in which mean."""
     names = table.rows["name"][table.rows.block == block]
     best = table.cells[table.cells.row.isin(names.index) & (table.cells.kind == "mean") & table.cells.best]
-    unsure: list[Any] = list(best[~best.distinct.astype(bool)].itertuples())
-    return [f"{cell.column}: {names[cell.row]} is not distinguishable from {cell.runner_up}" for cell in unsure]
+    pairs: dict[Any, str] = {}  # of rows that tie, each has the other for its next
+    for cell in best[~best.distinct.astype(bool)].itertuples():
+        told = f"{cell.column}: {names[cell.row]} is not distinguishable from {cell.runner_up}"
+        pairs.setdefault((cell.column, frozenset((names[cell.row], cell.runner_up))), told)
+    return list(pairs.values())
 
 
 def _lost(table: SweepTable) -> dict[str, str]:

@@ -1,18 +1,21 @@
-"""What the page of a sweep says."""
+"""What the page of a folder of runs says."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from naa_lightning.records.failure import write_failure
+from naa_lightning.records.results import Cost
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import rate
-from tests.report.page.cases import NAUGHTY, Page, means, results, target, write_run
+from tests.report.page.cases import NAUGHTY, Page, results, target, write_run
 from tests.report.sweep.cases import write_run as write_swept
 
 DASH = "\N{EN DASH}"
+NONE, HALF, MOST = [0] * 10, [1] * 5 + [0] * 5, [1] * 9 + [0]
 
 
 def run(folder: Path, **changes: Any) -> Path:
@@ -25,72 +28,110 @@ def page_of(folder: Path, runs: Sequence[Path]) -> Path:
     return write_sweep_page(folder, write_summary(folder, runs))
 
 
-def three_runs(folder: Path) -> list[Path]:
-    other = {
-        "resnet50": target(rate(45, 90), model="resnet50", white_box=True),
-        "vgg16": target(rate(60, 90), clean_accuracy=rate(80, 100)),
-        "mobilenetv2": target(rate(9, 90), model="mobilenetv2"),
-    }
-    weaker = {"vgg16": target(rate(9, 90)), "resnet50": target(rate(45, 90), model="resnet50")}
+def swept(folder: Path) -> list[Path]:
+    """Two attacks, two seeds each, one of them better by more than chance."""
     return [
-        run(folder / "a"),
-        run(folder / "b", surrogate="resnet50", targets=other, black_box_mean=means(0.35), defended_mean=None),
-        run(folder / "c", attack="mim", targets=weaker, black_box_mean=means(0.3), defended_mean=None),
+        write_swept(
+            folder / f"{attack}-{seed}",
+            {"source": MOST, "plain": hits, "other": hits},
+            attack=attack,
+            seed=seed,
+            cost=Cost(gradient_evaluations_per_image=gradients, seconds_per_image=0.5),
+        )
+        for attack, hits, gradients in (("mim", NONE, 10.0), ("naa", MOST, 40.0))
+        for seed in (1, 2)
     ]
 
 
-def test_runs_against_targets_with_the_best_of_each_column_marked(tmp_path: Path) -> None:
-    page = Page(page_of(tmp_path, three_runs(tmp_path)))
-    heads, clean, *rows = page.tables[1]
-    assert heads == [
-        "attack",
-        "surrogate",
-        "black-box mean",
-        "defended mean",
-        "mobilenetv2",
-        "vgg16",
-        "resnet50",
-        "vgg16+jpeg",
-        "gradients per image",
-        "time per image",
+def test_rows_have_means_with_spread_and_interval_and_the_distinct_one_is_marked(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, swept(tmp_path)))
+    head, group, mim, naa = page.tables[0]
+    assert head == ["attack", "black-box mean", "gradients per image", "time per image", "runs by seed"]
+    assert group == ["source"]
+    assert mim[0] == "mim baseline"
+    assert mim[1].startswith("0.0 ± 0.0")
+    assert mim[2:] == ["10", "0.5 s", "1 2"]
+    low, high = re.fullmatch(rf"90\.0 ± 0\.0 \(best\)\*([\d.]+){DASH}([\d.]+)", naa[1]).groups()  # type: ignore[union-attr]
+    assert float(low) < 90 < float(high)
+
+
+def test_targets_are_cells_whose_colour_is_their_rate(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, swept(tmp_path)))
+    head, clean, _, mim, naa = page.tables[1]
+    assert head == ["attack", "source", "plain", "other"]
+    assert clean == ["clean accuracy", "100.0", "100.0", "100.0"]
+    assert mim[1:] == ["90.0 ± 0.0\N{DAGGER}", "0.0 ± 0.0", "0.0 ± 0.0"]
+    assert naa[2] == "90.0 ± 0.0 (best)*"
+    assert [cell["style"] for cell in page.of("td") if cell.get("style")] == [
+        f"--v: {value}" for value in ("0.900", "0.000", "0.000", "0.900", "0.900", "0.900")
     ]
-    assert clean == ["clean accuracy", "", "", "", "90.0", f"80.0{DASH}90.0", "90.0", "90.0", "", ""]
-    assert rows[0] == [
-        "naaon mobilenetv2",
-        "mobilenetv2",
-        "40.0 (best)",
-        "10.0",
-        "\N{DAGGER}97.8",
-        "50.0",
-        "30.0",
-        "10.0",
-        "40",
-        "1.7 s",
+
+
+def test_the_comparison_with_the_baseline_names_counts_and_p_values(tmp_path: Path) -> None:
+    page = Page(page_of(tmp_path, swept(tmp_path)))
+    head, *lines = page.tables[2]
+    assert head == ["attack", "surrogate", "target", "better", "worse", "p", "adjusted"]
+    plain = next(line for line in lines if line[2] == "plain")
+    # nine images of ten, which all differ: 2 * 0.5 ** 9
+    assert plain[:6] == ["naa", "source", "plain", "9", "0", "0.0039"]
+
+
+def test_what_cannot_be_told_apart_is_said_once_and_not_bold(tmp_path: Path) -> None:
+    runs = [
+        write_swept(tmp_path / name, {"plain": hits}, attack=name)
+        for name, hits in (("a", HALF), ("b", [*HALF[1:], 1]))
     ]
-    # the attacked resnet50 of the second run is no rival of the third's
-    assert rows[1][2:8] == ["35.0", DASH, "10.0", "66.7 (best)", "\N{DAGGER}50.0", DASH]
-    assert rows[2][2:8] == ["30.0", DASH, DASH, "10.0", "50.0 (best)", DASH]
+    page = Page(page_of(tmp_path, runs))
+    assert page.text.count("not distinguishable from") == 1
+    assert "(best)" not in page.text
+
+
+def test_the_frontier_is_what_nothing_beats_for_less(tmp_path: Path) -> None:
+    costs = {"cheap": (1, 3), "worse": (10, 2), "good": (20, 6), "dear": (40, 6), "best": (80, 9)}
+    runs = [
+        write_swept(
+            tmp_path / name,
+            {"plain": [1] * hits + [0] * (10 - hits)},
+            attack=name,
+            cost=Cost(gradient_evaluations_per_image=gradients),
+        )
+        for name, (gradients, hits) in costs.items()
+    ]
+    page = Page(
+        page_of(tmp_path, [*runs, write_swept(tmp_path / "unknown", {"plain": HALF}, attack="unknown", cost=Cost())])
+    )
+    points = {str(link["aria-label"]) for link in page.of("a") if "point" in (link.get("class") or "")}
+    assert len(points) == 5
+    front = {label.split()[0] for label in points if label.endswith("on the Pareto front")}
+    assert front == {"cheap", "good", "best"}
+    (line,) = [line for line in page.of("polyline") if line["class"] == "front"]
+    assert len(str(line["points"]).split()) == 3
+    assert "Without unknown, whose gradients or images were not counted." in page.text
+    rows = {str(row["id"]) for row in page.of("tr") if row.get("id")}
+    assert {f"#{row}" for row in rows} >= {
+        link["href"] for link in page.of("a") if "point" in (link.get("class") or "")
+    }
 
 
 def test_a_hit_class_does_not_compete_with_a_success(tmp_path: Path) -> None:
-    aimed = {"vgg16": target(rate(90, 90), target_rate=rate(5, 100))}
+    (tmp_path / "multirun.yaml").touch()
     runs = [
-        run(tmp_path / "a"),
-        run(tmp_path / "b", attack="mim", targeted=True, targets=aimed, black_box_mean=means(0.9, target_rate=0.05)),
+        write_swept(tmp_path / "a", {"plain": MOST}),
+        write_swept(tmp_path / "b", {"plain": NONE}, attack="mim", targeted=True),
     ]
     page = Page(page_of(tmp_path, runs))
-    assert "(best)" not in page.text
-    head, _, first, second = page.tables[1]
-    assert [row[head.index("rate")] for row in (first, second)] == ["success", "target hit"]
-    assert second[head.index("vgg16")] == "5.0"
+    assert [row for row in page.tables[0] if len(row) == 1] == [["source, success rate"], ["source, target hit rate"]]
+    assert len(page.of("polyline")) == 0
 
 
 def test_runs_that_are_not_like_with_like_are_named(tmp_path: Path) -> None:
+    (tmp_path / "multirun.yaml").touch()
+    aimed = {name: found | {"target_rate": rate(5, 90)} for name, found in results()["targets"].items()}
     runs = [
         run(tmp_path / "a"),
         run(tmp_path / "b", attack="mim"),
         run(tmp_path / "c", attack="fia", images=50, data="others", budget={"norm": "l2", "eps": 3.0}, version="0.2.0"),
-        run(tmp_path / "d", attack="nim", targeted=True),
+        run(tmp_path / "d", attack="nim", targeted=True, targets=aimed),
     ]
     text = Page(page_of(tmp_path, runs)).text
     most = "naa on mobilenetv2, mim on mobilenetv2 and nim on mobilenetv2"
@@ -104,17 +145,17 @@ def test_runs_that_are_not_like_with_like_are_named(tmp_path: Path) -> None:
 
 def test_means_over_different_targets_are_named(tmp_path: Path) -> None:
     """A surrogate that is missing among its own targets makes no such difference."""
-    more = {"vgg16": target(rate(9, 90)), "densenet121": target(rate(9, 90), model="densenet121")}
-    runs = three_runs(tmp_path)
-    assert "targets of the black-box mean" not in Page(page_of(tmp_path, runs)).text
-    runs.append(run(tmp_path / "d", attack="fia", targets=more, black_box_mean=means(0.1), defended_mean=None))
+    runs = [
+        write_swept(tmp_path / "a", {"source": MOST, "other": HALF, "plain": HALF}),
+        write_swept(tmp_path / "b", {"other": HALF, "source": HALF, "plain": HALF}, surrogate="other"),
+    ]
+    assert "attacked ones aside" not in Page(page_of(tmp_path, runs)).text
+    runs.append(write_swept(tmp_path / "c", {"plain": HALF, "third": HALF}, attack="mim"))
     text = Page(page_of(tmp_path, runs)).text
     assert (
-        "targets of the black-box mean 1 target : naa on mobilenetv2, naa on resnet50 and mim on mobilenetv2 "
-        "2 targets, with densenet121 : fia on mobilenetv2" in text
+        "targets of the black-box mean, attacked ones aside plain : naa on source and naa on other "
+        "plain and third : mim on source" in text
     )
-    text = Page(page_of(tmp_path, runs[:3])).text
-    assert "targets of the defended mean none : naa on resnet50 and mim on mobilenetv2 1 target : naa on mobile" in text
 
 
 def test_like_runs_need_no_notice(tmp_path: Path) -> None:
@@ -124,15 +165,21 @@ def test_like_runs_need_no_notice(tmp_path: Path) -> None:
 
 
 def test_failures_and_unfinished_runs_are_named(tmp_path: Path) -> None:
-    runs = [run(tmp_path / "a", failed={"inception_v3": "no weights"}), tmp_path / "b"]
-    page = Page(page_of(tmp_path, runs))
-    assert "naa on mobilenetv2: inception_v3 : no weights" in page.text
-    assert "1 unfinished run b" in page.text
-    head, _, row = page.tables[1]
-    assert row[head.index("inception_v3")] == "failed"
+    write_failure(tmp_path / "b c", RuntimeError(f"no memory {NAUGHTY}"))
+    runs = [
+        write_swept(tmp_path / f"a{seed}", {"plain": HALF}, failed={"other": f"no weights {NAUGHTY}"}, seed=seed)
+        for seed in (1, 2)
+    ]
+    page = Page(page_of(tmp_path, [*runs, tmp_path / "b c", tmp_path / "d"]))
+    assert page.text.count("other, by naa on source : no weights") == 1
+    assert f"1 failed job b c : RuntimeError: no memory {NAUGHTY}" in page.text
+    assert "1 unfinished run d" in page.text
+    head, *_, row = page.tables[1]
+    assert row[head.index("other")] == "failed"
+    assert "<script>alert" not in page.html
 
 
-def test_a_sweep_without_a_finished_run(tmp_path: Path) -> None:
+def test_a_folder_without_a_finished_run(tmp_path: Path) -> None:
     assert "No run is finished." in Page(page_of(tmp_path, [])).text
     assert "1 unfinished run c" in Page(page_of(tmp_path, [tmp_path / "c"])).text
 
@@ -144,44 +191,47 @@ def test_runs_link_to_their_own_pages_by_relative_paths(tmp_path: Path) -> None:
     for folder in (inside, outside):
         write_run_page(folder)
     page = Page(page_of(tmp_path / "sweep", [inside, outside, without]))
-    links = {attributes["href"] for attributes in page.of("a")}
-    assert links == {"a%20b%231/report.html", "../elsewhere/report.html"}
-    assert "It has no report of its own." in page.text
+    links = {str(attributes["href"]) for attributes in page.of("a")}
+    assert {link for link in links if not link.startswith("#")} == {"a%20b%231/report.html", "../elsewhere/report.html"}
 
 
-def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
-    text = Page(page_of(tmp_path, [run(tmp_path / "0"), run(tmp_path / "1", images=50)])).text
-    assert "100 images : naa on mobilenetv2 (0) 50 images : naa on mobilenetv2 (1)" in text
+def test_runs_that_only_share_a_folder_are_a_list_with_the_newest_first(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path / "old"),
+        run(tmp_path / "new", attack="mim", surrogate="resnet50", images=50, started="2026-05-04T05:06:07Z"),
+    ]
+    page = Page(page_of(tmp_path, runs))
+    assert "2 runs of 2 attacks on 2 surrogates." in page.text
+    head, new, old = page.tables[0]
+    assert head == ["attack", "surrogate", "seed", "success, %", "date", "folder and command"]
+    assert new[:5] == ["mim", "resnet50", "7", "40.0", "2026-05-04 05:06"]
+    assert old[:5] == ["naa", "mobilenetv2", "7", "40.0", "2026-03-04 05:06"]
+    assert old[5] == "oldnaa-attack surrogate=mobilenetv2 attack=naa 'seed=7'"
+    assert [select["name"] for select in page.of("select")] == ["surrogate", "attack"]
+    (tmp_path / "multirun.yaml").touch()
+    assert "2 runs of 2 attacks" not in Page(page_of(tmp_path, runs)).text
 
 
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     unknown = {"value": None, "low": None, "high": None, "count": 0, "total": 0, "spread": None}
     runs = [
-        run(tmp_path / "a", surrogate=None, cost={}, black_box_mean=None, targets={}),
-        run(tmp_path / "b", cost=dict.fromkeys(results()["cost"]), targets={"vgg16": target(unknown)}, budget=None),
+        run(tmp_path / "a", surrogate=None, cost={}, targets={}, command=None, started=None),
+        run(tmp_path / "b", cost=dict.fromkeys(("seconds", "seconds_per_image")), targets={"vgg16": target(unknown)}),
     ]
-    text = Page(page_of(tmp_path, runs)).text
-    assert "naa, surrogate unknown" in text
-    assert "None" not in text
+    page = Page(page_of(tmp_path, runs))
+    assert "On mobilenetv2, no network was asked that it was not crafted on." in page.text
+    assert not re.search(r"\b(None|nan|NaT|NA)\b", page.text)
+    assert page.of("polyline") == []
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
-    page = Page(
-        page_of(
-            tmp_path,
-            [
-                run(
-                    tmp_path / "a",
-                    attack=NAUGHTY,
-                    surrogate=NAUGHTY,
-                    data=NAUGHTY,
-                    targets={NAUGHTY: target(rate(1, 2))},
-                    failed={NAUGHTY: NAUGHTY},
-                ),
-                tmp_path / NAUGHTY.replace("/", "_"),
-            ],
-        )
-    )
+    named = {"attack": NAUGHTY, "surrogate": NAUGHTY, "data": NAUGHTY, "command": NAUGHTY}
+    runs = [
+        run(tmp_path / "a", targets={NAUGHTY: target(rate(1, 2))}, failed={NAUGHTY: {"reason": NAUGHTY}}, **named),
+        run(tmp_path / "b", **named | {"attack": NAUGHTY + "b"}),
+        tmp_path / NAUGHTY.replace("/", "_"),
+    ]
+    page = Page(page_of(tmp_path, runs))
     assert len(page.of("script")) == 1
     assert "<script>alert" not in page.html
 
@@ -191,34 +241,6 @@ def test_damaged_results_of_a_run_are_named_and_left_out(tmp_path: Path) -> None
     broken.mkdir()
     (broken / "results.json").write_text("{")
     page = Page(page_of(tmp_path, [run(tmp_path / "a"), broken]))
-    assert "About the summary B is left out: " in page.text
+    assert "b is left out: " in page.text
     assert "b/results.json is damaged" in page.text
-    assert len(page.tables[1]) == 3
-
-
-def test_failed_jobs_are_named_with_their_reason(tmp_path: Path) -> None:
-    write_failure(tmp_path / "b c", RuntimeError(f"no memory {NAUGHTY}"))
-    page = Page(page_of(tmp_path, [run(tmp_path / "a"), tmp_path / "b c"]))
-    assert f"1 failed job b c : RuntimeError: no memory {NAUGHTY}" in page.text
-    assert "unfinished" not in page.text
-    assert "<script>alert" not in page.html
-
-
-def test_the_summary_shows_means_spreads_and_tests(tmp_path: Path) -> None:
-    none, most = [0] * 10, [1] * 8 + [0] * 2
-    runs = [
-        write_swept(tmp_path / f"{attack}-{seed}", {"source": most, "plain": hits}, attack=attack, seed=seed)
-        for attack, hits in (("mim", none), ("naa", most))
-        for seed in (1, 2)
-    ]
-    page = Page(page_of(tmp_path, runs))
-    assert page.tables[0] == [
-        ["surrogate", "attack", "black-box mean", "source", "plain"],
-        ["source", "mim", "0.0 ± 0.0", "\N{DAGGER}80.0 ± 0.0", "0.0 ± 0.0"],
-        ["source", "naa", "80.0 ± 0.0 (best)*", "\N{DAGGER}80.0 ± 0.0", "80.0 ± 0.0 (best)*"],
-    ]
-    titles = [cell["title"] for cell in page.of("td") if "better" in (cell.get("title") or "")]
-    assert titles[0] == "8 images better and 0 worse than mim, p = 0.0078, adjusted 0.023"
-    assert "differs from the baseline, mim" in page.text
-    (picture,) = page.of("img")
-    assert str(picture["src"]).startswith("data:image/webp")
+    assert [row[0] for row in page.tables[0]] == ["attack", "mobilenetv2", "naa"]
