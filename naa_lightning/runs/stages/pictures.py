@@ -11,7 +11,7 @@ from torch import Tensor
 
 from naa_lightning.attribution import spatial_map
 from naa_lightning.attribution.overlay import attention_overlay, attribution_overlay, attribution_scale
-from naa_lightning.data import class_name
+from naa_lightning.data import short_class_name
 from naa_lightning.models import ClassifierSource
 from naa_lightning.records import Prediction, RunResults, SavedPairs
 from naa_lightning.records.pictures import Format, PictureRow, picture
@@ -166,7 +166,7 @@ def _attention_pictures(
                 ("attention/clean", pair["clean"], attention.clean, row.clean_prediction),
                 ("attention/adversarial", pair["adversarial"], attention.adversarial, row.adversarial_prediction),
             ):
-                note = "no answer" if seen < 0 else f"for {class_name(context.class_names, seen)}"
+                note = "no answer" if seen < 0 else f"for {short_class_name(context.class_names, seen)}"
                 drawn = attention_overlay(pixels, attention_map / largest)
                 yield picture(image, kind, drawn, full_size(drawn.shape[:2]), model=row.target, note=note)
 
@@ -195,7 +195,7 @@ def _attribution_pictures(
         scale = attribution_scale(list(maps.values()))
         for kind, attribution in maps.items():
             attributed = predicted[image] if kind == "predicted" else adversarial.saved[image].label
-            note = f"logit of {class_name(names, attributed)}, sum {float(attribution.sum()):.3g}"
+            note = f"logit of {short_class_name(names, attributed)}, sum {float(attribution.sum()):.3g}"
             drawn = attribution_overlay(pair["clean" if kind == "clean" else "adversarial"], attribution, scale)
             kept = full_size(drawn.shape[:2])
             yield picture(image, f"attribution/{kind}", drawn, kept, model=surrogate, note=note)
