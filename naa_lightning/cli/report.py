@@ -55,7 +55,9 @@ def report(path: Path, *, log: bool, project: str | None, baseline: str | None =
     """
     # Takes seconds to load, which --help and mistakes in the arguments need not wait for.
     from naa_lightning.records.studies import read_study  # noqa: PLC0415
-    from naa_lightning.report.page import write_run_page, write_study_page, write_sweep_page  # noqa: PLC0415
+    from naa_lightning.report.page.run_page import write_run_page  # noqa: PLC0415
+    from naa_lightning.report.page.study_page import write_study_page  # noqa: PLC0415
+    from naa_lightning.report.page.sweep_page import write_sweep_page  # noqa: PLC0415
     from naa_lightning.report.run_folders import find_runs, is_finished, is_run  # noqa: PLC0415
     from naa_lightning.report.sweep.files import write_summary  # noqa: PLC0415
     from naa_lightning.report.sweep.terminal import print_summary  # noqa: PLC0415

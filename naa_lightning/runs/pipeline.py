@@ -10,7 +10,7 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
-from naa_lightning.report.page import write_run_page
+from naa_lightning.report.page.run_page import write_run_page
 from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.collecting import collect

@@ -84,7 +84,7 @@ def _report(folder: Path) -> "SweepTable | None":
     """Write the sweep's files; None where no attack finished or failed."""
     if not folder.is_dir():
         return None
-    from naa_lightning.report.page import write_sweep_page  # noqa: PLC0415 - not needed by single runs
+    from naa_lightning.report.page.sweep_page import write_sweep_page  # noqa: PLC0415 - not needed by single runs
     from naa_lightning.report.run_folders import find_runs  # noqa: PLC0415
     from naa_lightning.report.sweep.files import write_summary  # noqa: PLC0415
 

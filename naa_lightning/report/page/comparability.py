@@ -1,7 +1,5 @@
 """Whether the rows of a sweep can be compared, and if not, which differ in what."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from naa_lightning.records.results import BudgetResult
@@ -21,26 +19,23 @@ def differences(table: SweepTable) -> dict[str, list[tuple[str, str]]]:
         return {}
     labels = table.rows["name"] + " on " + table.rows.surrogate
     runs = table.rows.folders.explode().rename("folder").reset_index().merge(table.runs.drop_duplicates("folder"))
-    facts = pd.DataFrame(
-        {
-            "images": runs.data,
-            "number of images": [counted(number, "image") for number in runs.images],
-            "budget": [_budget(norm, eps) for norm, eps in zip(runs.norm, runs.eps, strict=True)],
-            "aim": runs.targeted.map({True: "targeted", False: "untargeted"}),
-            "version": "naa_lightning " + runs.version,
-        }
-    ).set_index(runs.row)
-    found: dict[str, pd.Series] = {str(name): facts[name] for name in facts}
+    found = {
+        "images": runs.data,
+        "number of images": runs.images.map(lambda number: counted(number, "image")),
+        "budget": pd.Series([_budget(norm, eps) for norm, eps in zip(runs.norm, runs.eps, strict=True)]),
+        "aim": runs.targeted.map({True: "targeted", False: "untargeted"}),
+        "version": "naa_lightning " + runs.version,
+    }
+    found = {name: values.set_axis(runs.row) for name, values in found.items()}
     attacked = set(table.runs.target[table.runs.model.isin(table.runs.model[table.runs.role == "white-box"])])
     for column in (BLACK_BOX_MEAN, DEFENDED_MEAN):
-        names = table.cells[table.cells.column == column].set_index("row").targets.reindex(table.rows.index)
-        known = names.map(lambda targets: targets if isinstance(targets, tuple) else ())
-        found[f"targets of the {column}, attacked ones aside"] = known.map(
-            lambda targets: _first_of([name for name in targets if name not in attacked]) or "none"
-        )
+        means = table.cells[table.cells.column == column].set_index("row").targets
+        others = means.map(lambda targets: listed([name for name in targets if name not in attacked], _NAMED))
+        known = others.reindex(table.rows.index).fillna("")
+        found[f"targets of the {column}, attacked ones aside"] = known.replace("", "none")
     return {
         name: [
-            (str(value), _first_of(list(dict.fromkeys(labels[rows]))))
+            (str(value), listed(list(dict.fromkeys(labels[rows])), _NAMED))
             for value, rows in sorted(values.groupby(values).groups.items(), key=lambda item: -len(item[1]))
         ]
         for name, values in found.items()
@@ -50,7 +45,3 @@ def differences(table: SweepTable) -> dict[str, list[tuple[str, str]]]:
 
 def _budget(norm: str, eps: float) -> str:
     return "unknown" if pd.isna(eps) else budget_text(BudgetResult(norm=norm, eps=eps))
-
-
-def _first_of(names: Sequence[str]) -> str:
-    return listed(names) if len(names) <= _NAMED else f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"

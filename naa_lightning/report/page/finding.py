@@ -1,9 +1,9 @@
 """What a run found, in a sentence or two."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
-from naa_lightning.records.results import RateResult, RunResults, TargetResult
-from naa_lightning.report.page.wording import budget_text, counted, listed
+from naa_lightning.records.results import RunResults, TargetResult
+from naa_lightning.report.page.wording import budget_text, counted, whole_percent
 
 
 def finding(results: RunResults) -> str:
@@ -15,82 +15,61 @@ def finding(results: RunResults) -> str:
     Args:
         results: What the run found.
     """
+    lost = counted(len(results.failed), "target")
+    if not results.targets:
+        return f"No target could be asked: {lost} failed." if results.failed else "No target was asked."
     sentences = [_main(results)]
     defended = results.headline_mean(defended=True)
     if results.select("black-box", defended=False) and defended is not None:
         sentences.append(f"Behind defences it is {whole_percent(defended)}.")
-    if results.failed and results.targets:
-        sentences.append(f"{counted(len(results.failed), 'target')} could not be asked.")
+    if results.failed:
+        sentences.append(f"{lost} could not be asked.")
     return " ".join(sentences)
-
-
-def whole_percent(share: float) -> str:
-    """Write a share in whole percent, never as all or nothing where it is not.
-
-    >>> [whole_percent(share).replace("\N{NO-BREAK SPACE}", " ") for share in (0.914, 1.0, 0.9999, 0.001, 0.0)]
-    ['91 %', '100 %', 'over 99 %', 'under 1 %', '0 %']
-    """
-    number = "over 99" if 0.995 <= share < 1 else "under 1" if 0 < share < 0.005 else f"{100 * share:.0f}"
-    return f"{number}\N{NO-BREAK SPACE}%"
 
 
 def _main(results: RunResults) -> str:
     judges = {name: results.targets[name] for name in results.judges}
-    counting = {name: target for name, target in judges.items() if target.rate(results.headline).value is not None}
-    if not judges:
-        failures = (
-            f" could be asked: {counted(len(results.failed), 'target')} failed" if results.failed else " was asked"
-        )
-        return f"No target{failures}."
-    if not counting:
-        why = "no image was aimed at a class" if results.targeted else f"{_named(judges)} had no clean image right"
+    rates = {name: target.rate(results.headline).value for name, target in judges.items()}
+    known = {name: rate for name, rate in rates.items() if rate is not None}
+    if not known:
+        judging = next(iter(judges)) if len(judges) == 1 else f"the {len(judges)} targets"
+        why = "no image was aimed at a class" if results.targeted else f"{judging} had no clean image right"
         return f"There is no success rate: {why}."
-    rates = [target.rate(results.headline).value or 0.0 for target in counting.values()]
-    mean = whole_percent(sum(rates) / len(rates))
-    whom, several = _whom(results, counting), len(counting) > 1
-    mean = f"on average on {mean}" if several else f"on {mean}"
-    if results.targeted:
-        share = f"makes {whom} answer with the class aimed at {mean} of the images"
-    else:
-        share = f"fools {whom} {mean} of the images that {'they' if several else 'it'} had right"
-    return f"{_how(results)} {share}{_extreme(results, counting)}."
-
-
-def _named(targets: Collection[str]) -> str:
-    return listed(list(targets)) if len(targets) < 3 else f"the {len(targets)} targets"
-
-
-def _how(results: RunResults) -> str:
+    counting, several = {name: judges[name] for name in known}, len(known) > 1
     budget = f"At {budget_text(results.budget)}, " if results.budget else ""
     attack = results.attack or ("an unnamed attack" if budget else "An unnamed attack")
-    return f"{budget}{attack} on {results.surrogate or 'an unknown surrogate'}"
+    images = "images" if results.targeted else f"images that {'they' if several else 'it'} had right"
+    share = f"on {whole_percent(sum(known.values()) / len(known))} of the {images}{', on average' if several else ''}"
+    whom = _whom(results, counting)
+    does = f"makes {whom} answer with the class aimed at" if results.targeted else f"fools {whom}"
+    return f"{budget}{attack} on {results.surrogate or 'an unknown surrogate'} {does} {share}{_rest(results, counting)}."
 
 
 def _whom(results: RunResults, counting: Mapping[str, TargetResult]) -> str:
     """Name the targets: a single one by its name, several by their number."""
-    only = next(iter(counting)) if len(counting) == 1 else None
-    first = next(iter(counting.values()))
+    (name, first), several = next(iter(counting.items())), len(counting) > 1
     if first.role == "white-box":
-        return f"{only}, which it was crafted on," if only else f"the {len(counting)} networks that it was crafted on"
-    kind = "defended network" if first.defences else "network"
-    unseen = "" if results.surrogate is None else ", which it never saw," if only else " that it never saw"
-    return f"{only}{unseen}" if only else f"{counted(len(counting), kind)}{unseen}"
+        whom, relation = f"the {len(counting)} networks", "it was crafted on"
+    else:
+        whom = counted(len(counting), "defended network" if first.defences else "network")
+        relation = "it never saw" if results.surrogate else ""
+    if several:
+        return f"{whom} that {relation}" if relation else whom
+    return f"{name}, which {relation}," if relation else name
 
 
-def _extreme(results: RunResults, counting: Mapping[str, TargetResult]) -> str:
-    """Say which target withstands best."""
-    judge = next(iter(counting.values()))
-    alone = "; no network was asked that it never saw" if judge.role == "white-box" else ""
-    rates: dict[str, RateResult] = {
-        name: target.target_rate if results.targeted else target.robust_accuracy for name, target in counting.items()
-    }
-    known = {name: rate.value for name, rate in rates.items() if rate.value is not None}
+def _rest(results: RunResults, counting: Mapping[str, TargetResult]) -> str:
+    """Say which target withstands best, and whether all were attacked themselves."""
+    white_box = next(iter(counting.values())).role == "white-box"
+    alone = "; no network was asked that it never saw" if white_box else ""
+    found = "target_rate" if results.targeted else "robust_accuracy"
+    rates = {name: target.rate(found).value for name, target in counting.items()}
+    known = {name: rate for name, rate in rates.items() if rate is not None}
     if not known or (results.targeted and len(counting) == 1):
         return alone
-    if len(counting) == 1:
-        return f"; that leaves {whole_percent(next(iter(known.values())))} robust accuracy{alone}"
+    best = (min if results.targeted else max)(known, key=lambda name: known[name])
+    share = whole_percent(known[best])
     if results.targeted:
-        name = min(known, key=lambda name: known[name])
-        return f"; least often {name}, on {whole_percent(known[name])}{alone}"
-    name = max(known, key=lambda name: known[name])
-    return f"; the most robust is {name} with {whole_percent(known[name])} robust accuracy{alone}"
+        return f"; least often {best}, on {share}{alone}"
+    subject = "that leaves" if len(counting) == 1 else f"the most robust is {best} with"
+    return f"; {subject} {share} robust accuracy{alone}"

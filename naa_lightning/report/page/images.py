@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from naa_lightning.records import PerturbationRow, PictureRow, Prediction, read_perturbations, read_pictures
 from naa_lightning.records.results import RunResults
-from naa_lightning.report.page.wording import class_called, decimal, levels
+from naa_lightning.report.page.wording import class_called, decimal, levels, times
 
 SMALL = 96
 """Pictures up to this width in pixels are shown enlarged, pixel by pixel."""
@@ -95,8 +95,9 @@ def as_data(images: Mapping[int, Image], results: RunResults, shown: Collection[
         "targets": list(dict.fromkeys(answer.target for image in pictured for answer in image.answers)),
         "goal": "hit" if results.targeted else "fooled",
         "images": [
-            {key: getattr(image, key) for key in ("id", "title", "tally", "about", "answers")}
+            vars(image)
             | {
+                "views": None,
                 "pictures": {kind: source(row) for kind, row in image.pictures.items() if image.id not in shown},
                 "difference": times(image.pictures["difference"].note) if "difference" in image.pictures else None,
                 "small": max(row.width for row in image.pictures.values()) <= SMALL,
@@ -106,45 +107,30 @@ def as_data(images: Mapping[int, Image], results: RunResults, shown: Collection[
     }
 
 
-def times(note: str) -> str:
-    r"""Write the factor in a picture's note as people do.
-
-    >>> times("x 8") == "\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}8"
-    True
-    """
-    return note.replace("x ", "\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}")
-
-
 def _image(results: RunResults, rows: Sequence[Prediction], size: PerturbationRow | None) -> Image:
     first, names = rows[0], results.class_names
-    right = sum(row.clean_prediction == row.label for row in rows if row.target in results.judges)
-    fooled = sum(row.success for row in rows if row.target in results.judges)
-    hits = [row.adversarial_prediction == row.target_class for row in rows if row.target in results.judges]
-    about = (
-        [first.file]
-        if first.target_class is None
-        else [f"aimed at {class_called(names, first.target_class)}", first.file]
-    )
+    judging = [row for row in rows if row.target in results.judges]
+    right = sum(row.clean_prediction == row.label for row in judging)
+    tally = f"fooled {sum(row.success for row in judging)} of {right}"
+    if results.targeted:
+        tally += f", hit on {sum(row.adversarial_prediction == row.target_class for row in judging)} of {len(judging)}"
+    about = [] if first.target_class is None else [f"aimed at {class_called(names, first.target_class)}"]
+    about.append(first.file)
     if size is not None:
         about.append(f"changed by at most {levels(size.linf)}")
         about += [] if size.ssim is None else [f"SSIM {decimal(size.ssim, 2)}"]
-    return Image(
-        id=first.id,
-        title=f"Image {first.id}, {class_called(names, first.label)}",
-        tally=f"fooled {fooled} of {right}" + (f", hit on {sum(hits)} of {len(hits)}" if results.targeted else ""),
-        about="; ".join(about),
-        answers=[
-            Answer(
-                row.target,
-                class_called(names, row.clean_prediction),
-                round(100 * row.clean_confidence),
-                class_called(names, row.adversarial_prediction),
-                round(100 * row.adversarial_confidence),
-                _outcome(row),
-            )
-            for row in rows
-        ],
-    )
+    answers = [
+        Answer(
+            row.target,
+            class_called(names, row.clean_prediction),
+            round(100 * row.clean_confidence),
+            class_called(names, row.adversarial_prediction),
+            round(100 * row.adversarial_confidence),
+            _outcome(row),
+        )
+        for row in rows
+    ]
+    return Image(first.id, f"Image {first.id}, {class_called(names, first.label)}", tally, "; ".join(about), answers)
 
 
 def _outcome(row: Prediction) -> str:

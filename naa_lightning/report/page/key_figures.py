@@ -5,12 +5,13 @@ from statistics import fmean
 from textwrap import shorten
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 
 from naa_lightning.metrics.estimate import estimate
 from naa_lightning.records import Prediction
 from naa_lightning.records.results import MeanResult, RateResult, RunResults, TargetResult
-from naa_lightning.report.page.rates import SHORT
+from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.page.wording import budget_text, counted, decimal, interval, levels, listed, percent
 
 _NAMED = 3
@@ -23,15 +24,13 @@ class KeyFigure(NamedTuple):
         name: The name of the number.
         value: The number as text.
         unit: The unit; empty for none.
-        note: The targets that it is a mean over, or the number to compare it with.
-        interval: Its 95 % interval as text; empty for none.
+        notes: Its 95 % interval, and the targets that it is a mean over or the number to compare it with, if any.
     """
 
     name: str
     value: str
     unit: str
-    note: str
-    interval: str = ""
+    notes: list[str]
 
 
 def key_figures(results: RunResults, predictions: Sequence[Prediction] = ()) -> list[KeyFigure]:
@@ -41,32 +40,30 @@ def key_figures(results: RunResults, predictions: Sequence[Prediction] = ()) -> 
         results: What the run found.
         predictions: What the targets predicted, from which intervals of means come; none for no such intervals.
     """
-    rate, found = SHORT[results.headline], []
+    headline = results.headline
+    name, found = SHORT[headline], []
 
-    def share(name: str, targets: Mapping[str, TargetResult], rate: str, note: str) -> None:
+    def share(name: str, targets: Mapping[str, TargetResult], rate: str, *notes: str) -> None:
         rates = [target.rate(rate) for target in targets.values()]
-        known = [rate.value for rate in rates if rate.value is not None]
         over = rates[0] if len(rates) == 1 else _mean(predictions, targets, rate)
-        value = fmean(known) if known else None
-        known_interval = "" if over.low is None else f"95 % interval {interval(over)}"
-        found.append(KeyFigure(name, percent(value), "" if value is None else "%", note, known_interval))
+        mean = _known_mean(rates)
+        notes = ("" if over.low is None else f"95 % interval {interval(over)}", *notes)
+        found.append(KeyFigure(name, percent(mean), "" if mean is None else "%", list(filter(None, notes))))
 
     undefended, defended = results.select("black-box", defended=False), results.select("black-box", defended=True)
     white_box = results.select("white-box", defended=False)
     robust = undefended or defended or white_box
     if undefended:
-        share(f"black-box {rate}", undefended, results.headline, averaged(results.black_box_mean, results.failed))
-    if any(target.robust_accuracy.value is not None for target in robust.values()):
-        clean = [target.clean_accuracy.value for target in robust.values() if target.clean_accuracy.value is not None]
-        said = f"after {percent(fmean(clean))} % when clean" if clean else ""
+        share(f"black-box {name}", undefended, headline, averaged(results.black_box_mean, results.failed))
+    if _known_mean([target.robust_accuracy for target in robust.values()]) is not None:
+        clean = percent(_known_mean([target.clean_accuracy for target in robust.values()]))
         over = f", mean of {len(robust)}" if len(robust) > 1 else ""
-        share("robust accuracy", robust, "robust_accuracy", said + over)
+        share("robust accuracy", robust, "robust_accuracy", f"after {clean} % when clean{over}")
     if defended:
-        over = averaged(results.defended_mean, results.failed)
-        share(f"{rate} behind a defence", defended, results.headline, over)
+        share(f"{name} behind a defence", defended, headline, averaged(results.defended_mean, results.failed))
     if white_box:
         over = f"on {listed(list(white_box))}" if len(white_box) < _NAMED else f"mean of {len(white_box)} models"
-        share(f"white-box {rate}", white_box, results.headline, over)
+        share(f"white-box {name}", white_box, headline, over)
     norm = results.budget.norm if results.budget else "linf"
     largest = results.perturbation[norm].max if norm in results.perturbation else None
     if largest is not None:
@@ -74,7 +71,7 @@ def key_figures(results: RunResults, predictions: Sequence[Prediction] = ()) -> 
         notes = [f"budget {budget_text(results.budget)}"] if results.budget else []
         notes += [] if ssim is None else [f"SSIM {decimal(ssim, 2)} on average"]
         size = levels(largest) if norm == "linf" else decimal(largest, 2)
-        found.append(KeyFigure("largest perturbation", size, "", ", ".join(notes)))
+        found.append(KeyFigure("largest perturbation", size, "", [", ".join(notes)]))
     return found
 
 
@@ -85,28 +82,27 @@ def averaged(mean: MeanResult, failed: Collection[str]) -> str:
         mean: The mean.
         failed: The names of the targets that could not be asked.
     """
-    count = len(mean.targets)
-    if not mean.left_out:
+    count, out = len(mean.targets), list(mean.left_out)
+    if not out:
         return mean.targets[0] if count == 1 else f"mean of {counted(count, 'target')}"
-    out = list(mean.left_out)
     if len(out) == 1:
-        why = mean.left_out[out[0]]
-        out = [f"{out[0]} ({'failed: ' if out[0] in failed else ''}{shorten(why, 40, placeholder=' ...')})"]
-    more = f" and {len(out) - _NAMED} more" if len(out) > _NAMED else ""
-    return f"mean of {count} of {count + len(mean.left_out)}; left out: {', '.join(out[:_NAMED])}{more}"
+        why = ("failed: " if out[0] in failed else "") + shorten(mean.left_out[out[0]], 40, placeholder=" ...")
+        out = [f"{out[0]} ({why})"]
+    return f"mean of {count} of {count + len(mean.left_out)}; left out: {listed(out, _NAMED)}"
+
+
+def _known_mean(rates: Sequence[RateResult]) -> float | None:
+    known = [rate.value for rate in rates if rate.value is not None]
+    return fmean(known) if known else None
 
 
 def _mean(predictions: Sequence[Prediction], targets: Collection[str], rate: str) -> RateResult:
     """Return the interval of a mean over targets, for which the images are a sample and the targets are given."""
-    draws: dict[tuple[str, int], list[float]] = {}
-    for row in predictions:
-        outcome = _outcome(row, rate) if row.target in targets else None
-        if outcome is not None:
-            draws.setdefault((row.target, row.id), []).append(outcome)
-    ids = sorted({image for _, image in draws})
-    nothing = [float("nan")]
-    outcomes = [[fmean(draws.get((name, image), nothing)) for image in ids] for name in targets]
-    found = estimate(torch.tensor(outcomes), imagined=(0.0, 0.0, 1.0, 1.0)) if ids else None
+    rows = [(row.target, row.id, _outcome(row, rate)) for row in predictions if row.target in targets]
+    outcomes = pd.DataFrame(rows, columns=["target", "id", "outcome"]).astype({"outcome": float})
+    # Of each image, the mean over random draws.
+    by_image = outcomes.groupby(["target", "id"]).outcome.mean().unstack()
+    found = estimate(torch.tensor(by_image.to_numpy(float)), imagined=(0.0, 0.0, 1.0, 1.0)) if by_image.size else None
     return RateResult() if found is None else RateResult(value=found.value, low=found.low, high=found.high)
 
 

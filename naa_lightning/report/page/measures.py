@@ -26,43 +26,42 @@ FORMATS: dict[str, Callable[[float], str]] = {
 
 def tables(results: RunResults) -> list[tuple[str, list[str], Rows]]:
     """Return the caption, the columns and the rows of tables of cost, perturbations and attribution, if any."""
-    exact = results.exact_attribution or ExactAttribution()
-    means, worst = (
-        {key: getattr(size, part) for key, size in results.perturbation.items()} for part in ("mean", "worst")
-    )
+    exact, moved = results.exact_attribution or ExactAttribution(), results.perturbation
     parts = ["NAA's approximation" if part == "naa" else part for part in exact.agreement]
-    guiding, of_exact = "Attribution over the attacked layer, as approximated while crafting", "exact attribution"
     found = [
-        ("What the run took", ["cost"], rows("cost", results.cost.model_dump())),
-        ("How far images were moved", ["mean", "worst"], rows("perturbation", means, worst)),
-        (guiding, ["mean"], rows("attribution", results.attribution or {})),
+        ("What the run took", ["cost"], rows("cost", results.cost)),
+        ("How far images were moved", ["mean", "worst"], rows("perturbation", *_parts(moved, "mean", "worst"))),
+        (
+            "Attribution over the attacked layer, as approximated while crafting",
+            ["mean"],
+            rows("attribution", results.attribution or {}),
+        ),
         (
             f"Exact attribution, mean of {counted(exact.images, 'image')}",
             ["clean", "adversarial"],
             rows("attribution", exact.clean, exact.adversarial),
         ),
-        (f"What the attack did to {of_exact}", ["value"], rows("effect", exact.effect)),
-        (f"Agreement with {of_exact}", parts, rows("agreement", *exact.agreement.values())),
+        ("What the attack did to exact attribution", ["value"], rows("effect", exact.effect)),
+        ("Agreement with exact attribution", parts, rows("agreement", *exact.agreement.values())),
     ]
     return [table for table in found if table[2]]
 
 
 def phase_rows(results: RunResults) -> Rows:
     """Return the time of each phase of the last call of a run, and its share."""
-    times = phase_times(results.cost)
-    return rows("phase", *({key: getattr(time, part) for key, time in times.items()} for part in ("seconds", "share")))
+    return rows("phase", *_parts(phase_times(results.cost), "seconds", "share"))
 
 
-def rows(kind: str, *columns: Mapping[str, Any]) -> Rows:
+def rows(kind: str, *columns: Any) -> Rows:
     """Return the measures of a kind that some column has.
 
     Args:
         kind: A kind of `naa_lightning.report.definitions`.
-        columns: The value of each measure, by its key; None for none.
+        columns: The value of each measure, by its key or attribute; None for none.
     """
     found = []
     for (of_kind, key), definition in DEFINITIONS.items():
-        values = [column.get(key) for column in columns]
+        values = [dict(column).get(key) for column in columns]
         if of_kind == kind and any(value is not None for value in values):
             formats = definition["format"].split() * len(values)
             texts = [
@@ -71,3 +70,7 @@ def rows(kind: str, *columns: Mapping[str, Any]) -> Rows:
             ]
             found.append((definition["name"], texts, definition["meaning"]))
     return found
+
+
+def _parts(measured: Mapping[str, Any], *names: str) -> list[dict[str, Any]]:
+    return [{key: getattr(found, name) for key, found in measured.items()} for name in names]

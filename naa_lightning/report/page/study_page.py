@@ -4,19 +4,15 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from naa_lightning.atomic import write_atomically
-from naa_lightning.records import RateResult
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
 from naa_lightning.report.attribution_table import NEARLY, method_cells, recommendations
+from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.layer_table import interval_text, percent_text
 from naa_lightning.report.page import plot
-from naa_lightning.report.page.finding import whole_percent
-from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.run_page import FILE_NAME
 from naa_lightning.report.page.template import rendered
-from naa_lightning.report.page.wording import counted, duration, listed
+from naa_lightning.report.page.wording import counted, listed, whole_percent
 
 Results = LayerStudyResults | AttributionStudyResults
 Plot = tuple[plot.Axis, plot.Axis, list[plot.Point], list[plot.Line]]
@@ -36,26 +32,18 @@ def write_study_page(folder: Path, results: Results) -> Path:
     names = [] if isinstance(results, LayerStudyResults) else _names(results)
     page = rendered(
         "study.html.j2",
-        styles=("style.css", "sweep.css"),
-        scripts=("sort.js", "sweep.js"),
         title="Study of layers" if layers else "Study of attribution",
         subtitle=f"{results.attack} on {results.surrogate}, {counted(results.images, 'image')} of {results.data}",
         findings=_layer_findings(results) if isinstance(results, LayerStudyResults) else _method_findings(results),
         results=results,
         is_layers=layers,
-        short=SHORT,
-        rate_of=lambda found: RateResult(**found.model_dump()),
         names=names,
         percent_text=percent_text,
         interval_text=interval_text,
         method_cells=method_cells,
         method_plots=lambda methods: _method_plots(methods, names),
         nearly=NEARLY,
-        duration=duration,
         files=[path.name for path in sorted(folder.glob(f"{Path(results.FILE_NAME).stem}.*"))],
-        config=yaml.safe_dump(results.config, sort_keys=False, allow_unicode=True) if results.config else "",
-        known=lambda value: value is not None,
-        plots=plot,
     )
     path = folder / FILE_NAME
     write_atomically(path, page)

@@ -4,8 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from naa_lightning.report.page.finding import whole_percent
-from naa_lightning.report.page.wording import counted
+from naa_lightning.report.page.wording import counted, p_text, whole_percent
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
 from naa_lightning.report.sweep.table import SweepTable
 from naa_lightning.report.sweep.wording import block_title
@@ -16,15 +15,6 @@ _RATES = {"success_rate": "success", "target_rate": "hits of the class aimed at"
 def sweep_findings(table: SweepTable) -> list[str]:
     """Say which row of each block is ahead, by how much, and whether that is more than chance."""
     return [_finding(table, block) for block in table.rows.block.unique()]
-
-
-def p_text(p: float) -> str:
-    r"""Write a p-value.
-
-    >>> p_text(0.00012), p_text(0.0234), p_text(1.0)
-    ('p\xa0<\xa00.001', 'p\xa0=\xa00.023', 'p\xa0=\xa01')
-    """
-    return ("p < 0.001" if p < 0.001 else f"p = {p:.2g}").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _finding(table: SweepTable, block: int) -> str:

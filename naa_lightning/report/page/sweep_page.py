@@ -10,14 +10,13 @@ import pandas as pd
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.records.results import RunResults, read_results
+from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.page import plot, search
 from naa_lightning.report.page.comparability import differences
-from naa_lightning.report.page.finding import whole_percent
-from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.run_page import FILE_NAME
 from naa_lightning.report.page.sweep_finding import sweep_findings
 from naa_lightning.report.page.template import rendered
-from naa_lightning.report.page.wording import budget_text, counted, duration, listed, percent
+from naa_lightning.report.page.wording import budget_text, counted, listed, percent
 from naa_lightning.report.sweep import wording
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
 from naa_lightning.report.sweep.table import SweepTable
@@ -42,14 +41,13 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         UserError: A run's `results.json` has been damaged or removed since it was read.
     """
     records = {run: read_results(run) for run in table.runs.folder.unique()}
-    links = {run: _link(run, folder) for run in records}
+    places = {run: Path(os.path.relpath(run, folder)).as_posix() for run in (*records, *table.failed, *table.unfinished)}
+    links = {run: quote(f"{places[run]}/{FILE_NAME}") if _has_page(run, folder) else None for run in records}
     found, unlike = search.read_search(folder, records), differences(table)
     is_list = not found and _is_list(folder, unlike)
     heads = table.runs.drop_duplicates("folder")
     page = rendered(
         "sweep.html.j2",
-        styles=("style.css", "sweep.css"),
-        scripts=("sort.js", "sweep.js"),
         title="Search" if found else "Runs" if is_list else "Sweep",
         subtitle=_subtitle(list(records.values())),
         findings=sweep_findings(table),
@@ -59,32 +57,32 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         table=table,
         cells={(cell.row, cell.column): cell for cell in table.cells.itertuples()},
         blocks=[
-            (wording.block_title(table, block), table.rows[table.rows.block == block], _indistinct(table, block))
-            for block in table.rows.block.unique()
+            (wording.block_title(table, block), rows, _indistinct(table, rows))
+            for block, rows in table.rows.groupby("block", sort=False)
         ],
-        means=[name for name in MEANS if name in table.columns],
+        means=[name for name in table.columns if name in MEANS],
         targets=[name for name in table.columns if name not in MEANS],
         clean=_clean_accuracies(table),
         compared=table.cells[table.cells.baseline.notna()],
         rates=listed([SHORT[rate] for rate in table.rows.rate.unique()]),
         scatters=list(_scatters(table)),
         heads=heads.sort_values("started", ascending=False, kind="stable") if is_list else heads,
+        several=[name for name in ("surrogate", "attack", "data") if heads[name].nunique() > 1],
         records=records,
         links=links,
-        places={run: _relative(run, folder) for run in records},
+        places=places,
         unlike=unlike,
         lost=_lost(table),
-        failed={_relative(run, folder): reason for run, reason in table.failed.items()},
-        unfinished=[_relative(run, folder) for run in table.unfinished],
-        plots=plot,
-        known=pd.notna,
-        duration=lambda seconds: duration(None if pd.isna(seconds) else seconds),
-        whole_percent=whole_percent,
+        unfinished=[places[run] for run in table.unfinished],
         words=wording,
     )
     path = folder / FILE_NAME
     write_atomically(path, page)
     return path
+
+
+def _has_page(run: Path, folder: Path) -> bool:
+    return (run / FILE_NAME).exists() and run.resolve() != folder.resolve()
 
 
 def _is_list(folder: Path, unlike: Mapping[str, Any]) -> bool:
@@ -94,20 +92,26 @@ def _is_list(folder: Path, unlike: Mapping[str, Any]) -> bool:
 
 def _subtitle(records: list[RunResults]) -> str:
     """Return the number of runs and what they share."""
-    described = (
-        [counted(record.images, "image") for record in records],
-        [record.data or "" for record in records],
-        [budget_text(record.budget) for record in records],
-        ["targeted" if record.targeted else "untargeted" for record in records],
+    described = zip(
+        *(
+            (
+                counted(record.images, "image"),
+                record.data or "",
+                budget_text(record.budget),
+                "targeted" if record.targeted else "untargeted",
+            )
+            for record in records
+        ),
+        strict=True,
     )
     shared = [texts[0] for texts in described if len(set(texts)) == 1 and texts[0]]
     return ", ".join([counted(len(records), "run"), *shared])
 
 
-def _indistinct(table: SweepTable, block: int) -> list[str]:
+def _indistinct(table: SweepTable, rows: pd.DataFrame) -> list[str]:
     """Say once for a block which best rows cannot be told from the next, in which mean."""
-    names = table.rows["name"][table.rows.block == block]
-    best = table.cells[table.cells.row.isin(names.index) & (table.cells.kind == "mean") & table.cells.best]
+    names = rows["name"]
+    best = table.cells[table.cells.row.isin(rows.index) & (table.cells.kind == "mean") & table.cells.best]
     pairs: dict[Any, str] = {}  # of rows that tie, each has the other for its next
     for cell in best[~best.distinct.astype(bool)].itertuples():
         told = f"{cell.column}: {names[cell.row]} is not distinguishable from {cell.runner_up}"
@@ -141,42 +145,25 @@ def _scatters(table: SweepTable) -> Iterator[dict[str, Any]]:
         cells = cells[cells.column == column].assign(cost=lambda found: found.row.map(cost))
         ranked = cells.sort_values(["cost", "mean"], ascending=[True, False], kind="stable")
         ranked["front"] = ranked["mean"] > ranked["mean"].cummax().shift(fill_value=-1)
+        front = ranked[ranked.front]
         ranked = ranked.sort_values(["front", "mean"], ascending=False, kind="stable")
-        front = ranked[ranked.front].sort_values("cost")
         surrogates, short = list(rows.surrogate.unique()), SHORT[str(rate)]
         yield {
             "title": f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
             "x": plot.log_axis("gradient evaluations per image", ranked.cost),
             "y": plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),
-            "points": [_point(table, cell, surrogates) for cell in ranked.itertuples()],
+            "points": [_point(table.rows.loc[cell.row], cell, surrogates) for cell in ranked.itertuples()],
             "lines": [plot.Line(list(zip(front.cost, front["mean"], strict=True)))] if len(front) > 1 else [],
             "surrogates": surrogates,
             "left_out": list(rows["name"][~rows.index.isin(cells.row)]),
         }
 
 
-def _point(table: SweepTable, cell: Any, surrogates: list[str]) -> plot.Point:
-    row = table.rows.loc[cell.row]
-    interval, front = wording.interval_text(cell), ", on the Pareto front" if cell.front else ""
+def _point(row: pd.Series, cell: Any, surrogates: list[str]) -> plot.Point:
     said = f"{row['name']} on {row.surrogate}: {wording.rate_text(cell)} %"
+    interval = wording.interval_text(cell)
     said += f", 95 % interval {interval}" if interval else ""
-    return plot.Point(
-        x=cell.cost,
-        y=cell.mean,
-        said=f"{said}, {cell.cost:g} gradients per image{front}",
-        low=cell.low if interval else None,
-        high=cell.high if interval else None,
-        style=surrogates.index(row.surrogate),
-        name=row["name"],
-        href=f"#row-{cell.row}",
-        strong=cell.front,
-    )
-
-
-def _link(run: Path, folder: Path) -> str | None:
-    page = run / FILE_NAME
-    return quote(_relative(page, folder)) if page.exists() and run.resolve() != folder.resolve() else None
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path, folder)).as_posix()
+    said += f", {cell.cost:g} gradients per image{', on the Pareto front' if cell.front else ''}"
+    low, high = (cell.low, cell.high) if interval else (None, None)
+    style, address = surrogates.index(row.surrogate), f"#row-{cell.row}"
+    return plot.Point(cell.cost, cell.mean, said, low, high, style, row["name"], address, strong=cell.front)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from naa_lightning.report.page import write_run_page, write_sweep_page
+from naa_lightning.report.page.run_page import write_run_page
+from naa_lightning.report.page.sweep_page import write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import rate
 from tests.report.page.cases import LONG, NAUGHTY, results, target, write_run

@@ -29,7 +29,7 @@ def said(**changes: Any) -> str:
     [
         (
             {"targets": WHITE | TWO},
-            f"{LEAD} fools 2 networks that it never saw on average on 40 % of the images that they had right; "
+            f"{LEAD} fools 2 networks that it never saw on 40 % of the images that they had right, on average; "
             "the most robust is resnet50 with 63 % robust accuracy.",
         ),
         (
@@ -44,8 +44,8 @@ def said(**changes: Any) -> str:
         ),
         (
             {"targets": WHITE | DEFENDED},
-            f"{LEAD} fools 2 defended networks that it never saw on average on 15 % of the images that they had "
-            "right; the most robust is vgg16+jpeg with 81 % robust accuracy.",
+            f"{LEAD} fools 2 defended networks that it never saw on 15 % of the images that they had "
+            "right, on average; the most robust is vgg16+jpeg with 81 % robust accuracy.",
         ),
         (
             {"targets": WHITE},
@@ -54,8 +54,8 @@ def said(**changes: Any) -> str:
         ),
         (
             {"targets": AIMED, "targeted": True},
-            f"{LEAD} makes 2 networks that it never saw answer with the class aimed at on average on 20 % of the "
-            "images; least often b, on 10 %.",
+            f"{LEAD} makes 2 networks that it never saw answer with the class aimed at on 20 % of the images, "
+            "on average; least often b, on 10 %.",
         ),
         (
             {"targets": {"a": AIMED["a"]}, "targeted": True},
@@ -63,7 +63,7 @@ def said(**changes: Any) -> str:
         ),
         (
             {"targets": TWO, "surrogate": None, "budget": None},
-            "naa on an unknown surrogate fools 2 networks on average on 40 % of the images that they had right; "
+            "naa on an unknown surrogate fools 2 networks on 40 % of the images that they had right, on average; "
             "the most robust is resnet50 with 63 % robust accuracy.",
         ),
         (

@@ -9,7 +9,7 @@ import pytest
 from naa_lightning.exceptions import UserError
 from naa_lightning.records import RunResults, write_pictures, write_predictions, write_results
 from naa_lightning.report import page as page_package
-from naa_lightning.report.page import write_run_page
+from naa_lightning.report.page.run_page import write_run_page
 from tests.experiments import composed
 from tests.report.cases import rate
 from tests.report.page.cases import LONG, NAUGHTY, Page, answer, picture, results, target, write_run
@@ -40,7 +40,7 @@ def test_the_numbers_are_those_of_the_results(tmp_path: Path) -> None:
 def test_the_head_says_what_was_done_and_what_came_out(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     assert "naa on mobilenetv2 100 images of photographs, budget L\N{INFINITY} 16/255, untargeted" in page.text
-    assert "naa on mobilenetv2 fools 2 networks that it never saw on average on 40 % of the images" in page.text
+    assert "naa on mobilenetv2 fools 2 networks that it never saw on 40 % of the images that they had right, on average;" in page.text
     assert "success behind a defence 10.0 %" in page.text
     assert f"white-box success 97.8 % 95 % interval 92.3{DASH}99.4 on mobilenetv2" in page.text
     assert "largest perturbation 16/255 budget L\N{INFINITY} 16/255, SSIM 0.75 on average" in page.text
@@ -55,7 +55,7 @@ def test_a_mean_has_the_interval_of_its_images_and_names_whom_it_leaves_out(tmp_
     assert "mean of 2 of 3; left out: vgg19 (failed: no weights)" in page.text
     uncounted = results()["targets"] | {"resnet50": target(rate(0, 0), model="resnet50", clean_accuracy=rate(0, 100))}
     page = page_of(tmp_path / "uncounted", targets=uncounted, failed=failed)
-    assert "mean of 1 of 3; left out: resnet50, vgg19" in page.text
+    assert "mean of 1 of 3; left out: resnet50 and vgg19" in page.text
 
 
 def test_robust_accuracy_stands_beside_success(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_pictures_are_inside_with_size_and_words_and_are_not_loaded_later(tmp_pa
         assert int(attributes["height"] or 0) > 0
     assert "where vgg16 looks" in page.text
     assert (
-        "what speaks for and against, in resnet50 clean: logit of cock, sum 0.31 adversarial: logit of cock"
+        "clean: logit of cock, sum 0.31 adversarial: logit of cock, sum 0.31 what speaks for and against, in resnet50"
         in page.text
     )
 

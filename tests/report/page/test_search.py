@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from naa_lightning.report.page import write_sweep_page
+from naa_lightning.report.page.sweep_page import write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import rate
 from tests.report.page.cases import Page, results, target

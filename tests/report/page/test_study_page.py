@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults
-from naa_lightning.report.page import write_study_page
+from naa_lightning.report.page.study_page import write_study_page
 from tests.report.cases import layer_results
 from tests.report.page.cases import NAUGHTY, Page
 from tests.report.studies import attribution_results
@@ -71,9 +71,9 @@ def test_how_a_study_was_made_is_told(tmp_path: Path) -> None:
         commit={"id": "0123abc", "modified": True},
         environment={"packages": {"torch": "2.15.0"}, "processor": "H200"},
     )
-    assert "4 May 2026, 05:06 UTC , in 2 min" in page.text
-    assert "naa_lightning 0.5.0, commit 0123abc with changes, torch 2.15.0, H200." in page.text
-    assert [link["href"] for link in page.of("a")] == ["layers.csv", "layers.json"]
+    assert "4 May 2026, 05:06 UTC in 2 min naa_lightning 0.5.0 commit 0123abc, modified" in page.text
+    assert "commit 0123abc processor H200 torch 2.15.0" in page.text
+    assert [link["href"] for link in page.of("a")] == ["#made", "layers.csv", "layers.json"]
     assert "<script>alert" not in page.html
     assert f"naa-attack {NAUGHTY}" in page.text
 

@@ -10,7 +10,8 @@ import pytest
 
 from naa_lightning.records.results import Cost
 from naa_lightning.records.studies import LayerStudyResults
-from naa_lightning.report.page import write_study_page, write_sweep_page
+from naa_lightning.report.page.study_page import write_study_page
+from naa_lightning.report.page.sweep_page import write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import LONG_LAYER_NAMES, layer_results
 from tests.report.page.cases import LONG, NAUGHTY

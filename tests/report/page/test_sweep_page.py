@@ -8,7 +8,8 @@ from typing import Any
 
 from naa_lightning.records.failure import write_failure
 from naa_lightning.records.results import Cost
-from naa_lightning.report.page import write_run_page, write_sweep_page
+from naa_lightning.report.page.run_page import write_run_page
+from naa_lightning.report.page.sweep_page import write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import rate
 from tests.report.page.cases import NAUGHTY, Page, results, target, write_run

@@ -1,12 +1,6 @@
 const data = JSON.parse(document.getElementById("data")?.textContent ?? "null");
 const make = (tag, text = "", properties = {}) => Object.assign(document.createElement(tag), { textContent: text }, properties);
 
-document.querySelector("[data-copy]")?.addEventListener("click", ({ target }) => {
-  getSelection().selectAllChildren(target.previousElementSibling);
-  document.execCommand("copy");
-  target.textContent = "copied";
-});
-
 if (data) {
   const [gallery, viewer] = ["gallery", "viewer"].map(id => document.getElementById(id));
   const find = (part, within = gallery) => within.querySelector(part);
