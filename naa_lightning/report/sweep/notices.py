@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping
 
 import pandas as pd
 
-from naa_lightning.report.load import lines_of
+from naa_lightning.report.loading import lines_of
 from naa_lightning.report.page.wording import counted, listed
 from naa_lightning.report.sweep.rows import called
 

@@ -9,7 +9,7 @@ from pandas.util import hash_pandas_object
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.records.predictions import FILE_NAME
-from naa_lightning.report.load import lines_of
+from naa_lightning.report.loading import lines_of
 
 _COLUMNS = ["target", "repeat", "id", "label", "target_class", "clean_prediction", "adversarial_prediction"]
 COLUMNS = ["seed", "images", "target", "repeat", "id", "label", "outcome"]

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from naa_lightning.metrics.mcnemar import holm, mcnemar
-from naa_lightning.report.load import lines_of
+from naa_lightning.report.loading import lines_of
 from naa_lightning.report.sweep.outcomes import COLUMNS
 
 ALPHA = 0.05

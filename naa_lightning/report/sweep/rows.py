@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from naa_lightning.records.results import RunResults, headline_rate
-from naa_lightning.report.load import lines_of
+from naa_lightning.report.loading import lines_of
 
 BLOCK = ["surrogate", "data", "rate"]
 ROWS = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from naa_lightning.report.load import frame_of
+from naa_lightning.report.loading import frame_of
 from naa_lightning.report.sweep.cells import MEASURED, cells_of
 from naa_lightning.report.sweep.folder import read_sweep
 from naa_lightning.report.sweep.notices import notices

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from naa_lightning.report.load import lines_of
+from naa_lightning.report.loading import lines_of
 from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.wording import NONE, listed, percent
 from naa_lightning.report.sweep.paired import ALPHA

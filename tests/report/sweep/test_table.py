@@ -12,7 +12,7 @@ from scipy.stats import binomtest, norm
 from naa_lightning.metrics.mcnemar import holm, mcnemar
 from naa_lightning.metrics.wilson import Rate
 from naa_lightning.records.failure import write_failure
-from naa_lightning.report.load import lines_of
+from naa_lightning.report.loading import lines_of
 from naa_lightning.report.sweep.files import to_latex, to_markdown
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from tests.report.sweep.cases import cell_of, random_hits, row_of, write_run

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from naa_lightning.records.failure import write_failure
-from naa_lightning.report.load import lines_of
+from naa_lightning.report.loading import lines_of
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from naa_lightning.report.sweep.terminal import BEST, print_summary, sweep_tables
 from tests.report.sweep.cases import random_hits, write_run
