@@ -15,7 +15,7 @@ from naa_lightning.runs.training import run_training
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
-NO_PICTURES = ("report.panel_images=0", "report.extreme_images=0", "report.attention_images=0")
+NO_PICTURES = ("report.first_images=0", "report.extreme_images=0", "report.attention_images=0")
 
 
 def presets(group: str) -> list[str]:

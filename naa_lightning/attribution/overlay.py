@@ -25,9 +25,9 @@ def attention_overlay(image: Tensor, shares: Tensor) -> Pixels:
 
     Args:
         image: The image of shape (3, H, W) in [0, 1], which turns grey, with room left for colours.
-        shares: The map of shape (h, w) in [0, 1].
+        shares: The map of shape (h, w) in [0, 1]; what is no number is 0.
     """
-    found = _spread(shares, image).clamp(0, 1).numpy()
+    found = _spread(shares, image).nan_to_num().clamp(0, 1).numpy()
     return _blended(0.2 + 0.7 * _grey(image), colormaps["plasma"](found), 0.8 * found**0.7)
 
 

@@ -81,14 +81,14 @@ class ReportNode:
 
     __pydantic_config__ = STRICT_KEYS
 
-    panel_images: int
+    first_images: int
     extreme_images: int
     attention_images: int
     attention_ids: list[int] | None
     baseline: str | None = None
 
     def __post_init__(self) -> None:
-        check_at_least("report.panel_images", self.panel_images, 0)
+        check_at_least("report.first_images", self.first_images, 0)
         check_at_least("report.extreme_images", self.extreme_images, 0)
         check_at_least("report.attention_images", self.attention_images, 0)
 

@@ -1,13 +1,15 @@
 """The DataModule that all image sources share: what is attacked, in what order, in which batches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from naa_lightning.data.images import LabelledImages, Sample, check_labels
+from naa_lightning.data.class_names import check_names_cover, check_names_fit, read_class_names
+from naa_lightning.data.images import ImageRecord, LabelledImages, Sample, check_labels
 from naa_lightning.data.workers import ignore_sigterm
 from naa_lightning.exceptions import DataError
 from naa_lightning.validation import check_count
@@ -21,20 +23,30 @@ class ImageDataModule(LightningDataModule, ABC):
         batch_size: The number of images per batch.
         num_workers: The number of processes that read images; 0 reads in the main process.
         limit: The number of images that are used, the first ones; None uses all.
+        class_names: A file of the classes' names, which win over those that the source tells; see `read_class_names`.
 
     Attributes:
         num_classes: The number of classes that labels count; None where the source does not tell.
-        class_names: The names of the classes, known after `setup`; None where the source does not tell.
+        class_names: The names of the classes, known after `setup`; None where neither file nor source tells them.
 
     Raises:
         ValueError: A number is out of its range.
+        DataError: The file of names is missing or malformed.
     """
 
     name: str
     num_classes: int | None = None
     class_names: Sequence[str] | None = None
 
-    def __init__(self, *, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        batch_size: int,
+        num_workers: int,
+        limit: int | None = None,
+        class_names: str | Path | None = None,
+    ) -> None:
         super().__init__()
         check_count("batch_size", batch_size, 1)
         check_count("num_workers", num_workers, 0)
@@ -44,6 +56,8 @@ class ImageDataModule(LightningDataModule, ABC):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.limit = limit
+        self.names_file = None if class_names is None else Path(class_names).expanduser()
+        self.names_in_file = None if self.names_file is None else read_class_names(self.names_file)
         self._images: LabelledImages | None = None
         self._only: Collection[int] | None = None
 
@@ -59,13 +73,16 @@ class ImageDataModule(LightningDataModule, ABC):
         """List the images, once.
 
         Raises:
-            DataError: As `load`, or a label is not one of `num_classes`.
+            DataError: As `load`, a label is not one of `num_classes`, or the file of names does not fit the labels.
         """
         if self._images is None:
             everything = self.load()
             images = LabelledImages(everything.records[: self.limit], everything.read)
             if self.num_classes is not None:
                 check_labels(images.records, self.num_classes)
+                self.check_names_fit(self.num_classes, self.name)
+            self.check_names_cover(images.records)
+            self.class_names = self.names_in_file or self.class_names
             self._images = images
 
     @property
@@ -74,6 +91,28 @@ class ImageDataModule(LightningDataModule, ABC):
         if self._images is None:
             raise RuntimeError("the images are known after setup()")
         return self._images
+
+    def check_names_fit(self, num_classes: int, owner: str) -> None:
+        """Check that the file of names, where there is one, names no more classes than data or a model have.
+
+        Args:
+            num_classes: The number of classes.
+            owner: The name of the data or the model.
+
+        Raises:
+            DataError: It does.
+        """
+        if self.names_file is not None and self.names_in_file is not None:
+            check_names_fit(self.names_in_file, self.names_file, num_classes, owner)
+
+    def check_names_cover(self, records: Iterable[ImageRecord]) -> None:
+        """Check that the file of names, where there is one, names the classes of images.
+
+        Raises:
+            DataError: It does not.
+        """
+        if self.names_file is not None and self.names_in_file is not None:
+            check_names_cover(self.names_in_file, self.names_file, records)
 
     def only(self, ids: Collection[int]) -> None:
         """Restrict later predict batches to these ids, as a continued run does."""

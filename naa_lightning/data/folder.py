@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from naa_lightning.class_names import imagenet_names
 from naa_lightning.data.class_folders import class_folders
-from naa_lightning.data.class_names import imagenet_names
 from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.label_file import list_images, require_files
 from naa_lightning.data.trainable import TrainableData
@@ -32,10 +32,11 @@ class FolderData(TrainableData):
         validation: A folder like `train` of images to choose the best epoch on; None for those of `root`.
         image_size: Resize the shorter side to this (bilinear, antialiased) and crop the central square; None
             leaves images as they are stored.
-        seed, name, batch_size, num_workers, limit: See `TrainableData`.
+        seed, name, batch_size, num_workers, limit, class_names: See `TrainableData`.
 
     Raises:
         ValueError: A number is out of its range.
+        DataError: The file of names is missing or malformed.
     """
 
     def __init__(
@@ -51,8 +52,16 @@ class FolderData(TrainableData):
         batch_size: int = 16,
         num_workers: int = 2,
         limit: int | None = None,
+        class_names: str | Path | None = None,
     ) -> None:
-        super().__init__(seed=seed, name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
+        super().__init__(
+            seed=seed,
+            name=name,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            limit=limit,
+            class_names=class_names,
+        )
         if image_size is not None:
             check_count("image_size", image_size, 1)
         self.root = Path(root).expanduser()
@@ -117,7 +126,8 @@ class FolderData(TrainableData):
                 found[key] = [path.name for path in class_folders(folder)]
         check_same_classes(found)
         names = {name for part in found.values() for name in part}
-        self.class_names = folder_class_names(list(names)) if names else None
+        told = folder_class_names(list(names)) if names else None
+        self.class_names = self.names_in_file or told
 
     def _classified(self, root: Path) -> LabelledImages:
         folders = class_folders(root)

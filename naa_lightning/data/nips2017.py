@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from torch import Tensor
 
-from naa_lightning.data.class_names import imagenet_names
+from naa_lightning.class_names import imagenet_names
 from naa_lightning.data.datamodule import ImageDataModule
 from naa_lightning.data.download import RemoteFile, fetch, fetch_missing, require_reachable, save
 from naa_lightning.data.images import ImageRecord, LabelledImages, check_labels
@@ -41,7 +41,7 @@ class Nips2017Data(ImageDataModule):
             first `limit` images are fetched.
         download: Whether `cache` may be filled; else only what it holds is used.
         url: The URL below which `dataset/dev_dataset.csv` and `dataset/images/1.png` to `1000.png` are published.
-        name, batch_size, num_workers, limit: See `ImageDataModule`.
+        name, batch_size, num_workers, limit, class_names: See `ImageDataModule`.
     """
 
     num_classes = 1000
@@ -57,8 +57,11 @@ class Nips2017Data(ImageDataModule):
         batch_size: int = 16,
         num_workers: int = 2,
         limit: int | None = None,
+        class_names: str | Path | None = None,
     ) -> None:
-        super().__init__(name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
+        super().__init__(
+            name=name, batch_size=batch_size, num_workers=num_workers, limit=limit, class_names=class_names
+        )
         self.root = Path(cache if root is None else root).expanduser()
         self.download = download and root is None
         self.url = url.rstrip("/")

@@ -1,12 +1,13 @@
 """Data that can be trained on: what is seen in which epoch, and by which of several processes."""
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
-from naa_lightning.data.class_names import class_name
+from naa_lightning.class_names import class_name
 from naa_lightning.data.datamodule import ImageDataModule
 from naa_lightning.data.images import ImageRecord, LabelledImages, Sample, check_labels
 from naa_lightning.exceptions import DataError, ModelError
@@ -26,14 +27,25 @@ class TrainableData(ImageDataModule):
     Args:
         seed: The seed of the order of the training images.
         batch_size: The number of images per batch; in training, per step of all processes together.
-        name, num_workers, limit: See `ImageDataModule`.
+        name, num_workers, limit, class_names: See `ImageDataModule`.
 
     Raises:
         ValueError: A number is out of its range.
     """
 
-    def __init__(self, *, seed: int, name: str, batch_size: int, num_workers: int, limit: int | None = None) -> None:
-        super().__init__(name=name, batch_size=batch_size, num_workers=num_workers, limit=limit)
+    def __init__(
+        self,
+        *,
+        seed: int,
+        name: str,
+        batch_size: int,
+        num_workers: int,
+        limit: int | None = None,
+        class_names: str | Path | None = None,
+    ) -> None:
+        super().__init__(
+            name=name, batch_size=batch_size, num_workers=num_workers, limit=limit, class_names=class_names
+        )
         check_count("seed", seed, 0)
         self.seed = seed
         self._rank = 0
@@ -144,10 +156,13 @@ def check_trainable(data: TrainableData, num_classes: int, model: str) -> None:
         model: The name of the model.
 
     Raises:
-        DataError: A class has no training image, or a validation image is of another class.
+        DataError: A class has no training image, a validation image is of another class, or the file of names lacks
+            the class of a training image.
         ModelError: The data have more or fewer classes than the model.
     """
-    labels = {record.label for record in data.training_images().records}
+    training = data.training_images().records
+    data.check_names_cover(training)
+    labels = {record.label for record in training}
     known = data.num_classes or len(data.class_names or ()) or None
     classes = known or max(labels, default=-1) + 1
     for label in range(classes):

@@ -6,15 +6,19 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from torch import Tensor
 
 from naa_lightning.attribution.overlay import attribution_overlay, attribution_scale
+from naa_lightning.class_names import short_class_name
 from naa_lightning.library.pairs import Pairs
 from naa_lightning.models.predicted_classes import PredictedClasses
 
 _HEADS = ("clean", "adversarial", "difference", "attribution, clean", "attribution, adversarial")
 _FONT = 9.5
 _CELL, _LINE = 2.2, 0.3  # in inches
+_TYPE, _ROOM = FontProperties(size=_FONT), 0.9 * _CELL  # the layout takes some; letters are wider than measured
 
 
 class Panel(Figure):
@@ -26,7 +30,13 @@ class Panel(Figure):
         return file.getvalue()
 
 
-def draw_panel(pairs: Pairs, predictions: Sequence[PredictedClasses], maps: Sequence[Tensor], note: str) -> Panel:
+def draw_panel(
+    pairs: Pairs,
+    predictions: Sequence[PredictedClasses],
+    maps: Sequence[Tensor],
+    note: str,
+    names: Sequence[str] | None = None,
+) -> Panel:
     """Draw one row per image, in cells of one size.
 
     Args:
@@ -34,6 +44,7 @@ def draw_panel(pairs: Pairs, predictions: Sequence[PredictedClasses], maps: Sequ
         predictions: The predicted classes of the clean and of the adversarial images.
         maps: Attribution by place, (B, h, w) on the clean and on the adversarial images; none to draw none.
         note: A line of text below all rows.
+        names: The names of the classes, by class; None where they are unknown.
     """
     clean, adversarial, classes = (values.cpu() for values in pairs)
     columns = 3 + len(maps)
@@ -51,14 +62,14 @@ def draw_panel(pairs: Pairs, predictions: Sequence[PredictedClasses], maps: Sequ
         for cell, image in zip(axes, (*images, 0.5 + 0.5 * difference / (largest or 1.0)), strict=False):
             cell.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
         for cell, prediction in zip(axes, predictions, strict=False):
-            _write_prediction(cell, int(prediction.classes[row]), float(prediction.confidence[row]), meant)
+            _write_prediction(cell, int(prediction.classes[row]), float(prediction.confidence[row]), meant, names)
         _write(axes[2], f"largest {255 * largest:.3g}/255")
         attributions = [values[row].cpu() for values in maps]
         scale = attribution_scale(attributions) if maps else 0.0
         for cell, image, attribution in zip(axes[3:], images, attributions, strict=False):
             cell.imshow(attribution_overlay(image, attribution, scale), interpolation="nearest")
             total = f"{float(attribution.sum()):.2g}".replace("-", "\N{MINUS SIGN}")
-            _write(cell, f"for class {meant}: {total}")
+            _write(cell, _fitted("for ", short_class_name(names, meant), f": {total}"))
     return figure
 
 
@@ -66,10 +77,25 @@ def _write(cell: Axes, text: str, colour: str = "black") -> None:
     cell.set_xlabel(text, fontsize=_FONT, color=colour, parse_math=False)
 
 
-def _write_prediction(cell: Axes, predicted: int, confidence: float, expected: int) -> None:
+def _fitted(before: str, name: str, after: str) -> str:
+    """Return a line of three parts, the name cut so that the line fits a cell."""
+
+    def width(line: str) -> float:
+        return text_to_path.get_text_width_height_descent(line, _TYPE, ismath=False)[0] / 72
+
+    name = " ".join(name.split())
+    if width(before + name + after) <= _ROOM:
+        return before + name + after
+    while name and width(f"{before}{name}…{after}") > _ROOM:
+        name = name[:-1].rstrip()
+    return f"{before}{name}…{after}"
+
+
+def _write_prediction(
+    cell: Axes, predicted: int, confidence: float, expected: int, names: Sequence[str] | None
+) -> None:
     if predicted < 0:
         _write(cell, "no answer")
-    elif predicted == expected:
-        _write(cell, f"class {predicted}, {100 * confidence:.0f} %")
-    else:
-        _write(cell, f"\N{BALLOT X} class {predicted}, {100 * confidence:.0f} %", "#c00000")
+        return
+    mark, colour = ("", "black") if predicted == expected else ("\N{BALLOT X} ", "#c00000")
+    _write(cell, _fitted(mark, short_class_name(names, predicted), f", {100 * confidence:.0f} %"), colour)

@@ -1,11 +1,13 @@
 """Adversarial images, and where a surrogate sees a class in them, at a glance."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from naa_lightning.attribution import FeatureDifference, Method, attribute, spatial_map
+from naa_lightning.class_names import distinct_names, usual_names
 from naa_lightning.library.pairs import Pairs, as_pairs
 from naa_lightning.models import Classifier, Ensemble, as_surrogate, frozen
 from naa_lightning.models.inputs import Classes, Images, as_batch, device_of
@@ -24,6 +26,7 @@ def show(
     labels: Classes | None = None,
     *,
     method: Method | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> "Figure":
     """Draw images beside their adversarial ones, the differences, and where the surrogate sees the class in either.
 
@@ -38,6 +41,8 @@ def show(
         surrogate: The attacked classifier; parameters and mode are left as they were.
         labels: The classes (B,) that are attributed; None for those that the surrogate predicts for the clean images.
         method: The way to attribute; None for NAA's own, `FeatureDifference`.
+        class_names: The names of the classes, by class; None for ImageNet's where the surrogate tells 1,000 classes
+            apart, else for numbers.
 
     Returns:
         The figure, which a notebook shows as the value of a cell and `savefig` saves.
@@ -67,10 +72,12 @@ def show(
     known = None if labels is None else as_batch(model, clean, labels).classes
     clean, after = clean.to(device_of(model)), after.to(device_of(model))
     with frozen(model), torch.no_grad():
-        predictions = [predicted_classes(model(batch)) for batch in (clean, after)]
+        logits = [model(batch) for batch in (clean, after)]
+    predictions = [predicted_classes(of_batch) for of_batch in logits]
     pairs = Pairs(clean, after, predictions[0].classes if known is None else known)
     maps, note = _attribution_maps(model, pairs, method or FeatureDifference())
-    return draw_panel(pairs, predictions, maps, note)
+    names = usual_names(logits[0].shape[1]) if class_names is None else distinct_names(class_names)
+    return draw_panel(pairs, predictions, maps, note, names)
 
 
 def _attribution_maps(model: Classifier | Ensemble, pairs: Pairs, method: Method) -> tuple[list[Tensor], str]:

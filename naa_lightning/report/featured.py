@@ -38,12 +38,12 @@ def featured(results: RunResults, predictions: Sequence[Prediction], images: Seq
         predictions: The predictions of its targets, at least of the judging ones.
         images: The ids of all adversarial images, in the data's order.
     """
-    options: dict[str, Any] = {"panel_images": 0, "extreme_images": 0, "attention_images": 0, "attention_ids": None}
+    options: dict[str, Any] = {"first_images": 0, "extreme_images": 0, "attention_images": 0, "attention_ids": None}
     options |= results.config.get("report") or {}
     judging = [row for row in predictions if row.target in results.judges]
     chosen = [image for image in images if image in (options["attention_ids"] or ())]
     return Featured(
-        images[: options["panel_images"]],
+        images[: options["first_images"]],
         *extremes(judging, options["extreme_images"]),
         chosen or most_transferable(judging, options["attention_images"]),
     )

@@ -110,6 +110,7 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
     data.setup("predict")
     for source in experiment.sources:
         check_labels(data.images.records, source.num_classes)
+        data.check_names_fit(source.num_classes, source.name)
         if isinstance(source, ClassifierSource):
             check_classes(source.classes, source.name, data.class_names, data.name)
     if run.attack.targeted:

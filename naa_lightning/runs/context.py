@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pytorch_lightning import Callback, Trainer
@@ -11,6 +12,7 @@ from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.ranks import Ranks
+from naa_lightning.runs.shown_names import shown_class_names
 from naa_lightning.runs.trainer import make_trainer
 
 
@@ -38,6 +40,11 @@ class RunContext:
     def folder(self) -> Path:
         """The run's folder, where stages leave their files."""
         return Path(self.experiment.run.paths.run_dir)
+
+    @cached_property
+    def class_names(self) -> Sequence[str] | None:
+        """What classes are called where people read it; None where nothing tells."""
+        return shown_class_names(self.data.class_names, self.experiment.sources)
 
     def prediction_trainer(self, title: str) -> Trainer:
         """Make a trainer that predicts on this rank's device and logs nothing.

@@ -30,4 +30,5 @@ def finished_results(run: AttackRun) -> RunResults | None:
 def _shown(config: Mapping[str, Any]) -> Any:
     """Return what results depend on, and what is shown of them."""
     report = {key: value for key, value in config["report"].items() if key != "baseline"}
-    return json.loads(json.dumps([results_depend_on(config), config["attack"]["name"], report]))
+    shown = [config["attack"]["name"], report, config["data"].get("class_names")]
+    return json.loads(json.dumps([results_depend_on(config), *shown]))

@@ -82,7 +82,8 @@ def test_the_scale_is_that_of_all_maps() -> None:
 
 def test_attention_grows_brighter_and_hides_more_of_the_image() -> None:
     image = grey_image(8, 8)
-    nothing, much = (attention_overlay(image, torch.full((2, 2), share)) for share in (0.0, 1.0))
+    nothing, much, unknown = (attention_overlay(image, torch.full((2, 2), share)) for share in (0.0, 1.0, torch.nan))
+    assert (unknown == nothing).all()
     np.testing.assert_allclose(nothing, 255 * (0.2 + 0.7 * image.permute(1, 2, 0)), atol=0.6)
     assert nothing.std(axis=(0, 1)).min() > 4 * much.std(axis=(0, 1)).max()
     assert much[..., 0].min() > 180, "plasma ends in yellow"

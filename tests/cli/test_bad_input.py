@@ -1,6 +1,7 @@
 """What is refused, in which words, and that nothing crafted is lost."""
 
 import errno
+import json
 import re
 import shutil
 from pathlib import Path
@@ -59,6 +60,34 @@ def test_csv_row_without_file(images: Path, models_dir: str) -> None:
 def test_label_out_of_range(images: Path, models_dir: str) -> None:
     (images / "labels.csv").write_text("filename,label\n0.png,0\n1.png,10\n")
     assert refusal(images, models_dir).startswith("1.png has the label 10, counted from 0; 10 classes permit 0 to 9")
+
+
+def test_file_of_class_names(images: Path, models_dir: str) -> None:
+    names = images.parent / "names.csv"
+    option = f"data.class_names={names}"
+    message = refusal(images, models_dir, option, "surrogate.layer=midle")  # told before the surrogate is loaded
+    assert message.startswith(f"{option} is not a file; correct the path")
+    names.write_text("index;name\n0;tench\n2;shark\n")
+    assert refusal(images, models_dir, option) == f"{names} names class 2, but not class 1; add its name"
+    names.write_text("index;name\n0;tench\n")
+    message = refusal(images, models_dir, option)
+    assert message.startswith(f"1.png has the label 1, counted from 0, and {names} names 1 classes, 0 to 0")
+    assert message.endswith("or name another file in data.class_names=FILE")
+    names.write_text("".join(f"{index};bird\n" for index in range(11)))
+    assert f"{names} names 11 classes, and digits_plain has 10" in refusal(images, models_dir, option)
+
+
+def test_names_of_a_file_are_shown_and_may_be_added_later(images: Path, models_dir: str) -> None:
+    run, names = images.parent / "run", images.parent / "names.txt"
+    attack_folder(images, models_dir, "data.limit=2", "targets=[]")
+    crafted = {path: path.stat().st_mtime_ns for path in (run / "adversarial").glob("*.png")}
+    assert json.loads((run / "results.json").read_text())["class_names"] == {}
+    names.write_text("nought\none\n" + "many\n" * 8)
+    attack_folder(images, models_dir, "data.limit=2", "targets=[]", f"data.class_names={names}")
+    results = json.loads((run / "results.json").read_text())
+    assert {key: results["class_names"][key] for key in "01"} == {"0": "nought", "1": "one"}
+    assert [row["name"] for row in results["classes"]] == ["nought", "one"]
+    assert crafted == {path: path.stat().st_mtime_ns for path in (run / "adversarial").glob("*.png")}
 
 
 @pytest.mark.parametrize("workers", [0, 1])

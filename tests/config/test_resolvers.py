@@ -114,7 +114,7 @@ def sweep(*task: str, **params: str) -> Any:
             "seed,logger,paths.models_dir,data.root",
         ),
         (["~logger=null", "+trainer.max_epochs=1", "trainer=cpu"], {}, "seed,logger,trainer.max_epochs,trainer"),
-        (["trainer.precision=16-true", "report.panel_images=0"], {}, "seed,report.panel_images"),
+        (["trainer.precision=16-true", "report.first_images=0"], {}, "seed,report.first_images"),
         (["data.num_workers=0,2", "data.batch_size=range(1,3)", "logger=choice(csv,wandb)"], {}, "seed"),
         (["attack=mim"], {"attack": "mim,naa", "trainer": "cpu,gpu"}, "seed"),
         (["trainer=gpu"], {"attack": "mim,naa", "trainer": "cpu,gpu"}, "seed,trainer"),

@@ -29,8 +29,12 @@ class SevenImages(ImageDataModule):
     label = 7
     loads = 0
 
-    def __init__(self, *, batch_size: int = 3, num_workers: int = 0, limit: int | None = None) -> None:
-        super().__init__(name="seven", batch_size=batch_size, num_workers=num_workers, limit=limit)
+    def __init__(
+        self, *, batch_size: int = 3, num_workers: int = 0, limit: int | None = None, class_names: str | None = None
+    ) -> None:
+        super().__init__(
+            name="seven", batch_size=batch_size, num_workers=num_workers, limit=limit, class_names=class_names
+        )
 
     def load(self) -> LabelledImages:
         self.loads += 1
@@ -128,3 +132,41 @@ def test_configs_state_every_setting_and_its_default(kind: type[ImageDataModule]
     assert set(parameters) == set(config.data) - {"_target_"}
     for key in set(parameters) - {"root", "cache", "seed"}:
         assert config.data[key] == parameters[key].default, key
+
+
+def names_file(folder: Path, count: int) -> str:
+    """A file that calls the classes "n0", "n1" and so on."""
+    path = folder / "names.txt"
+    path.write_text("".join(f"n{index}\n" for index in range(count)))
+    return str(path)
+
+
+def test_a_file_names_the_classes_of_any_data(tmp_path: Path) -> None:
+    class Named(SevenImages):
+        class_names = ("told", "by", "the", "source")
+
+    data = Named(class_names=names_file(tmp_path, 8))
+    data.setup("predict")
+    assert list(data.class_names) == [f"n{index}" for index in range(8)]
+    plain = Named()
+    plain.setup("predict")
+    assert plain.class_names == ("told", "by", "the", "source")
+
+
+def test_a_file_names_every_label_and_no_class_that_is_not_there(tmp_path: Path) -> None:
+    few = SevenImages(class_names=names_file(tmp_path, 7))
+    with pytest.raises(UserError) as error:
+        few.setup("predict")
+    assert str(error.value) == (
+        f"0.png has the label 7, counted from 0, and {tmp_path}/names.txt names 7 classes, 0 to 6; add the names up to "
+        "class 7, or name another file in `class_names=FILE`"
+    )
+    many = SevenImages(class_names=names_file(tmp_path, 21))
+    with pytest.raises(UserError, match=r"names\.txt names 21 classes, and seven has 20; remove the names of others"):
+        many.setup("predict")
+    SevenImages(class_names=names_file(tmp_path, 20)).setup("predict")
+
+
+def test_a_file_of_names_is_read_before_any_image(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"`class_names=.*absent\.txt` is not a file"):
+        SevenImages(class_names=str(tmp_path / "absent.txt"))

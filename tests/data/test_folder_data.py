@@ -302,3 +302,37 @@ def test_training_batches_need_one_size(tmp_path: Path) -> None:
         next(iter(stored.train_dataloader()))
     assert next(iter(resized.train_dataloader()))["image"].shape == (2, 3, 3, 3)
     assert next(iter(resized.val_dataloader()))["image"].shape == (1, 3, 3, 3)
+
+
+def named(root: Path, *names: str) -> Path:
+    (root.parent / "names.txt").write_text("\n".join(names))
+    return root.parent / "names.txt"
+
+
+@pytest.mark.parametrize("files", [["1/a.png", "0/b.png"], ["dog/a.png", "cat/b.png"]])
+def test_a_file_names_the_classes_whatever_class_folders_say(tmp_path: Path, files: list[str]) -> None:
+    root = paint(tmp_path / "photos", *files)
+    data = FolderData(root=root, train=root, class_names=named(root, "Katze", "Hund"))
+    data.setup("fit")
+    check_trainable(data, 2, "mine")
+    assert data.class_names == ["Katze", "Hund"]
+
+
+def test_a_file_names_the_classes_of_a_csv(tmp_path: Path) -> None:
+    root = write_csv(paint(tmp_path / "photos", "a.png"), "filename,label,target", "a.png,0,2")
+    data = FolderData(root=root, csv="labels.csv", class_names=named(root, "cat", "dog"))
+    with pytest.raises(
+        UserError, match=r"a\.png has the target class 2, counted from 0, and .* names 2 classes, 0 to 1"
+    ):
+        data.setup("predict")
+    data = FolderData(root=root, csv="labels.csv", class_names=named(root, "cat", "dog", "owl"))
+    data.setup("predict")
+    assert class_name(data.class_names, 2) == "owl (2)"
+
+
+def test_a_file_names_the_classes_that_are_trained_on(tmp_path: Path) -> None:
+    root, train = paint(tmp_path / "root", "0/a.png"), paint(tmp_path / "train", "0/a.png", "1/b.png", "2/c.png")
+    data = FolderData(root=root, train=train, class_names=named(root, "cat", "dog"))
+    data.setup("fit")
+    with pytest.raises(UserError, match=r"2/c\.png has the label 2, counted from 0, and .* names 2 classes"):
+        check_trainable(data, 3, "mine")

@@ -80,6 +80,22 @@ def test_classes_have_imagenets_names(tmp_path: Path) -> None:
     assert (len(names), names[0], names[281], names[999]) == (1000, "tench", "tabby", "toilet tissue")
 
 
+def test_a_file_may_call_the_classes_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    for count in (1000, 1001):
+        file.write_text("".join(f"n{index}\n" for index in range(count)))
+        data = Nips2017Data(cache="unused", root=competition(tmp_path / str(count)), class_names=file)
+        if count == 1001:
+            with pytest.raises(
+                UserError, match="names 1001 classes, and nips2017 has 1000; remove the names of others"
+            ):
+                data.setup("predict")
+        else:
+            data.setup("predict")
+            assert data.class_names is not None
+            assert data.class_names[999] == "n999"
+
+
 def test_the_authors_clone_has_targets_too(tmp_path: Path) -> None:
     root = authors_clone(tmp_path)
     expected = [ImageRecord(0, "images/1.png", 388, 962), ImageRecord(1, "images/2.png", 0, 1)]

@@ -51,7 +51,7 @@ def test_two_processes_leave_what_one_leaves(models_dir: str, tmp_path: Path) ->
         "data.limit=13",
         "data.batch_size=4",
         "attribution.exact_images=3",
-        "report.panel_images=4",
+        "report.first_images=4",
         "report.extreme_images=3",
         "report.attention_images=1",
         "defences=[random_resize_pad]",

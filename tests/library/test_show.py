@@ -83,7 +83,7 @@ def test_without_labels_the_adversarial_prediction_is_held_against_the_clean_one
     red, green = torch.eye(3)[:2, None, :, None, None].expand(-1, -1, -1, 8, 8)
     found = captions(show(red, green, surrogate))
     assert found[:2] == [("class 0, 58 %", "black"), ("\N{BALLOT X} class 1, 58 %", "#c00000")]
-    assert [title.partition(":")[0] for title, _ in found[3:]] == ["for class 0"] * 2
+    assert [caption.partition(":")[0] for caption, _ in found[3:]] == ["for class 0"] * 2
 
 
 @pytest.mark.parametrize("method", [GradientTimesActivation(), Conductance()])
@@ -174,6 +174,33 @@ def test_everything_can_be_read(count: int, height: int, width: int, labels: int
         tuple(np.round(axes.get_position(original=True).size * figure.get_size_inches(), 6)) for axes in figure.axes
     }
     assert len(cells) == 1, "all cells are of one size"
+
+
+def test_classes_have_the_names_that_are_given() -> None:
+    strongest_colour = nn.Sequential(nn.Identity(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    surrogate = Classifier(strongest_colour, mean=[0.0] * 3, std=[1.0] * 3, layer="0")
+    red, green, blue = torch.eye(3)[:, None, :, None, None].expand(-1, -1, -1, 8, 8)
+    images, others = torch.cat([red, red]), torch.cat([green, blue])
+    found = captions(show(images, others, surrogate, class_names=["red", "any", "any"]))
+    assert [text for text, _ in found[:2]] == ["red, 58 %", "\N{BALLOT X} any (1), 58 %"]
+    assert found[6][0] == "\N{BALLOT X} any (2), 58 %"
+    assert [caption.partition(":")[0] for caption, _ in found[3:5]] == ["for red"] * 2
+
+
+def test_a_thousand_classes_have_imagenets_names() -> None:
+    surrogate = classifier(classes=1000)
+    nn.init.constant_(surrogate.network.get_submodule("4").bias[134:135], 40)  # type: ignore[index]
+    figure = show(*batch(1), surrogate, [2])
+    assert captions(figure)[0] == ("\N{BALLOT X} crane (134), 100 %", "#c00000")
+    assert captions(figure)[3][0].startswith("for great white shark: ")
+
+
+@pytest.mark.parametrize("letter", ["W", "i", "\u0416", "black-footed ferret $x$ "])
+def test_long_names_are_cut_where_they_would_not_fit(letter: str) -> None:
+    figure = show(*batch(2), classifier(), [0, 1], class_names=[letter * 60] * 4)
+    assert captions(figure)[0][0].endswith(" %")
+    assert "\N{HORIZONTAL ELLIPSIS}" in captions(figure)[0][0]
+    check_legible(figure)
 
 
 def test_the_figure_is_shown_by_a_notebook_alone() -> None:

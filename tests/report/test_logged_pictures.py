@@ -25,7 +25,7 @@ RESULTS = RunResults(
         "other+jpeg": TargetResult(role="black-box", defences=("jpeg",)),
     },
     class_names={3: "tabby", 1: "goldfish"},
-    config={"report": {"panel_images": 1, "extreme_images": 1, "attention_images": 0}},
+    config={"report": {"first_images": 1, "extreme_images": 1, "attention_images": 0}},
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from naa_lightning.records import write_or_check_identity
 from naa_lightning.report.__main__ import main
 from tests.experiments import ROOT
-from tests.report.cases import TARGETS, finished_run, prediction, run_facts
+from tests.report.cases import TARGETS, finished_run, prediction
 from tests.report.wandb_files import go_offline, logged
 
 
@@ -22,7 +22,7 @@ def make_run(folder: Path, **config: Any) -> Path:
         for repeat in range(facts.repeats)
         for id in (1, 12, 15)
     ]
-    finished_run(folder, run_facts(config={"seed": 0, "tags": [], "logger": {}} | config), rows)
+    finished_run(folder, rows, config={"seed": 0, "tags": [], "logger": {}} | config)
     return folder
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
-from naa_lightning.records import read_pictures
-from naa_lightning.report import results_table
+from naa_lightning.records import read_pictures, read_results
+from naa_lightning.report.table import results_table
 from naa_lightning.runs import pipeline
 from tests.experiments import adversarial_files, attack
 
@@ -117,4 +117,5 @@ def test_a_folder_of_other_images(theirs: Path, models_dir: str, tmp_path: Path)
 
 def test_nothing_is_crafted(theirs: Path, models_dir: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "craft", lambda _: pytest.fail("crafted"))
-    assert results_table(rate(tmp_path / "run", theirs, models_dir)).title == "theirs: 6 images of digits"
+    rate(tmp_path / "run", theirs, models_dir)
+    assert results_table(read_results(tmp_path / "run")).title == "theirs: 6 images of digits"

@@ -29,14 +29,22 @@ def explained(models_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+def rows_of(folder: Path) -> dict[int, dict[str, float]]:
+    """The numbers of each image, by part and statistic."""
+    found: dict[int, dict[str, float]] = {}
+    for row in pq.read_table(folder / "attribution.parquet").to_pylist():
+        found.setdefault(row["id"], {})[f"{row['part']}/{row['statistic']}"] = row["value"]
+    return found
+
+
 def test_rows_are_those_of_the_library(explained: Path, models_dir: str) -> None:
-    rows = pq.read_table(explained / "attribution.parquet").to_pylist()
-    assert [row["id"] for row in rows] == [0, 5, 10]
+    rows = rows_of(explained)
+    assert list(rows) == [0, 5, 10]
     data = DigitsData(limit=3)
     data.setup("predict")
     surrogate = compose_attack_run(composed("experiment=digits", models_dir)).white_box[0].build()
     method = Conductance(path=IntegrationPath(rule="gauss_legendre", points=6, noise=0.0))
-    for index, row in enumerate(rows):
+    for index, row in enumerate(rows.values()):
         sample = data.images[index]
         file = explained / "adversarial" / data.images.records[index].file
         pictures = {"clean": sample["image"], "adversarial": pil_to_tensor(Image.open(file)).float() / 255}
@@ -55,11 +63,11 @@ def test_rows_are_those_of_the_library(explained: Path, models_dir: str) -> None
 
 
 def test_results_summarise_the_rows(explained: Path) -> None:
-    rows = pq.read_table(explained / "attribution.parquet").to_pylist()
+    rows = rows_of(explained).values()
     found = results(explained)["exact_attribution"]
     assert found["images"] == 3
     assert found["clean"]["positive_share"] == pytest.approx(sum(row["clean/positive_share"] for row in rows) / 3)
-    assert found["naa"]["cosine"] == pytest.approx(sum(row["naa/cosine"] for row in rows) / 3)
+    assert found["agreement"]["naa"]["cosine"] == pytest.approx(sum(row["naa/cosine"] for row in rows) / 3)
     destroyed, before = (
         sum(row[f"effect/{name}"] for row in rows) for name in ("positive_destroyed", "positive_before")
     )
@@ -78,7 +86,7 @@ def test_attacks_that_attribute_nothing_are_explained_too(tmp_path: Path, models
 def test_without_exact_images_there_is_none(tmp_path: Path, models_dir: str) -> None:
     attack(tmp_path, models_dir, *FAST, "~targets")
     assert results(tmp_path)["exact_attribution"] is None
-    assert not (tmp_path / "attribution.parquet").exists()
+    assert rows_of(tmp_path) == {}
 
 
 def test_other_surrogates_and_layers_are_compared_place_by_place(tmp_path: Path, models_dir: str) -> None:
@@ -90,15 +98,14 @@ def test_other_surrogates_and_layers_are_compared_place_by_place(tmp_path: Path,
         "surrogate.name=both",
     ]
     attack(tmp_path, models_dir, *FAST, *members, "attribution.exact_images=2", "~targets")
-    found = results(tmp_path)["exact_attribution"]
-    others = set(found) - {"images", "clean", "adversarial", "effect", "naa"}
-    assert others == {"digits_plain top", "digits_residual middle"}
-    assert all(-1 <= found[name]["cosine"] <= 1 for name in others)
+    found = results(tmp_path)["exact_attribution"]["agreement"]
+    assert set(found) == {"naa", "digits_plain top", "digits_residual middle"}
+    assert all(-1 <= agreement["cosine"] <= 1 for agreement in found.values())
 
 
 def test_a_targeted_run_attributes_the_class_aimed_at(tmp_path: Path, models_dir: str) -> None:
     attack(tmp_path, models_dir, *FAST, "attack.targeted=true", "attribution.exact_images=1", "~targets")
-    (row,) = pq.read_table(tmp_path / "attribution.parquet").to_pylist()
+    (row,) = rows_of(tmp_path).values()
     data = DigitsData(limit=1)
     data.setup("predict")
     sample = data.images[0]
@@ -123,7 +130,7 @@ def test_a_surrogate_without_layer_gets_no_picture_of_attribution(tmp_path: Path
 
 def test_chosen_images_are_pictured(tmp_path: Path, models_dir: str) -> None:
     attack(
-        tmp_path, models_dir, *FAST, "report.attention_ids=[15,5]", "report.panel_images=0", "report.extreme_images=0"
+        tmp_path, models_dir, *FAST, "report.attention_ids=[15,5]", "report.first_images=0", "report.extreme_images=0"
     )
     found = {(row.kind.partition("/")[0], row.id) for row in read_pictures(tmp_path) if "/" in row.kind}
     assert found == {(kind, image) for kind in ("attention", "attribution") for image in (5, 15)}

@@ -59,7 +59,7 @@ def test_the_others_are_finished_and_the_run_says_so(
     assert f"run the same command with hydra.run.dir={run}" in str(error.value)
     found = results(run)
     assert list(found["targets"]) == ["digits_plain", "digits_residual", "digits_inception"]
-    assert found["failed"]["mine"].startswith(reason)
+    assert found["failed"]["mine"]["reason"].startswith(reason)
     assert "mine (failed)" in capsys.readouterr().out
     assert "mine" in (run / "report.html").read_text()
     assert len(adversarial_files(run)) == 4

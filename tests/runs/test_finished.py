@@ -11,7 +11,6 @@ import pytest
 from naa_lightning import __version__
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.config.schema import AttackRun
-from naa_lightning.report import optimised
 from naa_lightning.runs.finished import finished_results
 from tests.experiments import composed
 
@@ -23,15 +22,14 @@ def run_of(folder: Path, *overrides: str) -> AttackRun:
 
 
 def write(folder: Path, change: Change = lambda _: None) -> None:
-    mean = {"success_rate": 0.75, "target_rate": None}
-    none = {"success_rate": None, "target_rate": None}
+    plain = {"role": "black-box", "success_rate": {"value": 0.75, "count": 3, "total": 4}}
     results = {
+        "schema_version": 2,
         "version": __version__,
+        "images": 4,
+        "targets": {"plain": plain},
         "failed": {},
         "config": asdict(run_of(folder)),
-        "targeted": False,
-        "black_box_mean": mean,
-        "defended_mean": none,
     }
     change(results)
     (folder / "results.json").write_text(json.dumps(results))
@@ -49,12 +47,20 @@ def test_the_same_run_is_finished_however_it_is_run(overrides: list[str], tmp_pa
     write(tmp_path)
     found = finished_results(run_of(tmp_path, *overrides))
     assert found is not None
-    assert optimised(found) == 0.75
+    assert found.optimised == 0.75
 
 
 @pytest.mark.parametrize(
     "override",
-    ["seed=1", "attack.budget.eps=8/255", "~targets", "data.limit=3", "trainer.precision=64-true", "attack=mim"],
+    [
+        "seed=1",
+        "attack.budget.eps=8/255",
+        "~targets",
+        "data.limit=3",
+        "trainer.precision=64-true",
+        "attack=mim",
+        "+data.class_names=names.txt",
+    ],
 )
 def test_another_run_is_not(override: str, tmp_path: Path) -> None:
     write(tmp_path)
@@ -64,7 +70,7 @@ def test_another_run_is_not(override: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda results: results["failed"].update(vgg16="no answer"),
+        lambda results: results["failed"].update(vgg16={"reason": "no answer"}),
         lambda results: results.update(version="0.1.0"),
         lambda results: results.pop("config"),
         lambda results: results.update(config={"seed": 0}),

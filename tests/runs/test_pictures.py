@@ -197,7 +197,7 @@ def test_attribution_of_adversarial_images_is_not_blank(run: Path) -> None:
             assert (red - blue).max() > 30, "something speaks for the class that is predicted"
             seen += 1
         if row.kind == "attribution/adversarial":
-            assert (blue - red).max() > 15, "something speaks against the true class"
+            assert (blue - red).max() > 8, "something speaks against the true class"
             seen += 1
     assert seen == 4
 

@@ -14,8 +14,6 @@ _SHAPES = {
     "black-box": "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
     "defended": "M-4.2 -4.2h8.4v8.4h-8.4z",
     "clean": "M0 -5L5 0L0 5L-5 0z",
-    "mean": "M-1.5 -8h3v16h-3z",
-    "member": "M-1 -5h2v10h-2z",
 }
 
 
@@ -37,28 +35,11 @@ def dot_row(rate: RateResult, kind: str, clean: RateResult | None = None) -> Mar
     return _row(description, marks)
 
 
-def mean_row(value: float | None, kind: str, members: list[float] | None = None) -> Markup:
-    """Draw a mean as a bar, over the thin marks of what it is a mean of.
-
-    Args:
-        value: The mean; without one, there is no bar.
-        kind: The kind of target, one of `KINDS`.
-        members: The rates that it is the mean of.
-    """
-    known = members or []
-    description = "no mean" if value is None else f"mean {percent(value)} %"
-    marks = [_line(min(known), max(known), "range")] if len(known) > 1 else []
-    if known:
-        description += f", from {percent(min(known))} to {percent(max(known))} %"
-    marks += [_mark(member, "member", f"{kind} member") for member in known]
-    return _row(description, [*marks, _mark(value, "mean", f"{kind} mean")])
-
-
 def legend_mark(shape: str, style: str) -> Markup:
     """Draw a single mark, for a legend.
 
     Args:
-        shape: The shape of the mark: one of `KINDS`, "clean", "mean" or "member".
+        shape: The shape of the mark: one of `KINDS`, or "clean".
         style: The classes of the mark in the style sheet.
     """
     return Markup(

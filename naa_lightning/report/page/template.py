@@ -53,7 +53,6 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "dot_row": chart.dot_row,
-        "mean_row": chart.mean_row,
         "legend_mark": chart.legend_mark,
         "spread": wording.spread,
         "counted": wording.counted,

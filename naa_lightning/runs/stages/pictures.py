@@ -166,7 +166,7 @@ def _attention_pictures(
                 ("attention/clean", pair["clean"], attention.clean, row.clean_prediction),
                 ("attention/adversarial", pair["adversarial"], attention.adversarial, row.adversarial_prediction),
             ):
-                note = "no answer" if seen < 0 else f"for {class_name(context.data.class_names, seen)}"
+                note = "no answer" if seen < 0 else f"for {class_name(context.class_names, seen)}"
                 drawn = attention_overlay(pixels, attention_map / largest)
                 yield picture(image, kind, drawn, full_size(drawn.shape[:2]), model=row.target, note=note)
 
@@ -177,7 +177,7 @@ def _attribution_pictures(
     """Draw what speaks for the true class, and in adversarial images for the one that the surrogate takes them for."""
     if not attacked_layers(context):
         return
-    surrogate, names = context.experiment.white_box[0].name, context.data.class_names
+    surrogate, names = context.experiment.white_box[0].name, context.class_names
     ids = [record.id for record in pairs.images.records]
     predicted = {
         row.id: row.adversarial_prediction

@@ -101,7 +101,7 @@ def summarise(
         targeted=run.attack.targeted,
         **targets_of(experiment.targets, white_box, evaluation.predictions, evaluation.failed),
         perturbation=perturbation_of(perturbations),
-        class_names=names_of(evaluation.predictions, data.class_names),
+        class_names=names_of(evaluation.predictions, context.class_names),
         attribution=attribution_of(saved),
         exact_attribution=exact_attribution_of(attributions),
         cost=cost_of(saved, seconds, adversarial.crafted_now, adversarial.peak_memory_bytes),
@@ -109,7 +109,7 @@ def summarise(
     )
     judging = [row for row in evaluation.predictions if row.target in found.judges]
     return found.model_copy(
-        update={"classes": classes_of(judging, data.class_names), "confusions": confusions_of(judging)}
+        update={"classes": classes_of(judging, context.class_names), "confusions": confusions_of(judging)}
     )
 
 

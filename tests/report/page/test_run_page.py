@@ -401,4 +401,4 @@ def test_nothing_heavy_is_imported_by_the_pages() -> None:
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     assert "jinja2" in names
-    assert not {name.split(".")[0] for name in names} & {"pandas", "wandb", "pytorch_lightning"}
+    assert not {name.split(".")[0] for name in names} & {"wandb", "pytorch_lightning"}

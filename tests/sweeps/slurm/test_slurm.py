@@ -16,7 +16,7 @@ from tests.sweeps.slurm.cluster import cluster, missing, run, wait_until
 
 IMAGES = 6
 ATTACK = ["experiment=digits", "attack=mim", "attack.budget.steps=600", f"data.limit={IMAGES}", "data.batch_size=1"]
-BRIEF = ["~logger", "~targets", "report.panel_images=0", "report.extreme_images=0", "report.attention_images=0"]
+BRIEF = ["~logger", "~targets", "report.first_images=0", "report.extreme_images=0", "report.attention_images=0"]
 DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=1"]
 ON_CLUSTER = [
     "hydra/launcher=slurm",
