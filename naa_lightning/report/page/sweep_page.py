@@ -24,7 +24,6 @@ from naa_lightning.report.sweep.table import SweepTable
 MEANS = (BLACK_BOX_MEAN, DEFENDED_MEAN)
 # The properties that the runs of a sweep share.
 _ALIKE = ("images", "number of images", "budget", "aim")
-_LONGEST = 24  # letters of a name that is drawn beside its point
 _SWEEP_FILES = ("multirun.yaml", search.FILE_NAME)
 
 
@@ -65,7 +64,6 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         targets=[name for name in table.columns if name not in MEANS],
         clean=_clean_accuracies(table),
         compared=compared,
-        baseline_table=_baseline_table(table, compared),
         rates=listed([SHORT[rate] for rate in table.rows.rate.unique()]),
         scatters=list(_scatters(table)),
         heads=heads.sort_values("started", ascending=False, kind="stable") if is_list else heads,
@@ -129,15 +127,6 @@ def _lost(table: SweepTable) -> dict[str, str]:
     )
     lost: list[Any] = list(runs.dropna(subset="failed").groupby(["target", "failed"], sort=False).run.unique().items())
     return {f"{target}, by {listed(list(tried))}": reason for (target, reason), tried in lost}
-
-
-def _baseline_table(table: SweepTable, compared: pd.DataFrame) -> str:
-    """Return the comparisons with the baselines as HTML, which pandas escapes."""
-    shown = compared.join(table.rows[["name", "surrogate"]], on="row").astype({"better": int, "worse": int})
-    shown = shown[["name", "surrogate", "column", "better", "worse", "p", "p_holm"]]
-    shown.columns = pd.Index(["attack", "surrogate", "target", "better", "worse", "p", "adjusted"])
-    with pd.option_context("display.max_colwidth", None):  # or else names are cut
-        return str(shown.to_html(index=False, border=False, classes="targets", float_format="{:.2g}".format))
 
 
 def _clean_accuracies(table: SweepTable) -> dict[str, str]:

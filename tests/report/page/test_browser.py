@@ -321,7 +321,7 @@ def test_it_is_printed_in_light_colours_with_all_tables_and_without_controls(
         assert opened.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         for hidden in ("#gallery", "#viewer", "[data-copy]", "pre"):
             assert not opened.page.locator(hidden).first.is_visible()
-        for shown in ("article .trio img", "table.targets", "table.papers", ".environment", "table.classes"):
+        for shown in ("article .trio img", "table.targets", "table.papers", "#made .terms", "table.classes"):
             assert opened.page.locator(shown).last.is_visible()
             assert opened.page.locator(shown).last.bounding_box()["height"] > 10
         assert opened.run("document.documentElement.scrollWidth") <= 700
@@ -340,19 +340,6 @@ def test_axe_finds_no_serious_fault(browser: Any, pages: dict[str, Path], name: 
             found = axe.Axe().run(opened.page).response["violations"]
             serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
             assert [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious] == []
-
-
-def test_runs_of_a_sweep_are_sorted_by_a_click(browser: Any, pages: dict[str, Path]) -> None:
-    with Opened(browser, pages["sweep"]) as opened:
-        place = opened.run(
-            "[...document.querySelectorAll('table.sweep thead tr:first-child th')]"
-            ".findIndex(head => head.innerText.startsWith('black-box mean'))"
-        )
-        head = opened.page.locator("table.sweep thead button", has_text="black-box mean")
-        head.click()
-        assert [text.split()[0] for text in column(opened, "table.sweep", place)] == ["40.0", "12.2"]
-        head.click()
-        assert [text.split()[0] for text in column(opened, "table.sweep", place)] == ["12.2", "40.0"]
 
 
 def test_without_scripts_everything_is_there(browser: Any, pages: dict[str, Path]) -> None:
@@ -378,7 +365,7 @@ def test_text_stands_out_enough_to_be_read(browser: Any, pages: dict[str, Path],
                 }
                 return [255, 255, 255];
               };
-              return [...document.querySelectorAll('body *')].filter(part => !part.closest('svg, script') &&
+              return [...document.querySelectorAll('body *')].filter(part => !part.closest('svg, script, .heat') &&
                   [...part.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
                 .map(part => {
                   const [a, b] = [light(numbers(getComputedStyle(part).color)), light(behind(part))];
