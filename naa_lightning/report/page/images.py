@@ -4,7 +4,7 @@ import base64
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from naa_lightning.records import PerturbationRow, PictureRow, Prediction, read_perturbations, read_pictures
 from naa_lightning.records.results import RunResults
@@ -14,18 +14,11 @@ SMALL = 96
 """Pictures up to this width in pixels are shown enlarged, pixel by pixel."""
 
 
-class Answer(NamedTuple):
-    """What a target answered at its first random draw, as classes in words, each with its confidence in percent.
-
-    The outcome is "fooled"; "hit", as a targeted attack wants it; "right", "wrong" when clean already, or "silent".
-    """
-
-    target: str
-    clean: str
-    clean_percent: int
-    adversarial: str
-    adversarial_percent: int
-    outcome: str
+Answer = tuple[str, str, int, str, int, str]
+"""A target, the class that it took the clean image for at its first random draw, its confidence in percent, both for the
+adversarial image, and the outcome: "fooled"; "hit", as a targeted attack wants it; "right", "wrong" when clean already, or
+"silent", without an answer.
+"""
 
 
 @dataclass
@@ -92,7 +85,7 @@ def as_data(images: Mapping[int, Image], results: RunResults, shown: Collection[
     pictured = [image for image in images.values() if image.pictures]
     return {
         "judges": results.judges,
-        "targets": list(dict.fromkeys(answer.target for image in pictured for answer in image.answers)),
+        "targets": list(dict.fromkeys(target for image in pictured for target, *_ in image.answers)),
         "goal": "hit" if results.targeted else "fooled",
         "images": [
             vars(image)
@@ -120,7 +113,7 @@ def _image(results: RunResults, rows: Sequence[Prediction], size: PerturbationRo
         about.append(f"changed by at most {levels(size.linf)}")
         about += [] if size.ssim is None else [f"SSIM {decimal(size.ssim, 2)}"]
     answers = [
-        Answer(
+        (
             row.target,
             class_called(names, row.clean_prediction),
             round(100 * row.clean_confidence),

@@ -41,7 +41,9 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         UserError: A run's `results.json` has been damaged or removed since it was read.
     """
     records = {run: read_results(run) for run in table.runs.folder.unique()}
-    places = {run: Path(os.path.relpath(run, folder)).as_posix() for run in (*records, *table.failed, *table.unfinished)}
+    places = {
+        run: Path(os.path.relpath(run, folder)).as_posix() for run in (*records, *table.failed, *table.unfinished)
+    }
     links = {run: quote(f"{places[run]}/{FILE_NAME}") if _has_page(run, folder) else None for run in records}
     found, unlike = search.read_search(folder, records), differences(table)
     is_list = not found and _is_list(folder, unlike)
@@ -92,19 +94,10 @@ def _is_list(folder: Path, unlike: Mapping[str, Any]) -> bool:
 
 def _subtitle(records: list[RunResults]) -> str:
     """Return the number of runs and what they share."""
-    described = zip(
-        *(
-            (
-                counted(record.images, "image"),
-                record.data or "",
-                budget_text(record.budget),
-                "targeted" if record.targeted else "untargeted",
-            )
-            for record in records
-        ),
-        strict=True,
-    )
-    shared = [texts[0] for texts in described if len(set(texts)) == 1 and texts[0]]
+    images = [counted(record.images, "image") for record in records]
+    data, budgets = [record.data for record in records], [budget_text(record.budget) for record in records]
+    aims = ["targeted" if record.targeted else "untargeted" for record in records]
+    shared = [texts[0] for texts in (images, data, budgets, aims) if len(set(texts)) == 1 and texts[0]]
     return ", ".join([counted(len(records), "run"), *shared])
 
 

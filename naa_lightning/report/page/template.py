@@ -38,7 +38,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     words = dict(getmembers(wording, isfunction))
-    environment.filters |= words | {"digest": _digest, "yaml": partial(yaml.safe_dump, sort_keys=False, allow_unicode=True)}
+    environment.filters |= words | {
+        "digest": _digest,
+        "yaml": partial(yaml.safe_dump, sort_keys=False, allow_unicode=True),
+    }
     environment.globals |= words | {"no_number": wording.NONE, "known": pd.notna, "plots": plot}
     environment.globals |= {"short": SHORT, "definitions": DEFINITIONS, "made_with": __version__}
     return environment

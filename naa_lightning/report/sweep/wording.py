@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from naa_lightning.report.loading import lines_of
 from naa_lightning.report.definitions import SHORT
+from naa_lightning.report.loading import lines_of
 from naa_lightning.report.page.wording import NONE, listed, percent
 from naa_lightning.report.sweep.paired import ALPHA
 from naa_lightning.report.sweep.table import SweepTable

@@ -40,7 +40,10 @@ def test_the_numbers_are_those_of_the_results(tmp_path: Path) -> None:
 def test_the_head_says_what_was_done_and_what_came_out(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     assert "naa on mobilenetv2 100 images of photographs, budget L\N{INFINITY} 16/255, untargeted" in page.text
-    assert "naa on mobilenetv2 fools 2 networks that it never saw on 40 % of the images that they had right, on average;" in page.text
+    assert (
+        "naa on mobilenetv2 fools 2 networks that it never saw on 40 % of the images that they had right, on average;"
+        in page.text
+    )
     assert "success behind a defence 10.0 %" in page.text
     assert f"white-box success 97.8 % 95 % interval 92.3{DASH}99.4 on mobilenetv2" in page.text
     assert "largest perturbation 16/255 budget L\N{INFINITY} 16/255, SSIM 0.75 on average" in page.text

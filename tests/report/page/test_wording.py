@@ -20,7 +20,13 @@ DASH = "\N{EN DASH}"
         ("percent", (None,), DASH),
         *(
             ("whole_percent", (share,), text)
-            for share, text in ((0.914, "91 %"), (1.0, "100 %"), (0.9999, "over 99 %"), (0.001, "under 1 %"), (0, "0 %"))
+            for share, text in (
+                (0.914, "91 %"),
+                (1.0, "100 %"),
+                (0.9999, "over 99 %"),
+                (0.001, "under 1 %"),
+                (0, "0 %"),
+            )
         ),
         ("interval", (RateResult(value=0.5, low=0.399, high=0.601, count=45, total=90),), f"39.9{DASH}60.1"),
         ("interval", (RateResult(),), DASH),
