@@ -1,14 +1,20 @@
 import io
 
+import pytest
 from rich.console import Console
 
-from naa_lightning.report.layer_table import layer_records, layers_table, recommendation
+from naa_lightning.records.studies import LayerStudyResults
+from naa_lightning.report.layer_table import layer_frame, layers_table, recommendation
 from tests.report.cases import LONG_LAYER_NAMES, layer_results
+
+
+def study(names: list[str]) -> LayerStudyResults:
+    return LayerStudyResults.model_validate(layer_results(names))
 
 
 def printed(names: list[str]) -> list[str]:
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(layers_table(layer_results(names)))
+    console.print(layers_table(study(names)))
     return console.export_text().splitlines()
 
 
@@ -29,17 +35,16 @@ def test_short_names_stand_in_one_line() -> None:
 
 
 def test_the_recommendation_is_an_option_of_the_command_line() -> None:
-    assert recommendation(layer_results(["a", "b", "c", "d", "e", "f", "g"])) == (
+    assert recommendation(study(["a", "b", "c", "d", "e", "f", "g"])) == (
         "recommended: surrogate.layer=d (success 80.0 %, 95 % 75.0 to 85.0; as good: c, e)"
     )
-    assert recommendation(layer_results(["a", "b"])) == (
-        "recommended: surrogate.layer=a (success 80.0 %, 95 % 75.0 to 85.0)"
-    )
+    assert recommendation(study(["a", "b"])) == ("recommended: surrogate.layer=a (success 80.0 %, 95 % 75.0 to 85.0)")
 
 
-def test_records_are_flat_and_share_their_columns() -> None:
-    first, second = layer_records(layer_results(["a", "b"]))
-    assert list(first) == list(second)
-    assert first["shape"] == "64x14x14"
-    assert (second["difference"], second["difference_high"]) == (-0.30000000000000004, -0.20000000000000004)
-    assert (first["target/second/success_rate"], first["target/source/success_rate_low"]) == (0.7000000000000001, 0.0)
+def test_the_table_has_a_line_per_layer() -> None:
+    frame = layer_frame(study(["a", "b"]))
+    assert list(frame.layer) == ["a", "b"]
+    assert frame["shape"][0] == "64x14x14"
+    assert frame.difference_high[1] == pytest.approx(-0.2)
+    assert frame["target/second/success_rate"][0] == pytest.approx(0.7)
+    assert frame["target/source/success_rate_low"][0] == 0

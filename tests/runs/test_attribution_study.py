@@ -12,6 +12,7 @@ from naa_lightning.attribution import Path as IntegrationPath
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
+from naa_lightning.records.studies import AttributionStudyResults, read_study
 from naa_lightning.rng import SeededDraws
 from tests.experiments import attack, composed
 
@@ -29,7 +30,7 @@ def table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_methods_layers_and_points_make_a_table_and_a_figure(
+def test_methods_layers_and_points_make_a_table_and_a_page(
     tmp_path: Path, models_dir: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert attack(tmp_path, models_dir, *STUDY, "study.points=[2,5]", "study.layers=[middle,top]", "logger=csv") is None
@@ -45,11 +46,16 @@ def test_methods_layers_and_points_make_a_table_and_a_figure(
     # conductance is complete over any layer, up to the quadrature: the sum is the same integral
     assert float(references[0]["completeness_gap"]) == pytest.approx(float(references[1]["completeness_gap"]), rel=1e-3)
     assert {row["gradient_evaluations"] for row in rows if row["method"] == "fia"} == {"30"}
-    assert (tmp_path / "figures" / "attribution_study.png").stat().st_size > 10_000
+    assert "Cosine with the reference" in (tmp_path / "report.html").read_text()
     assert not (tmp_path / "adversarial").exists()
     shown = capsys.readouterr().out
+    assert f"report: {tmp_path / 'report.html'}\n" in shown
     assert f"results: {tmp_path}" in re.sub(r"\s+", " ", shown)
-    assert max(len(line) for line in shown.splitlines() if "results" not in line) <= 80
+    assert max(len(line) for line in shown.splitlines() if str(tmp_path) not in line) <= 80
+    found = read_study(tmp_path)
+    assert isinstance(found, AttributionStudyResults)
+    assert (found.images, len(found.methods)) == (2, len(rows))
+    assert "study=attribution" in (found.command or "")
     with next((tmp_path / "csv").rglob("metrics.csv")).open() as file:
         logged = list(csv.DictReader(file))
     assert [float(row["attribution_study/cosine"]) for row in logged] == pytest.approx(

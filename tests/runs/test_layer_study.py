@@ -17,6 +17,7 @@ from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
 from naa_lightning.metrics import Rate, transfer_rates
+from naa_lightning.report.__main__ import main
 from tests.experiments import adversarial_files, attack
 
 SMALL = ("attack.objective.path_points=2", "attack.budget.steps=2", "data.limit=16")
@@ -137,6 +138,24 @@ def test_a_repeated_study_crafts_only_what_is_missing_and_answers_the_same(
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("recommended: "))
     best = results(folder)["recommended"]
     assert line.startswith(f"recommended: surrogate.layer={best} (success {100 * returned:.1f} %, 95 % ")
+
+
+def test_the_page_and_the_record_say_how_it_was_made(
+    finished: tuple[Path, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = finished
+    content = results(folder)
+    assert (content["schema_version"], content["surrogate"], content["images"]) == (2, "digits_plain", 16)
+    assert "study=layers" in content["command"]
+    assert content["environment"]["device"] == "cpu"
+    assert content["seconds"] > 0
+    page = folder / "report.html"
+    before = page.read_text()
+    assert f"surrogate.layer={content['recommended']}" in before
+    page.unlink()
+    main([str(folder)])
+    assert page.read_text() == before
+    assert capsys.readouterr().out == f"report: {page}\n"
 
 
 def test_a_study_that_was_killed_goes_on(

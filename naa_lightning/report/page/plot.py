@@ -90,7 +90,7 @@ def linear_axis(title: str, values: Iterable[float]) -> Axis:
     step = next((part * decade for part in (1, 0.5, 0.25) if high - low >= 2 * part * decade), 0.1 * decade)
     marks = [step * number for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
     room = 0.06 * (high - low) or 0.5
-    return Axis(title, low - room, high + room, [(mark, f"{mark:.4g}") for mark in marks])
+    return Axis(title, low - room, high + room, [(mark, f"{mark:.4g}") for mark in marks or known[:1]])
 
 
 def shifts(points: Sequence[Point], x: Axis, y: Axis) -> list[float]:

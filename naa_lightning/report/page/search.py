@@ -3,9 +3,8 @@
 import json
 import shlex
 from collections.abc import Mapping
-from numbers import Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -49,7 +48,7 @@ def read_search(folder: Path, records: Mapping[Path, RunResults]) -> Search | No
     trials = {run: {"value": record.optimised} | _chosen(record, list(best)) for run, record in records.items()}
     return Search(
         shlex.join(f"{key}={part if isinstance(part, str) else json.dumps(part)}" for key, part in best.items()),
-        value if isinstance(value, Real) else None,  # type: ignore[arg-type]
+        value if isinstance(value, float) else None,
         pd.DataFrame.from_dict(trials, orient="index", columns=["value", *best]).dropna(subset="value"),
     )
 
@@ -76,15 +75,15 @@ def parameter_plots(search: Search, links: Mapping[Path, str | None]) -> list[tu
     return found
 
 
-def _chosen(record: RunResults, keys: list[str]) -> dict[str, Any]:
+def _chosen(record: RunResults, keys: list[str]) -> dict[str, str]:
     given = dict(override.lstrip("+").split("=", 1) for override in record.overrides if "=" in override)
-    return {key: yaml.safe_load(given[key]) for key in keys if key in given}
+    return {key: given[key] for key in keys if key in given}
 
 
-def _axis(name: str, values: pd.Series) -> tuple[Axis, list[float]]:
+def _axis(name: str, values: "pd.Series[str]") -> tuple[Axis, list[float]]:
     """Return the axis of a parameter and the place of each value: numbers as they are, words side by side."""
-    if all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
-        return linear_axis(name, values), list(values)
-    words = sorted({str(value) for value in values})
-    places = [float(words.index(str(value))) for value in values]
-    return Axis(name, -0.5, len(words) - 0.5, list(enumerate(words))), places
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().all():
+        return linear_axis(name, numbers), numbers.tolist()
+    places, words = pd.factorize(values, sort=True)
+    return Axis(name, -0.5, len(words) - 0.5, list(enumerate(words))), list(map(float, places))

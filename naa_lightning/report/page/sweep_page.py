@@ -45,7 +45,7 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
     links = {run: _link(run, folder) for run in records}
     found, unlike = search.read_search(folder, records), differences(table)
     is_list = not found and _is_list(folder, unlike)
-    heads = table.runs.drop_duplicates("folder")
+    heads, compared = table.runs.drop_duplicates("folder"), table.cells[table.cells.baseline.notna()]
     page = rendered(
         "sweep.html.j2",
         styles=("style.css", "sweep.css"),
@@ -65,7 +65,8 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         means=[name for name in MEANS if name in table.columns],
         targets=[name for name in table.columns if name not in MEANS],
         clean=_clean_accuracies(table),
-        compared=table.cells[table.cells.baseline.notna()],
+        compared=compared,
+        baseline_table=_baseline_table(table, compared),
         rates=listed([SHORT[rate] for rate in table.rows.rate.unique()]),
         scatters=list(_scatters(table)),
         heads=heads.sort_values("started", ascending=False, kind="stable") if is_list else heads,
@@ -109,7 +110,8 @@ def _indistinct(table: SweepTable, block: int) -> list[str]:
     names = table.rows["name"][table.rows.block == block]
     best = table.cells[table.cells.row.isin(names.index) & (table.cells.kind == "mean") & table.cells.best]
     pairs: dict[Any, str] = {}  # of rows that tie, each has the other for its next
-    for cell in best[~best.distinct.astype(bool)].itertuples():
+    cells: list[Any] = list(best[~best.distinct.astype(bool)].itertuples())
+    for cell in cells:
         told = f"{cell.column}: {names[cell.row]} is not distinguishable from {cell.runner_up}"
         pairs.setdefault((cell.column, frozenset((names[cell.row], cell.runner_up))), told)
     return list(pairs.values())
@@ -122,6 +124,15 @@ def _lost(table: SweepTable) -> dict[str, str]:
     )
     lost: list[Any] = list(runs.dropna(subset="failed").groupby(["target", "failed"], sort=False).run.unique().items())
     return {f"{target}, by {listed(list(tried))}": reason for (target, reason), tried in lost}
+
+
+def _baseline_table(table: SweepTable, compared: pd.DataFrame) -> str:
+    """Return the comparisons with the baselines as HTML, which pandas escapes."""
+    shown = compared.join(table.rows[["name", "surrogate"]], on="row").astype({"better": int, "worse": int})
+    shown = shown[["name", "surrogate", "column", "better", "worse", "p", "p_holm"]]
+    shown.columns = pd.Index(["attack", "surrogate", "target", "better", "worse", "p", "adjusted"])
+    with pd.option_context("display.max_colwidth", None):  # or else names are cut
+        return str(shown.to_html(index=False, border=False, classes="targets", float_format="{:.2g}".format))
 
 
 def _clean_accuracies(table: SweepTable) -> dict[str, str]:

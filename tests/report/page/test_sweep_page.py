@@ -11,7 +11,7 @@ from naa_lightning.records.results import Cost
 from naa_lightning.report.page import write_run_page, write_sweep_page
 from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import rate
-from tests.report.page.cases import NAUGHTY, Page, results, target, write_run
+from tests.report.page.cases import LONG, NAUGHTY, Page, results, target, write_run
 from tests.report.sweep.cases import write_run as write_swept
 
 DASH = "\N{EN DASH}"
@@ -68,12 +68,13 @@ def test_targets_are_cells_whose_colour_is_their_rate(tmp_path: Path) -> None:
 
 
 def test_the_comparison_with_the_baseline_names_counts_and_p_values(tmp_path: Path) -> None:
-    page = Page(page_of(tmp_path, swept(tmp_path)))
+    runs = [write_swept(tmp_path / name, {LONG: hits}, attack=name) for name, hits in (("mim", NONE), ("naa", MOST))]
+    page = Page(page_of(tmp_path, runs))
     head, *lines = page.tables[2]
     assert head == ["attack", "surrogate", "target", "better", "worse", "p", "adjusted"]
-    plain = next(line for line in lines if line[2] == "plain")
+    plain = next(line for line in lines if line[2] == LONG)
     # nine images of ten, which all differ: 2 * 0.5 ** 9
-    assert plain[:6] == ["naa", "source", "plain", "9", "0", "0.0039"]
+    assert plain[:6] == ["naa", "source", LONG, "9", "0", "0.0039"]
 
 
 def test_what_cannot_be_told_apart_is_said_once_and_not_bold(tmp_path: Path) -> None:
