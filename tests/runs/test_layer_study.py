@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
+from naa_lightning.report.__main__ import main
 from torch import Tensor
 
 from naa_lightning.callbacks import writer
@@ -17,7 +18,6 @@ from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
 from naa_lightning.metrics import Rate, transfer_rates
-from naa_lightning.report.__main__ import main
 from tests.experiments import adversarial_files, attack
 
 SMALL = ("attack.objective.path_points=2", "attack.budget.steps=2", "data.limit=16")
