@@ -100,31 +100,21 @@ def _names(results: AttributionStudyResults) -> list[str]:
 
 
 def _method_plots(methods: Sequence[MethodResult], names: Sequence[str]) -> dict[str, Plot]:
-    """Return cosine and completeness gap against gradients, a line for each method."""
+    """Return cosine and completeness gap against gradients, a line for each method; a gap of 0 has no place."""
     drawn = [method for method in methods if method.method in names]
-    gradients = plot.log_axis("gradients per image", [method.gradient_evaluations for method in drawn])
+    cost = plot.log_axis("gradients per image", [method.gradient_evaluations for method in drawn])
     axes = {"cosine": plot.linear_axis("", [*(method.cosine for method in drawn), 1.0])}
     if gaps := [method.completeness_gap for method in drawn if method.completeness_gap > 0]:
         axes["completeness_gap"] = plot.log_axis("", gaps)
-    return {name: (gradients, axis, *_lines(drawn, names, name)) for name, axis in axes.items()}
+    found = {}
+    for name, axis in axes.items():
+        points = [_point(method, name, names) for method in drawn if name == "cosine" or method.completeness_gap > 0]
+        places = [[(point.x, point.y) for point in points if point.style == style] for style in range(len(names))]
+        found[name] = cost, axis, points, [plot.Line(line, style) for style, line in enumerate(places)]
+    return found
 
 
-def _lines(
-    drawn: Sequence[MethodResult], names: Sequence[str], number: str
-) -> tuple[list[plot.Point], list[plot.Line]]:
-    shown = [method for method in drawn if number == "cosine" or method.completeness_gap > 0]
-    points = [
-        plot.Point(
-            method.gradient_evaluations,
-            getattr(method, number),
-            f"{_called(method)}: {number.replace('_', ' ')} {getattr(method, number):.3g}, "
-            f"{counted(method.gradient_evaluations, 'gradient')} per image",
-            style=names.index(method.method),
-        )
-        for method in shown
-    ]
-    lines = [
-        plot.Line([(point.x, point.y) for point in points if point.style == style], style)
-        for style in range(len(names))
-    ]
-    return points, lines
+def _point(method: MethodResult, name: str, names: Sequence[str]) -> plot.Point:
+    value, gradients = getattr(method, name), counted(method.gradient_evaluations, "gradient")
+    said = f"{_called(method)}: {name.replace('_', ' ')} {value:.3g}, {gradients} per image"
+    return plot.Point(method.gradient_evaluations, value, said, style=names.index(method.method))

@@ -25,6 +25,7 @@ from naa_lightning.report.sweep.table import SweepTable
 MEANS = (BLACK_BOX_MEAN, DEFENDED_MEAN)
 # The properties that the runs of a sweep share.
 _ALIKE = ("images", "number of images", "budget", "aim")
+_LONGEST = 24  # letters of a name that is drawn beside its point
 _SWEEP_FILES = ("multirun.yaml", search.FILE_NAME)
 
 
@@ -178,7 +179,7 @@ def _point(table: SweepTable, cell: Any, surrogates: list[str]) -> plot.Point:
         low=cell.low if interval else None,
         high=cell.high if interval else None,
         style=surrogates.index(row.surrogate),
-        name=row["name"],
+        name=row["name"] if len(row["name"]) <= _LONGEST else "",
         href=f"#row-{cell.row}",
         strong=cell.front,
     )
