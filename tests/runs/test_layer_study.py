@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from naa_lightning.report.__main__ import main
 from torch import Tensor
 
 from naa_lightning.callbacks import writer
 from naa_lightning.callbacks.writer import encode_png
+from naa_lightning.cli.report import main
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
 from naa_lightning.metrics import Rate, transfer_rates
