@@ -83,7 +83,7 @@ def test_it_is_called_as_the_run_called_it(run: Logged) -> None:
 def test_every_rate_of_every_target_is_logged(folder: Path, run: Logged) -> None:
     targets = read_results(folder).targets
     assert list(targets) == [name for name in TARGETS if name != "other"]
-    expected: dict[str, float] = {}
+    expected: dict[str, float | None] = {}
     for name, target in targets.items():
         for rate in RATES:
             expected |= {

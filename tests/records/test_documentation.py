@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from naa_lightning.records.table import Table
 from tests.experiments import ROOT
 
 SCHEMA, PAGE = ROOT / "docs" / "results.schema.json", ROOT / "docs" / "results.md"
-TABLES: list[Table] = [PREDICTIONS, PERTURBATIONS, ATTRIBUTIONS, PICTURES]
+TABLES: list[Table[Any]] = [PREDICTIONS, PERTURBATIONS, ATTRIBUTIONS, PICTURES]
 
 
 def schema() -> str:
@@ -34,7 +35,7 @@ def meanings(kind: type) -> dict[str, str]:
     return {name: " ".join(meaning.split()) for names, meaning in found for name in names.split(", ")}
 
 
-def described(table: Table) -> str:
+def described(table: Table[Any]) -> str:
     """The columns of a table in Markdown."""
     says = meanings(table.kind)
     rows = [f"| `{column.name}` | {column.type} | {says[column.name]} |" for column in table.schema]
@@ -46,7 +47,7 @@ def test_the_schema_is_that_of_the_results() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_column_is_described(table: Table) -> None:
+def test_every_column_is_described(table: Table[Any]) -> None:
     assert described(table) in PAGE.read_text()
 
 

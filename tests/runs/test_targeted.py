@@ -13,7 +13,7 @@ from PIL import Image
 from pytorch_lightning.loggers import WandbLogger
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.report import log_run
+from naa_lightning.loggers.run import log_run
 from tests.experiments import attack
 from tests.runs.cases import results
 
