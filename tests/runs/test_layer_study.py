@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from naa_lightning.report.__main__ import main
 from torch import Tensor
 
 from naa_lightning.callbacks import writer

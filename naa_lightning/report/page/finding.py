@@ -42,9 +42,8 @@ def _main(results: RunResults) -> str:
     share = f"on {whole_percent(sum(known.values()) / len(known))} of the {images}{', on average' if several else ''}"
     whom = _whom(results, counting)
     does = f"makes {whom} answer with the class aimed at" if results.targeted else f"fools {whom}"
-    return (
-        f"{budget}{attack} on {results.surrogate or 'an unknown surrogate'} {does} {share}{_rest(results, counting)}."
-    )
+    surrogate = results.surrogate or "an unknown surrogate"
+    return f"{budget}{attack} on {surrogate} {does} {share}{_rest(results, counting)}."
 
 
 def _whom(results: RunResults, counting: Mapping[str, TargetResult]) -> str:

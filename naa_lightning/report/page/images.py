@@ -15,9 +15,9 @@ SMALL = 96
 
 
 Answer = tuple[str, str, int, str, int, str]
-"""A target, the class that it took the clean image for at its first random draw, its confidence in percent, both for the
-adversarial image, and the outcome: "fooled"; "hit", as a targeted attack wants it; "right", "wrong" when clean already, or
-"silent", without an answer.
+"""A target, the class that it took the clean image for at its first random draw, its confidence in percent, both also
+for the adversarial image, and the outcome: "fooled"; "hit", as a targeted attack wants it; "right"; "wrong" when clean
+already; "silent", without an answer.
 """
 
 

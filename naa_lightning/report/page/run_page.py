@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from naa_lightning.atomic import write_atomically
 from naa_lightning.records import read_predictions
 from naa_lightning.records.results import ClassResult, MeanResult, Role, RunResults, TargetResult, read_results
 from naa_lightning.report.definitions import CONVENTIONS, SHORT, own_convention
@@ -12,10 +11,9 @@ from naa_lightning.report.page import images
 from naa_lightning.report.page.finding import finding
 from naa_lightning.report.page.key_figures import averaged, key_figures
 from naa_lightning.report.page.measures import phase_rows, tables
-from naa_lightning.report.page.template import rendered
+from naa_lightning.report.page.template import write_page
 from naa_lightning.report.page.wording import budget_text, counted
 
-FILE_NAME = "report.html"
 _FILES = (
     *("results.json", "predictions.parquet", "perturbations.parquet", "attribution.parquet", "pictures.parquet"),
     *("crafting.json", "attack.log", "adversarial", ".hydra"),
@@ -52,7 +50,8 @@ def write_run_page(folder: Path) -> Path:
     attack = results.attack or "Adversarial images"
     left_out = {"fooling_rate", "error_rate"} if results.targeted else {"target_rate"}
     unanswered = [(why, found) for target in results.targets.values() for why, found in target.unanswered.items()]
-    page = rendered(
+    return write_page(
+        folder,
         "run.html.j2",
         title=f"{attack} on {results.surrogate}" if results.surrogate else f"{attack}, surrogate unknown",
         subtitle=_subtitle(results),
@@ -74,9 +73,6 @@ def write_run_page(folder: Path) -> Path:
         classes=sorted(results.classes, key=_place),
         files=[name for name in _FILES if (folder / name).exists()],
     )
-    path = folder / FILE_NAME
-    write_atomically(path, page)
-    return path
 
 
 def _subtitle(results: RunResults) -> str:

@@ -4,14 +4,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from naa_lightning.atomic import write_atomically
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
 from naa_lightning.report.attribution_table import NEARLY, method_cells, recommendations
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.layer_table import interval_text, percent_text
 from naa_lightning.report.page import plot
-from naa_lightning.report.page.run_page import FILE_NAME
-from naa_lightning.report.page.template import rendered
+from naa_lightning.report.page.template import write_page
 from naa_lightning.report.page.wording import counted, listed, whole_percent
 
 Results = LayerStudyResults | AttributionStudyResults
@@ -30,7 +28,8 @@ def write_study_page(folder: Path, results: Results) -> Path:
     """
     layers = isinstance(results, LayerStudyResults)
     names = [] if isinstance(results, LayerStudyResults) else _names(results)
-    page = rendered(
+    return write_page(
+        folder,
         "study.html.j2",
         title="Study of layers" if layers else "Study of attribution",
         subtitle=f"{results.attack} on {results.surrogate}, {counted(results.images, 'image')} of {results.data}",
@@ -45,9 +44,6 @@ def write_study_page(folder: Path, results: Results) -> Path:
         nearly=NEARLY,
         files=[path.name for path in sorted(folder.glob(f"{Path(results.FILE_NAME).stem}.*"))],
     )
-    path = folder / FILE_NAME
-    write_atomically(path, page)
-    return path
 
 
 def _layer_findings(results: LayerStudyResults) -> list[tuple[str, str | None]]:

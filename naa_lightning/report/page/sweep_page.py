@@ -8,14 +8,12 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from naa_lightning.atomic import write_atomically
 from naa_lightning.records.results import RunResults, read_results
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.page import plot, search
 from naa_lightning.report.page.comparability import differences
-from naa_lightning.report.page.run_page import FILE_NAME
 from naa_lightning.report.page.sweep_finding import sweep_findings
-from naa_lightning.report.page.template import rendered
+from naa_lightning.report.page.template import FILE_NAME, write_page
 from naa_lightning.report.page.wording import budget_text, counted, listed, percent
 from naa_lightning.report.sweep import wording
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
@@ -41,14 +39,14 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         UserError: A run's `results.json` has been damaged or removed since it was read.
     """
     records = {run: read_results(run) for run in table.runs.folder.unique()}
-    places = {
-        run: Path(os.path.relpath(run, folder)).as_posix() for run in (*records, *table.failed, *table.unfinished)
-    }
+    jobs = (*records, *table.failed, *table.unfinished)
+    places = {job: Path(os.path.relpath(job, folder)).as_posix() for job in jobs}
     links = {run: quote(f"{places[run]}/{FILE_NAME}") if _has_page(run, folder) else None for run in records}
     found, unlike = search.read_search(folder, records), differences(table)
     is_list = not found and _is_list(folder, unlike)
     heads, compared = table.runs.drop_duplicates("folder"), table.cells[table.cells.baseline.notna()]
-    page = rendered(
+    return write_page(
+        folder,
         "sweep.html.j2",
         title="Search" if found else "Runs" if is_list else "Sweep",
         subtitle=_subtitle(list(records.values())),
@@ -78,9 +76,6 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         unfinished=[places[run] for run in table.unfinished],
         words=wording,
     )
-    path = folder / FILE_NAME
-    write_atomically(path, page)
-    return path
 
 
 def _has_page(run: Path, folder: Path) -> bool:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from functools import cache, partial
 from inspect import getmembers, isfunction
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,21 +12,27 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from naa_lightning import __version__
+from naa_lightning.atomic import write_atomically
 from naa_lightning.report.definitions import DEFINITIONS, SHORT
 from naa_lightning.report.page import plot, wording
 
+FILE_NAME = "report.html"
 
-def rendered(template: str, **values: Any) -> str:
-    """Fill in a template; whatever comes from data is escaped.
+
+def write_page(folder: Path, template: str, **values: Any) -> Path:
+    """Write a folder's `report.html` from a template and return its path; whatever comes from data is escaped.
 
     A page may neither load anything nor run any script but its own, which browsers enforce by its policy. In templates,
     all functions of `wording` are filters and functions.
 
     Args:
+        folder: The folder.
         template: The name of the template.
         values: The values of its variables.
     """
-    return _environment().get_template(template).render(values)
+    path = folder / FILE_NAME
+    write_atomically(path, _environment().get_template(template).render(values))
+    return path
 
 
 @cache
