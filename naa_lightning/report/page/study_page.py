@@ -9,14 +9,13 @@ import yaml
 from naa_lightning.atomic import write_atomically
 from naa_lightning.records import RateResult
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
-from naa_lightning.report.attribution_table import NEARLY, method_cells, recommendations
-from naa_lightning.report.layer_table import interval_text, percent_text
 from naa_lightning.report.page import plot
 from naa_lightning.report.page.finding import whole_percent
 from naa_lightning.report.page.rates import SHORT
 from naa_lightning.report.page.run_page import FILE_NAME
 from naa_lightning.report.page.template import rendered
-from naa_lightning.report.page.wording import counted, duration, listed
+from naa_lightning.report.page.wording import counted, duration, interval, listed, percent
+from naa_lightning.report.study_tables import NEARLY, method_cells, recommended_methods
 
 Results = LayerStudyResults | AttributionStudyResults
 Plot = tuple[plot.Axis, plot.Axis, list[plot.Point], list[plot.Line]]
@@ -46,8 +45,8 @@ def write_study_page(folder: Path, results: Results) -> Path:
         short=SHORT,
         rate_of=lambda found: RateResult(**found.model_dump()),
         names=names,
-        percent_text=percent_text,
-        interval_text=interval_text,
+        percent_text=percent,
+        interval_text=interval,
         method_cells=method_cells,
         method_plots=lambda methods: _method_plots(methods, names),
         nearly=NEARLY,
@@ -85,7 +84,7 @@ def _method_findings(results: AttributionStudyResults) -> list[tuple[str, str | 
             f"as any: cosine {method.cosine:.2f} for {counted(method.gradient_evaluations, 'gradient')} per image.",
             override,
         )
-        for layer, method, override in recommendations(results)
+        for layer, method, override in recommended_methods(results)
     ]
     return found or [("No method points the same way as the reference.", None)]
 

@@ -1,11 +1,13 @@
 """How numbers and names are written on a page."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from naa_lightning.records.results import BudgetResult, RateResult
+from naa_lightning.records.studies import EstimateResult
 
 NONE = "\N{EN DASH}"
 """Stands where there is no number."""
@@ -21,18 +23,20 @@ def percent(share: float | None) -> str:
     >>> percent(0.8412), percent(None) == NONE
     ('84.1', True)
     """
-    return NONE if share is None else f"{100 * share:.1f}"
+    return NONE if share is None or math.isnan(share) else f"{100 * share:.1f}"
 
 
-def interval(rate: RateResult) -> str:
-    """Write a rate's interval in percent.
+def interval(found: RateResult | EstimateResult) -> str:
+    """Write the interval of a rate, or of a difference of rates, in percent.
 
     >>> interval(RateResult(value=0.5, low=0.399, high=0.601, count=45, total=90)).split(NONE)
     ['39.9', '60.1']
+    >>> interval(EstimateResult(value=0.0, low=-0.05, high=0.05)), interval(EstimateResult()) == NONE
+    ('-5.0 to 5.0', True)
     """
-    if rate.low is None or rate.high is None:
+    if found.low is None or found.high is None:
         return NONE
-    return f"{percent(rate.low)}\N{EN DASH}{percent(rate.high)}"
+    return (" to " if found.low < 0 else "\N{EN DASH}").join(map(percent, (found.low, found.high)))
 
 
 def spread(rate: RateResult, repeats: int) -> str:
@@ -83,9 +87,13 @@ def duration(seconds: float | None) -> str:
 
     >>> duration(0.0123), duration(42.4), duration(900), duration(7260), duration(None) == NONE
     ('0.012 s', '42 s', '15 min', '2 h 1 min', True)
+    >>> duration(2.1e-05), duration(0.0)
+    ('under 0.001 s', '0 s')
     """
     if seconds is None:
         return NONE
+    if 0 < seconds < 0.001:
+        return "under 0.001 s"
     if seconds < 10:
         return f"{seconds:.2g} s"
     if seconds < 120:
