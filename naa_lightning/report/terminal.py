@@ -32,9 +32,14 @@ class Name:
         """The width of the widest part."""
         return max(cell_len(piece.rstrip()) for piece in self.pieces)
 
+    @property
+    def most(self) -> int:
+        """The width of the whole name."""
+        return cell_len("".join(self.pieces))
+
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Say from which to which width it is shown."""
-        return Measurement(self.least, cell_len("".join(self.pieces)))
+        return Measurement(self.least, self.most)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Fill lines with as many parts as they take."""

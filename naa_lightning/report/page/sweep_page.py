@@ -59,8 +59,8 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         table=table,
         cells={(cell.row, cell.column): cell for cell in table.cells.itertuples()},
         blocks=[
-            (wording.block_title(table, block), table.rows[table.rows.block == block], _indistinct(table, block))
-            for block in table.rows.block.unique()
+            (rows.title.iloc[0], rows, _indistinct(table, int(str(block))))
+            for block, rows in table.rows.groupby("block")
         ],
         means=[name for name in MEANS if name in table.columns],
         targets=[name for name in table.columns if name not in MEANS],
