@@ -67,8 +67,8 @@ def texts(
         return shown + marks + (interval.format(interval_text(cell)) if interval_text(cell) else "")
 
     cells = table.cells.assign(text=[written(cell) for cell in lines_of(table.cells)])
-    across = cells.pivot(index="row", columns="column", values="text").astype(object)
-    across = across.reindex(index=table.rows.index, columns=table.columns).fillna(NONE)
+    across = cells.pivot(index="row", columns="column", values="text")
+    across = across.reindex(index=table.rows.index, columns=table.columns).astype(object).fillna(NONE)
     return across.set_axis(map(name, table.columns), axis=1).set_axis(pd.MultiIndex.from_frame(facts))
 
 
