@@ -79,7 +79,8 @@ def load(path: str | Path) -> pd.DataFrame:
 def frame_of(records: Mapping[Path, RunResults]) -> pd.DataFrame:
     """Return what `load` does of results that have been read, by their folders."""
     rows = [_facts(folder, record) | row for folder, record in records.items() for row in _targets(record) or [{}]]
-    runs, texts = pd.DataFrame(rows, columns=list(_COLUMNS)), {}
+    runs = pd.DataFrame(rows, columns=list(_COLUMNS))
+    texts: dict[Path, str] = {}
     for _, alike in runs.drop_duplicates("folder").groupby(["surrogate", "attack", "data", "targeted"]):
         texts |= dict(zip(alike.folder, settings([records[run].config for run in alike.folder]), strict=True))
     return runs.assign(setting=runs.folder.map(texts)).astype(_COLUMNS)

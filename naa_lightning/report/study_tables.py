@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from rich.table import Table
@@ -97,24 +97,14 @@ def method_cells(method: MethodResult) -> Sequence[str]:
     return "" if method.points is None else str(method.points), *numbers, f"{method.seconds:.2g}"
 
 
-class Recommendation(NamedTuple):
-    """A method to use at a layer.
-
-    Args:
-        layer: The name of the layer.
-        method: The one with the fewest gradients whose cosine is nearly the highest.
-        override: The options with which attack=naa attributes so; None where it cannot.
-    """
-
-    layer: str
-    method: MethodResult
-    override: str | None
-
-
-def recommended_methods(results: AttributionStudyResults) -> list[Recommendation]:
+def recommended_methods(results: AttributionStudyResults) -> list[tuple[str, MethodResult, str | None]]:
     """Return for each layer what to use of all methods, and if that is another one, of those that attack=naa has.
 
-    A layer at which nothing points the same way as the reference has none.
+    It is the method with the fewest gradients whose cosine is nearly the highest. A layer at which nothing points the
+    same way as the reference has none.
+
+    Returns:
+        The layer, the method, and the options with which attack=naa attributes so, None where it cannot.
     """
     found = []
     for layer, (_, *methods) in results.by_layer.items():
@@ -123,7 +113,7 @@ def recommended_methods(results: AttributionStudyResults) -> list[Recommendation
             near = [method for method in among if method.cosine >= NEARLY * highest > 0]
             if near:
                 chosen = min(near, key=lambda method: (method.gradient_evaluations, -method.cosine))
-                found.append(Recommendation(layer, chosen, _override(results.config, chosen)))
+                found.append((layer, chosen, _override(results.config, chosen)))
     return list(dict.fromkeys(found))
 
 

@@ -106,7 +106,7 @@ def _subtitle(records: list[RunResults]) -> str:
 
 def _indistinct(table: SweepTable, block: int) -> list[str]:
     """Say once for a block which best rows cannot be told from the next, in which mean."""
-    names = table.rows["name"][table.rows.block == block]
+    names: Any = table.rows["name"][table.rows.block == block]
     best = table.cells[table.cells.row.isin(names.index) & (table.cells.kind == "mean") & table.cells.best]
     pairs: dict[Any, str] = {}  # of rows that tie, each has the other for its next
     for cell in best[~best.distinct.astype(bool)].itertuples():

@@ -17,12 +17,9 @@ MEASURED = [
 
 
 def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return the cells that have a rate or failed and the columns, as `SweepTable` describes them, before any test.
+    """Return cells and columns as `SweepTable` describes them, before any test, of what `placed` and `outcomes_of` give.
 
-    Args:
-        runs: The finished runs, as `naa_lightning.report.load` gives them.
-        heads: The runs that count, with their rows.
-        outcomes: The outcomes of all rows.
+    Cells that neither have a rate nor failed are left out.
     """
     found = runs.dropna(subset="target").merge(heads[["folder", "row", "rate"]], on="folder")
     for name, suffix in (("value", ""), ("count", "_count"), ("total", "_total")):

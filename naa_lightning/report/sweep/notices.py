@@ -1,6 +1,6 @@
 """What a reader of a sweep's table must know."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -10,21 +10,15 @@ from naa_lightning.report.sweep.rows import called
 
 
 def notices(rows: pd.DataFrame, cells: pd.DataFrame, outcomes: pd.DataFrame, baseline: str | None) -> Iterator[str]:
-    """Yield sentences on what is not compared, and on the means that lack seeds or targets.
-
-    Args:
-        rows: The rows of the table.
-        cells: Its cells.
-        outcomes: The outcomes of all rows.
-        baseline: The name of the baseline that was asked for.
-    """
+    """Yield sentences on what is not compared with the baseline asked for, and on means that lack seeds or targets."""
     images = outcomes[["row", "seed", "images"]].drop_duplicates()
     for _, block in rows.groupby("block"):
         surrogate = block.surrogate.iloc[0]
         if not called(block, baseline).any():
             yield f"no row of {surrogate} is called {baseline}, the baseline: nothing is compared"
+        baselines = block.index[block.is_baseline]
         for row in lines_of(block):
-            reason = _uncompared(images, row.Index, block.index[block.is_baseline])
+            reason = _uncompared(images[images.row == row.Index], images[images.row.isin(baselines)])
             if reason:
                 yield f"{row.name} on {surrogate} is not compared{reason}"
         seeds = block.seeds.explode().unique()
@@ -44,9 +38,8 @@ def notices(rows: pd.DataFrame, cells: pd.DataFrame, outcomes: pd.DataFrame, bas
                 yield f"the {cell.column} of {row['name']} on {row.surrogate} is over {over}, without {why}"
 
 
-def _uncompared(images: pd.DataFrame, row: int, baseline: Sequence[int]) -> str:
+def _uncompared(own: pd.DataFrame, theirs: pd.DataFrame) -> str:
     """Say what keeps a row from being compared with its baseline; nothing where nothing does, or it is unknown."""
-    own, theirs = images[images.row == row], images[images.row.isin(baseline)]
     shared = own.merge(theirs, on="seed")
     differing = shared.seed[shared.images_x != shared.images_y].astype(str).tolist()
     if own.empty or theirs.empty or (len(shared) and not differing):

@@ -20,9 +20,6 @@ def outcomes_of(heads: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
     `images` is the digest of the clean images or, where a run of an older version has none, stands for ids and labels.
 
-    Args:
-        heads: The runs that count, with their rows.
-
     Returns:
         The outcomes, and a notice for each run without any.
     """

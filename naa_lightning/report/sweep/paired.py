@@ -12,20 +12,12 @@ from naa_lightning.report.sweep.outcomes import PAIRED
 ALPHA = 0.05
 """The adjusted p-value below which two rows differ."""
 
-_COMPARED = ["baseline", "better", "worse", "p", "p_holm"]
-TESTED = [*_COMPARED, "best", "runner_up", "p_best", "distinct"]
 # What rounding may leave of a difference that is none, and take from a rate that ties.
 _NOTHING, _ROUNDING = 1e-9, 1e-12
 
 
 def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Add to cells the comparison with the baseline, and of the best of each block and column with the next.
-
-    Args:
-        cells: The cells, as `cells_of` gives them.
-        rows: The rows of the table.
-        outcomes: The outcomes of all rows.
-    """
+    """Add to cells the comparison with the baseline, and of the best of each block and column with the next."""
     known = cells.assign(block=cells.row.map(rows.block)).dropna(subset="mean")
     baselines = rows[rows.is_baseline].reset_index().set_index("block").row
     rivals = _rivals(known[~known.white_box])
@@ -37,11 +29,11 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: pd.DataFrame) -> p
     def exceeds(row: int, other: int) -> pd.DataFrame:
         return differences(*(outcomes[outcomes.row == number] for number in (row, other)))
 
-    pairs["counts"] = [
+    counts = [
         compare(exceeds(pair.row, pair.other), pair.targets if pair.kind == "mean" else [pair.column])
         for pair in lines_of(pairs)
     ]
-    pairs = pairs.dropna(subset="counts")
+    pairs = pairs.assign(counts=pd.Series(counts, pairs.index, dtype=object)).dropna(subset="counts")
     # Two rows are one test, from whichever side.
     tests = [(pair.column, frozenset((pair.row, pair.other))) for pair in lines_of(pairs)]
     p_values = {test: mcnemar(*counts) for test, counts in zip(tests, pairs.counts, strict=True)}
@@ -55,7 +47,8 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: pd.DataFrame) -> p
     ).set_index("place")
     ahead = pairs[pairs.side == "rival"]
     distinct = ahead[(ahead.p_holm < ALPHA) & (ahead.better > ahead.worse)]
-    return cells.join(pairs.loc[pairs.side == "baseline", _COMPARED]).assign(
+    compared = pairs.loc[pairs.side == "baseline", ["baseline", "better", "worse", "p", "p_holm"]]
+    return cells.join(compared).assign(
         best=cells.index.isin(rivals.index),
         runner_up=rivals.map(rows["name"]),
         p_best=ahead.p_holm,
@@ -63,7 +56,7 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: pd.DataFrame) -> p
     )
 
 
-def _rivals(known: pd.DataFrame) -> "pd.Series[int]":
+def _rivals(known: pd.DataFrame) -> pd.Series:
     """Return the row that comes next to each cell that no other of its block and column exceeds, by its place."""
     found: dict[int, int] = {}
     for _, of_column in known.sort_values("mean", ascending=False, kind="stable").groupby(["block", "column"]):

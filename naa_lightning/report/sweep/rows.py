@@ -7,17 +7,10 @@ from naa_lightning.report.loading import lines_of
 from naa_lightning.report.page.rates import SHORT
 
 _BLOCK = ["surrogate", "data", "rate"]
-ROWS = [
-    *("block", "surrogate", "attack", "setting", "data", "rate", "title", "name", "seeds", "folders"),
-    *("gradient_evaluations", "seconds_per_image", "is_baseline"),
-]
 
 
 def placed(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Give each run its `block` and `row`; of runs of one row and seed, only the one that was written last stays.
-
-    Args:
-        runs: The finished runs, as `naa_lightning.report.load` gives them.
 
     Returns:
         One line per run that counts, and a notice for each that does not.
@@ -37,12 +30,7 @@ def placed(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def rows_of(heads: pd.DataFrame, baseline: str | None) -> pd.DataFrame:
-    """Return one line per row, as `SweepTable` describes them.
-
-    Args:
-        heads: What `placed` returns.
-        baseline: The attack, setting or both of the baseline; None for the first row of each block.
-    """
+    """Return one line per row of runs that are `placed`, as `SweepTable` describes them."""
     rows = heads.groupby("row").agg(
         **{name: (name, "first") for name in ("block", "surrogate", "attack", "setting", "data", "rate")},
         seeds=("seed", lambda seeds: tuple(None if pd.isna(seed) else int(seed) for seed in seeds)),
@@ -56,7 +44,7 @@ def rows_of(heads: pd.DataFrame, baseline: str | None) -> pd.DataFrame:
     rows["name"] = (rows.attack + " " + rows.setting).str.rstrip()
     named = rows[called(rows, baseline)].drop_duplicates("block")
     several = rows.groupby("block").block.transform("size") > 1
-    return rows.assign(is_baseline=rows.index.isin(named.index) & several)[ROWS]
+    return rows.assign(is_baseline=rows.index.isin(named.index) & several)
 
 
 def called(rows: pd.DataFrame, baseline: str | None) -> "pd.Series[bool]":

@@ -1,7 +1,7 @@
 """The table of a sweep: rows of surrogate, attack and setting against targets, tested in pairs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,13 +11,11 @@ from naa_lightning.records.failure import read_failure
 from naa_lightning.records.results import RunResults, read_results
 from naa_lightning.report.loading import frame_of
 from naa_lightning.report.run_folders import in_job_order, is_finished
-from naa_lightning.report.sweep.cells import MEASURED, cells_of
+from naa_lightning.report.sweep.cells import cells_of
 from naa_lightning.report.sweep.notices import notices
 from naa_lightning.report.sweep.outcomes import outcomes_of
-from naa_lightning.report.sweep.paired import TESTED, tested
-from naa_lightning.report.sweep.rows import ROWS, placed, rows_of
-
-_FLAGS = dict.fromkeys(("white_box", "failed", "best", "distinct"), bool)
+from naa_lightning.report.sweep.paired import tested
+from naa_lightning.report.sweep.rows import placed, rows_of
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,12 @@ class SweepTable:
     """
 
     runs: pd.DataFrame
-    rows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ROWS).astype({"is_baseline": bool}))
-    cells: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*MEASURED, *TESTED]).astype(_FLAGS))
-    columns: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    failed: Mapping[Path, str] = field(default_factory=dict)
-    unfinished: Sequence[Path] = ()
+    rows: pd.DataFrame
+    cells: pd.DataFrame
+    columns: list[str]
+    notices: list[str]
+    failed: Mapping[Path, str]
+    unfinished: Sequence[Path]
 
 
 def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> SweepTable:
@@ -83,10 +81,8 @@ def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> Sw
         else:
             failed[folder] = reason
     runs = frame_of(records)
-    if runs.empty:
-        return SweepTable(runs, notices=unread, failed=failed, unfinished=unfinished)
     heads, repeated = placed(runs)
-    baseline = baseline or _baseline(records[runs.folder.iloc[runs.written.argmax()]])
+    baseline = baseline or _baseline(records, runs)
     rows = rows_of(heads, baseline)
     outcomes, untested = outcomes_of(heads)
     cells, columns = cells_of(runs, heads, outcomes)
@@ -101,7 +97,9 @@ def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> Sw
     )
 
 
-def _baseline(record: RunResults) -> str | None:
-    report = record.config.get("report")
+def _baseline(records: Mapping[Path, RunResults], runs: pd.DataFrame) -> str | None:
+    """Return the `report.baseline` of the newest run."""
+    newest = [records[folder] for folder in runs.sort_values("written").folder[-1:]]
+    report = newest[0].config.get("report") if newest else None
     name = report.get("baseline") if isinstance(report, Mapping) else None
     return None if name is None else str(name)

@@ -22,12 +22,7 @@ _STYLES = {BEST: "bold green", DAGGER: "dim", "failed": "red"}
 
 
 def print_summary(folder: Path, table: SweepTable) -> None:
-    """Print the table of a sweep, its remarks, and the places of its files.
-
-    Args:
-        folder: The sweep's folder.
-        table: The table.
-    """
+    """Print the table of a sweep, its remarks, and the places of its files, which are in the folder."""
     console = Console()
     for title, part in sweep_tables(table, console.width):
         tell(console, title, style="italic")
@@ -42,11 +37,7 @@ def sweep_tables(table: SweepTable, width: int) -> list[tuple[str, Table]]:
     """Lay out the table of a sweep, all of it, block by block.
 
     Rows against columns where that fits, or else columns against as many rows as fit at a time. Names are broken
-    between their words, numbers never; a table that has a longer word is wider.
-
-    Args:
-        table: The table.
-        width: The width of the terminal, in characters.
+    between their words, numbers never; a table that has a longer word is wider than the width, in characters.
 
     Returns:
         The parts, each with its title.
@@ -85,7 +76,7 @@ def _table(cells: pd.DataFrame, head: str, longest: int, width: int) -> Table:
     found = Table(width=least if least > width else None)
     found.add_column(head, min_width=first - _BORDER)
     for name, room in zip(cells.columns, needed, strict=True):
-        found.add_column(Name(name), justify="right", width=room - _BORDER)  # type: ignore[arg-type]
+        found.add_column(Name(name), justify="right", width=room - _BORDER)
     for name, row in zip(cells.index, cells.to_numpy(), strict=True):
         found.add_row(Name(name), *map(_styled, row))
     return found

@@ -69,16 +69,11 @@ def texts(
     cells = table.cells.assign(text=[written(cell) for cell in lines_of(table.cells)])
     across = cells.pivot(index="row", columns="column", values="text")
     across = across.reindex(index=table.rows.index, columns=table.columns).astype(object).fillna(NONE)
-    return across.set_axis(map(name, table.columns), axis=1).set_axis(pd.MultiIndex.from_frame(facts))
+    return across.set_axis([name(column) for column in table.columns], axis=1).set_axis(pd.MultiIndex.from_frame(facts))
 
 
 def legend(table: SweepTable, *, best: str) -> list[str]:
-    """Explain the numbers and the marks that the table has.
-
-    Args:
-        table: The table of the sweep.
-        best: The mark of the best cell of a column.
-    """
+    """Explain the numbers and the marks that the table has, where the best cell of a column is marked so."""
     rows, cells = table.rows, table.cells
     rates = listed([f"{SHORT[rate]} rate" for rate in rows.rate.unique()])
     spread = f" {PLUS_MINUS} standard deviation over seeds" if cells.spread.notna().any() else ""
