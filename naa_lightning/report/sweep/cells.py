@@ -17,7 +17,7 @@ MEASURED = [
 
 
 def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return cells and columns as `SweepTable` describes them, before any test, of what `placed` and `outcomes_of` give.
+    """Return cells and columns as `SweepTable` describes them, before any test, of `placed` runs and their outcomes.
 
     Cells that neither have a rate nor failed are left out.
     """
