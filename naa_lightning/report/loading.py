@@ -78,20 +78,12 @@ def load(path: str | Path) -> pd.DataFrame:
 
 def frame_of(records: Mapping[Path, RunResults]) -> pd.DataFrame:
     """Return what `load` does of results that have been read, by their folders."""
-    alike: dict[tuple[str | None, ...], list[Path]] = {}
-    for folder, record in records.items():
-        alike.setdefault((record.surrogate, record.attack, record.data, record.headline), []).append(folder)
-    texts = {
-        folder: text
-        for folders in alike.values()
-        for folder, text in zip(folders, settings([records[folder].config for folder in folders]), strict=True)
-    }
-    rows = [
-        _facts(folder, record) | {"setting": texts[folder]} | row
-        for folder, record in records.items()
-        for row in _targets(record) or [{}]
-    ]
-    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+    rows = [_facts(folder, record) | row for folder, record in records.items() for row in _targets(record) or [{}]]
+    runs = pd.DataFrame(rows, columns=list(_COLUMNS))
+    texts: dict[Path, str] = {}
+    for _, alike in runs.drop_duplicates("folder").groupby(["surrogate", "attack", "data", "targeted"]):
+        texts |= dict(zip(alike.folder, settings([records[run].config for run in alike.folder]), strict=True))
+    return runs.assign(setting=runs.folder.map(texts)).astype(_COLUMNS)
 
 
 def lines_of(frame: pd.DataFrame) -> list[Any]:
@@ -100,24 +92,23 @@ def lines_of(frame: pd.DataFrame) -> list[Any]:
 
 
 def _facts(folder: Path, record: RunResults) -> dict[str, Any]:
-    seed, budget, cost = record.config.get("seed"), record.budget, record.cost
-    return {
-        "folder": folder,
-        "surrogate": record.surrogate or UNKNOWN,
-        "attack": record.attack or UNKNOWN,
-        "data": record.data or UNKNOWN,
-        "seed": seed if isinstance(seed, int) else None,
-        "images": record.images,
-        "norm": None if budget is None else budget.norm,
-        "eps": None if budget is None else budget.eps,
-        "targeted": record.targeted,
-        "gradient_evaluations": cost.gradient_evaluations_per_image,
-        "seconds_per_image": cost.seconds_per_image,
-        "started": record.started,
-        "written": pd.Timestamp((folder / FILE_NAME).stat().st_mtime_ns, tz="UTC"),
-        "version": record.version,
-        "clean_images": " ".join(record.clean_images.values()) or None,
-    }
+    seed, cost = record.config.get("seed"), record.cost
+    names = {name: getattr(record, name) or UNKNOWN for name in ("surrogate", "attack", "data")}
+    alike = {name: getattr(record, name) for name in ("images", "targeted", "started", "version")}
+    budget = {} if record.budget is None else {"norm": record.budget.norm, "eps": record.budget.eps}
+    return (
+        {"folder": folder}
+        | names
+        | alike
+        | budget
+        | {
+            "seed": seed if isinstance(seed, int) else None,
+            "gradient_evaluations": cost.gradient_evaluations_per_image,
+            "seconds_per_image": cost.seconds_per_image,
+            "written": pd.Timestamp((folder / FILE_NAME).stat().st_mtime_ns, tz="UTC"),
+            "clean_images": " ".join(record.clean_images.values()) or None,
+        }
+    )
 
 
 def _targets(record: RunResults) -> list[dict[str, Any]]:

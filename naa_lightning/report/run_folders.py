@@ -1,5 +1,6 @@
 """The folders of runs: finding them, their state and their order."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,22 +44,19 @@ def is_finished(folder: Path) -> bool:
 
 def in_job_order(folders: Sequence[Path]) -> list[Path]:
     """Sort folders of runs as the sweep numbered its jobs; those without a number come last, as they stand."""
-    numbers = {folder: _job_number(folder) for folder in folders}
-    return sorted(folders, key=lambda folder: (numbers[folder] is None, numbers[folder] or 0))
+
+    def number(folder: Path) -> float:
+        found: Any = _job(folder, "hydra.yaml")
+        for key in ("hydra", "job", "num"):
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found if isinstance(found, int) else math.inf
+
+    return sorted(folders, key=number)
 
 
-def _job_number(folder: Path) -> int | None:
-    try:
-        text = (folder / ".hydra" / "hydra.yaml").read_text(encoding="utf-8")
-        number = yaml.load(text, Loader=_LOADER)["hydra"]["job"]["num"]
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        return None
-    return number if isinstance(number, int) else None
-
-
-def _job(folder: Path) -> Mapping[str, Any] | None:
-    """Return the configuration of a folder's job, if it has one."""
-    path = folder / ".hydra" / "config.yaml"
+def _job(folder: Path, name: str = "config.yaml") -> Mapping[str, Any] | None:
+    """Return the configuration of a folder's job, empty where it cannot be read; None where there is none."""
+    path = folder / ".hydra" / name
     if not path.is_file():
         return None
     try:

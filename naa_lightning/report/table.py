@@ -1,23 +1,24 @@
 """The results of a run in the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 
-from naa_lightning.records import RateResult, RunResults, TargetResult
+from naa_lightning.records import RunResults
 from naa_lightning.records.results import Unanswered
-from naa_lightning.report.page.wording import duration
+from naa_lightning.report.page.measures import rows
+from naa_lightning.report.page.wording import counted, decimal, duration, interval, levels, percent
 from naa_lightning.report.phases import stage_shares
+from naa_lightning.report.terminal import Name, numbers_table
 
-UNTARGETED = {
+_UNTARGETED = {
     "clean": "clean_accuracy",
     "fooling": "fooling_rate",
     "error": "error_rate",
     "success": "success_rate",
 }
 # The wide column takes the room of two others.
-TARGETED = {"clean": "clean_accuracy", "success": "success_rate", "target hit": "target_rate"}
-_SIZES = {"l2": "mean L2 {:.3g}", "ssim": "SSIM {:.3g}", "psnr": "PSNR {:.3g} dB", "lpips": "LPIPS {:.3g}"}
+_TARGETED = {"clean": "clean_accuracy", "success": "success_rate", "target hit": "target_rate"}
 
 
 def results_table(results: RunResults) -> Table:
@@ -29,69 +30,49 @@ def results_table(results: RunResults) -> Table:
     Args:
         results: What the run found.
     """
-    rates = TARGETED if results.targeted else UNTARGETED
-    headline = list(rates.values())[-1]
+    rates = _TARGETED if results.targeted else _UNTARGETED
     random = any(target.repeats > 1 for target in results.targets.values())
+    aimed = "; target hit: predicted as the class aimed at, over all images" if results.targeted else ""
+    spread = "; \N{PLUS-MINUS SIGN}: standard deviation over a defence's random draws" if random else ""
     attack = results.attack if results.surrogate is None else f"{results.attack} on {results.surrogate}"
-    table = Table(
+    table = numbers_table(
+        "target",
+        [*rates, "95 %", *(["\N{PLUS-MINUS SIGN}"] if random else [])],
         title=f"{'targeted ' if results.targeted else ''}{attack}: {results.images} images of {results.data}",
-        caption=_caption(targeted=results.targeted, random=random),
+        caption="in %; clean: accuracy on clean images; success: among images classified correctly when clean"
+        f"{aimed}, with its 95 % Wilson interval{spread}",
     )
-    table.add_column("target", overflow="fold", min_width=len("black-box mean (00)"))
-    for column in (*rates, "95 %", *(["\N{PLUS-MINUS SIGN}"] if random else [])):
-        table.add_column(column, justify="right", no_wrap=True)
     for name, target in results.targets.items():
-        white_box = target.role == "white-box"
-        table.add_row(
-            _shown_name(name, target, results.targets),
-            *(percent(target.rate(rate).value) for rate in rates.values()),
-            interval(target.rate(headline)),
-            *([_spread(target.rate(headline))] if random else []),
-            style="dim" if white_box else None,
-        )
+        white_box, headline = target.role == "white-box", target.rate(results.headline)
+        # A defended target that follows its undefended model is named by its defences alone.
+        shown = f"{name} (white-box)" if white_box else name
+        if target.defences and target.model in results.targets:
+            shown = f"+ {' + '.join(target.defences)}"
+        numbers = [*(percent(target.rate(rate).value) for rate in rates.values()), interval(headline)]
+        drawn = [] if headline.spread is None else [percent(headline.spread)]
+        table.add_row(Name(shown), *numbers, *drawn, style="dim" if white_box else None)
     for name in results.failed:
-        table.add_row(f"{name} (failed)", *("-" for _ in rates), "-", style="red")
+        table.add_row(Name(f"{name} (failed)"), *[percent(None)] * (len(rates) + 1), style="red")
     table.add_section()
     for title, mean in (("black-box mean", results.black_box_mean), ("defended mean", results.defended_mean)):
         if mean.clean_accuracy is not None:
-            table.add_row(
-                f"{title} ({len(mean.targets)})",
-                *(percent(mean.rate(rate)) for rate in rates.values()),
-                "",
-                style="bold",
-            )
+            numbers = [percent(mean.rate(rate)) for rate in rates.values()]
+            table.add_row(f"{title} ({len(mean.targets)})", *numbers, style="bold")
     return table
 
 
-def _shown_name(name: str, target: TargetResult, targets: Mapping[str, TargetResult]) -> str:
-    """Name a defended target by its defences alone, where it follows its undefended model."""
-    if target.defences and target.model in targets:
-        return f"+ {' + '.join(target.defences)}"
-    return f"{name} (white-box)" if target.role == "white-box" else name
-
-
-def _caption(*, targeted: bool, random: bool) -> str:
-    aimed = "; target hit: predicted as the class aimed at, over all images" if targeted else ""
-    spread = "; \N{PLUS-MINUS SIGN}: standard deviation over a defence's random draws" if random else ""
-    correct = "clean: accuracy on clean images; success: among images classified correctly when clean"
-    return f"in %; {correct}{aimed}, with its 95 % Wilson interval{spread}"
+def result_lines(results: RunResults) -> list[str]:
+    """Return lines on perturbations, exact attribution and time, and then those of `notices`."""
+    lines = [perturbation_line(results), attribution_line(results), time_line(results), *notices(results)]
+    return [line for line in lines if line]
 
 
 def perturbation_line(results: RunResults) -> str:
     """Return a line on how large and how visible the perturbations are."""
-    sizes = results.perturbation
-    parts = []
-    if (linf := sizes["linf"].max) is not None:
-        parts.append(f"largest change {255 * linf:.3g}/255")
-    for name, title, unit in (
-        ("l2", "mean L2", ""),
-        ("ssim", "SSIM", ""),
-        ("psnr", "PSNR", " dB"),
-        ("lpips", "LPIPS", ""),
-    ):
-        if (mean := sizes[name].mean) is not None:
-            parts.append(f"{title} {mean:.3g}{unit}")
-    return f"perturbation: {', '.join(parts)}"
+    means = {key: size.mean for key, size in results.perturbation.items() if key != "linf"}
+    measured = [f"largest change {levels(results.perturbation['linf'].max)}"]
+    measured += [f"{name} {text}" for name, (text,), _ in rows("perturbation", means)]
+    return f"perturbation: {', '.join(measured)}, means over images"
 
 
 def notices(results: RunResults) -> list[str]:
@@ -100,7 +81,8 @@ def notices(results: RunResults) -> list[str]:
     for title, mean in (("black-box mean", results.black_box_mean), ("defended mean", results.defended_mean)):
         if mean.targets and mean.left_out:
             why = "; ".join(f"{name}: {reason}" for name, reason in mean.left_out.items())
-            lines.append(f"the {title} is over {len(mean.targets)} targets and leaves out {len(mean.left_out)} ({why})")
+            over = counted(len(mean.targets), "target")
+            lines.append(f"the {title} is over {over} and leaves out {len(mean.left_out)} ({why})")
     if results.missing:
         lines.append(f"missing images: {len(results.missing)}, which are left out: {_listed(results.missing)}")
     for name, target in results.targets.items():
@@ -112,10 +94,8 @@ def notices(results: RunResults) -> list[str]:
                 f"clean and {percent(abstained.adversarial / total)} % of the adversarial images"
             )
         if target.invalid_files:
-            lines.append(
-                f"{name} gave logits that are no numbers, which count as no success, for "
-                f"{_listed(target.invalid_files)}"
-            )
+            files = _listed(target.invalid_files)
+            lines.append(f"{name} gave logits that are no numbers, which count as no success, for {files}")
     return lines
 
 
@@ -124,11 +104,10 @@ def attribution_line(results: RunResults) -> str | None:
     exact = results.exact_attribution
     if exact is None:
         return None
-    cosine = exact.agreement["naa"]["cosine"]
     return (
-        f"exact attribution of {exact.images} images: {percent(exact.clean['positive_share'])} % positive, "
+        f"exact attribution of {counted(exact.images, 'image')}: {percent(exact.clean['positive_share'])} % positive, "
         f"of which the attack destroyed {percent(exact.effect['positive_destroyed'])} %; "
-        f"NAA's approximation has a cosine of {'-' if cosine is None else format(cosine, '.2f')} with it"
+        f"NAA's approximation has a cosine of {decimal(exact.agreement['naa']['cosine'], 2)} with it"
     )
 
 
@@ -136,20 +115,6 @@ def time_line(results: RunResults) -> str:
     """Return a line on the run's time and the stages that took most of it."""
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in stage_shares(results.cost) if share >= 0.05)
     return f"time: {duration(results.cost.seconds)}: {shares}"
-
-
-def percent(share: float | None) -> str:
-    """Write a share in percent; a dash where there is none."""
-    return "-" if share is None else f"{100 * share:.1f}"
-
-
-def interval(rate: RateResult) -> str:
-    """Write the interval of a rate in percent; a dash where there is none."""
-    return "-" if rate.low is None or rate.high is None else f"{percent(rate.low)} to {percent(rate.high)}"
-
-
-def _spread(rate: RateResult) -> str:
-    return "" if rate.spread is None else percent(rate.spread)
 
 
 def _listed(files: Sequence[str], most: int = 20) -> str:

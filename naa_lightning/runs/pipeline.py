@@ -11,7 +11,8 @@ from naa_lightning.records import (
     write_results,
 )
 from naa_lightning.report.page.run_page import write_run_page
-from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
+from naa_lightning.report.table import result_lines, results_table
+from naa_lightning.report.terminal import tell
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.collecting import collect
 from naa_lightning.runs.stages.crafting import craft
@@ -69,9 +70,7 @@ def attack_and_report(context: RunContext) -> float | None:
     page = write_run_page(folder)
     console = Console()
     console.print(results_table(results))
-    for line in (perturbation_line(results), attribution_line(results), time_line(results), *notices(results)):
-        if line:
-            console.print(line, highlight=False)
+    tell(console, *result_lines(results))
     console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
     log_run(context.loggers, folder)
     evaluation.check_complete(folder)

@@ -12,7 +12,7 @@ from naa_lightning.runs.stages.summary import cost_of
 from tests.report.cases import rate, saved_image
 
 NO_RATE = Rate(0, 0)
-PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+PLUS_MINUS, DASH = "\N{PLUS-MINUS SIGN}", "\N{EN DASH}"
 
 
 def target(
@@ -81,11 +81,11 @@ def test_the_table_shows_every_rate_within_80_columns() -> None:
     assert lines[0].strip() == "naa on source: 100 images of photographs"
     header, *rows = cells(lines)
     assert header == ["target", "clean", "fooling", "error", "success", "95 %"]
-    assert "".join(row[0] for row in rows[1:-2]).endswith("a_target_with_a_very_long_name_of_its_own")
+    assert [row[0] for row in rows[1:-2]] == ["a_target_with_a_very_long_", "name_of_its_own"]
     assert rows[0][0] == "source (white-box)"
-    assert ["90.0", "50.0", "55.0", "50.0", "39.9 to 60.1"] in [row[1:] for row in rows]
+    assert ["90.0", "50.0", "55.0", "50.0", f"39.9{DASH}60.1"] in [row[1:] for row in rows]
     assert rows[-2:] == [
-        ["hopeless", "90.0", "50.0", "55.0", "-", "-"],
+        ["hopeless", "90.0", "50.0", "55.0", DASH, DASH],
         ["black-box mean (1)", "90.0", "50.0", "55.0", "50.0", ""],
     ]
     assert caption(lines) == (
@@ -107,9 +107,9 @@ def test_the_table_of_a_targeted_run_shows_how_often_the_target_class_is_hit() -
     header, *rows = cells(lines)
     assert header == ["target", "clean", "success", "target hit", "95 %"]
     assert rows == [
-        ["digits_residual (white-box)", "90.0", "100.0", "100.0", "96.3 to 100.0"],
-        ["inception_resnet_v2", "90.0", "50.0", "25.0", "17.5 to 34.3"],
-        ["digits_plain", "90.0", "-", "1.0", "0.2 to 5.4"],
+        ["digits_residual (white-box)", "90.0", "100.0", "100.0", f"96.3{DASH}100.0"],
+        ["inception_resnet_v2", "90.0", "50.0", "25.0", f"17.5{DASH}34.3"],
+        ["digits_plain", "90.0", DASH, "1.0", f"0.2{DASH}5.4"],
         ["black-box mean (2)", "90.0", "50.0", "13.0", ""],
     ]
     assert "target hit: predicted as the class aimed at, over all images, with its 95 % Wilson interval" in caption(
@@ -159,7 +159,7 @@ def test_a_target_that_failed_stands_without_numbers() -> None:
     targets = {"plain": target("black-box", Rate(45, 90), spread=0.5)}
     for shown, columns in ((targets, 7), ({}, 6)):
         _, *rows = cells(printed(run(shown, failed={"onnx": {"reason": "out of memory"}})))
-        assert rows[len(shown)] == ["onnx (failed)", *["-"] * 5, *[""] * (columns - 6)]
+        assert rows[len(shown)] == ["onnx (failed)", *[DASH] * 5, *[""] * (columns - 6)]
         assert len(rows) == 2 * len(shown) + 1
 
 
@@ -177,7 +177,7 @@ def test_a_mean_says_how_many_targets_it_is_over_where_it_leaves_some_out() -> N
     results = run(targets, failed={"onnx": {"reason": "out of memory"}})
     assert cells(printed(results))[-1][0] == "black-box mean (1)"
     assert notices(results) == [
-        "the black-box mean is over 1 targets and leaves out 2 (b: no image counts; onnx: out of memory)"
+        "the black-box mean is over 1 target and leaves out 2 (b: no image counts; onnx: out of memory)"
     ]
 
 
@@ -222,12 +222,12 @@ def sizes(ssim: float | None, psnr: float | None, lpips: float | None) -> RunRes
 
 
 def test_the_perturbation_line_leaves_out_what_was_not_measured() -> None:
-    start = "perturbation: largest change 16/255, mean L2 12.3"
-    assert perturbation_line(sizes(None, None, None)) == start
-    assert perturbation_line(sizes(0.8765, 30.123, None)) == f"{start}, SSIM 0.876, PSNR 30.1 dB"
-    assert perturbation_line(sizes(None, 30.123, None)) == f"{start}, PSNR 30.1 dB"
-    assert perturbation_line(sizes(0.8765, 30.123, 0.05)) == f"{start}, SSIM 0.876, PSNR 30.1 dB, LPIPS 0.05"
-    assert perturbation_line(sizes(0.0, None, 0.0)) == f"{start}, SSIM 0, LPIPS 0"
+    start, end = "perturbation: largest change 16/255, L2 12.35", ", means over images"
+    assert perturbation_line(sizes(None, None, None)) == start + end
+    assert perturbation_line(sizes(0.8765, 30.123, None)) == f"{start}, SSIM 0.876, PSNR 30.1 dB{end}"
+    assert perturbation_line(sizes(None, 30.123, None)) == f"{start}, PSNR 30.1 dB{end}"
+    assert perturbation_line(sizes(0.8765, 30.123, 0.05)) == f"{start}, SSIM 0.876, PSNR 30.1 dB, LPIPS 0.050{end}"
+    assert perturbation_line(sizes(0.0, None, 0.0)) == f"{start}, SSIM 0.000, LPIPS 0.000{end}"
 
 
 def test_the_attribution_line_tells_of_exact_attribution() -> None:
@@ -238,12 +238,12 @@ def test_the_attribution_line_tells_of_exact_attribution() -> None:
         "agreement": {"naa": {"cosine": 0.987}},
     }
     assert attribution_line(run({}, exact_attribution=exact)) == (
-        "exact attribution of 16 images: 61.2 % positive, of which the attack destroyed - %; NAA's approximation has a "
-        "cosine of 0.99 with it"
+        "exact attribution of 16 images: 61.2 % positive, of which the attack destroyed \N{EN DASH} %; "
+        "NAA's approximation has a cosine of 0.99 with it"
     )
     unknown = attribution_line(run({}, exact_attribution=exact | {"agreement": {"naa": {"cosine": None}}}))
     assert unknown is not None
-    assert unknown.endswith("has a cosine of - with it")
+    assert unknown.endswith(f"has a cosine of {DASH} with it")
     assert attribution_line(run({})) is None
 
 

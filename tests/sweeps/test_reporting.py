@@ -76,7 +76,7 @@ def test_a_sweep_ends_with_its_table_also_after_failures(tmp_path: Path) -> None
     assert done.stdout.count("┏") == 1
     last = done.stdout[done.stdout.rindex("┏") :].splitlines()
     assert any("naa" in line and "75.0 ± 35.4" in line for line in last)
-    assert "the highest is not distinguishable from the next: naa from mim in" in " ".join(last)
+    assert "naa and mim are not distinguishable on source" in " ".join(last)
     failures = ["0 failed: no such layer", "1 failed: no such layer"]
     assert last[-4:] == [*failures, f"report: {sweep / 'report.html'}", f"sweep: {sweep}"]
     assert json.loads((sweep / "0" / "failed.json").read_text()) == {"error": "no such layer"}

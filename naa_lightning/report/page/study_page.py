@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
-from naa_lightning.report.attribution_table import NEARLY, method_cells, recommendations
 from naa_lightning.report.definitions import SHORT
-from naa_lightning.report.layer_table import interval_text, percent_text
 from naa_lightning.report.page import plot
 from naa_lightning.report.page.template import write_page
-from naa_lightning.report.page.wording import counted, listed, whole_percent
+from naa_lightning.report.page.wording import counted, interval, listed, percent, whole_percent
+from naa_lightning.report.study_tables import NEARLY, method_cells, recommended_methods
 
 Results = LayerStudyResults | AttributionStudyResults
 Plot = tuple[plot.Axis, plot.Axis, list[plot.Point], list[plot.Line]]
@@ -37,8 +36,8 @@ def write_study_page(folder: Path, results: Results) -> Path:
         results=results,
         is_layers=layers,
         names=names,
-        percent_text=percent_text,
-        interval_text=interval_text,
+        percent_text=percent,
+        interval_text=interval,
         method_cells=method_cells,
         method_plots=lambda methods: _method_plots(methods, names),
         nearly=NEARLY,
@@ -69,7 +68,7 @@ def _method_findings(results: AttributionStudyResults) -> list[tuple[str, str | 
             f"as any: cosine {method.cosine:.2f} for {counted(method.gradient_evaluations, 'gradient')} per image.",
             override,
         )
-        for layer, method, override in recommendations(results)
+        for layer, method, override in recommended_methods(results)
     ]
     return found or [("No method points the same way as the reference.", None)]
 

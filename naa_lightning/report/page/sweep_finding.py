@@ -7,7 +7,6 @@ import pandas as pd
 from naa_lightning.report.page.wording import counted, p_text, whole_percent
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
 from naa_lightning.report.sweep.table import SweepTable
-from naa_lightning.report.sweep.wording import block_title
 
 _RATES = {"success_rate": "success", "target_rate": "hits of the class aimed at"}
 
@@ -18,7 +17,8 @@ def sweep_findings(table: SweepTable) -> list[str]:
 
 
 def _finding(table: SweepTable, block: int) -> str:
-    rows, where = table.rows[table.rows.block == block], block_title(table, block)
+    rows = table.rows[table.rows.block == block]
+    where = rows.title.iloc[0]
     known = table.cells[table.cells.row.isin(rows.index) & table.cells["mean"].notna()]
     column = next((name for name in (BLACK_BOX_MEAN, DEFENDED_MEAN) if name in set(known.column)), None)
     if column is None:

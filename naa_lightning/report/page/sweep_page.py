@@ -10,6 +10,7 @@ import pandas as pd
 
 from naa_lightning.records.results import RunResults, read_results
 from naa_lightning.report.definitions import SHORT
+from naa_lightning.report.loading import lines_of
 from naa_lightning.report.page import plot, search
 from naa_lightning.report.page.comparability import differences
 from naa_lightning.report.page.sweep_finding import sweep_findings
@@ -57,8 +58,7 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         table=table,
         cells={(cell.row, cell.column): cell for cell in table.cells.itertuples()},
         blocks=[
-            (wording.block_title(table, block), rows, _indistinct(table, rows))
-            for block, rows in table.rows.groupby("block", sort=False)
+            (rows.title.iloc[0], rows, _indistinct(table, rows)) for _, rows in table.rows.groupby("block", sort=False)
         ],
         means=[name for name in table.columns if name in MEANS],
         targets=[name for name in table.columns if name not in MEANS],
@@ -141,7 +141,7 @@ def _scatters(table: SweepTable) -> Iterator[dict[str, Any]]:
             "title": f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
             "x": plot.log_axis("gradient evaluations per image", ranked.cost),
             "y": plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),
-            "points": [_point(table.rows.loc[cell.row], cell, surrogates) for cell in ranked.itertuples()],
+            "points": [_point(table.rows.loc[cell.row], cell, surrogates) for cell in lines_of(ranked)],
             "lines": [plot.Line(list(zip(front.cost, front["mean"], strict=True)))] if len(front) > 1 else [],
             "surrogates": surrogates,
             "left_out": list(rows["name"][~rows.index.isin(cells.row)]),

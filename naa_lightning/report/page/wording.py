@@ -1,12 +1,13 @@
 """How numbers and names are written on a page."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from naa_lightning.records import RateResult
-from naa_lightning.records.results import BudgetResult
+from naa_lightning.records.results import BudgetResult, RateResult
+from naa_lightning.records.studies import EstimateResult
 
 NONE = "\N{EN DASH}"
 """Stands where there is no number."""
@@ -16,7 +17,7 @@ _PART = re.compile(r"(?<=[_/+.-])(?=[^_/+.-])")
 
 def percent(share: float | None) -> str:
     """Write a share in percent, without the sign."""
-    return NONE if share is None else f"{100 * share:.1f}"
+    return NONE if share is None or math.isnan(share) else f"{100 * share:.1f}"
 
 
 def whole_percent(share: float) -> str:
@@ -25,9 +26,11 @@ def whole_percent(share: float) -> str:
     return f"{number}\N{NO-BREAK SPACE}%"
 
 
-def interval(rate: RateResult) -> str:
-    """Write a rate's interval in percent."""
-    return NONE if rate.low is None else f"{percent(rate.low)}\N{EN DASH}{percent(rate.high)}"
+def interval(found: RateResult | EstimateResult) -> str:
+    """Write the interval of a rate, or of a difference of rates, in percent."""
+    if found.low is None or found.high is None:
+        return NONE
+    return (" to " if found.low < 0 else "\N{EN DASH}").join(map(percent, (found.low, found.high)))
 
 
 def p_text(p: float) -> str:
@@ -35,8 +38,10 @@ def p_text(p: float) -> str:
     return ("p < 0.001" if p < 0.001 else f"p = {p:.2g}").replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def levels(value: float) -> str:
+def levels(value: float | None) -> str:
     """Write a change of a pixel as a fraction of 255."""
+    if value is None:
+        return NONE
     whole = round(255 * value)
     return f"{whole}/255" if abs(255 * value - whole) < 0.01 else f"{255 * value:.3g}/255"
 
@@ -50,15 +55,17 @@ def budget_text(budget: BudgetResult | None) -> str:
     return f"{budget.norm.upper()}\N{NO-BREAK SPACE}{budget.eps:g}"
 
 
-def decimal(value: float, digits: int = 3) -> str:
+def decimal(value: float | None, digits: int = 3) -> str:
     """Write a number with a fixed number of digits behind the point."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return NONE if value is None else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def duration(seconds: float | None) -> str:
     """Write a time."""
     if seconds is None:
         return NONE
+    if 0 < seconds < 0.001:
+        return "under 0.001 s"
     if seconds < 10:
         return f"{seconds:.2g} s"
     if seconds < 120:

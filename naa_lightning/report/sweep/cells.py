@@ -1,7 +1,6 @@
 """The cells of a sweep's table: the headline rate of each row on each target, and its means over targets."""
 
 import math
-from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,67 +16,55 @@ MEASURED = [
 ]
 
 
-def cells_of(
-    runs: pd.DataFrame, heads: pd.DataFrame, outcomes: Mapping[Hashable, pd.DataFrame]
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the cells that have a rate or failed and the columns, as `SweepTable` describes them, before any test.
+def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return cells and columns as `SweepTable` describes them, before any test, of `placed` runs and their outcomes.
 
-    Args:
-        runs: The finished runs, as `naa_lightning.report.load` gives them.
-        heads: The runs that count, with their rows.
-        outcomes: The outcomes of each row's images.
+    Cells that neither have a rate nor failed are left out.
     """
     found = runs.dropna(subset="target").merge(heads[["folder", "row", "rate"]], on="folder")
     for name, suffix in (("value", ""), ("count", "_count"), ("total", "_total")):
         success = found[f"success_rate{suffix}"]
         found[name] = success.where(found.rate == "success_rate", found[f"target_rate{suffix}"])
     defended = found.defences != ""
-    found = found.assign(
-        column=found.target,
-        kind=defended.map({False: "undefended", True: "defended"}),
-        mean_column=defended.map({False: BLACK_BOX_MEAN, True: DEFENDED_MEAN}),
-        failures=found.failed.notna(),
-    )
-    means = found[found.role == "black-box"].assign(column=lambda black: black.mean_column, kind="mean")
+    found = found.assign(column=found.target, kind=defended.map({False: "undefended", True: "defended"}))
+    means = found.assign(column=defended.map({False: BLACK_BOX_MEAN, True: DEFENDED_MEAN}), kind="mean")
+    every = pd.concat([found, means[means.role == "black-box"]])
     cells = [
-        {"row": row, "column": column} | _cell(of_cell, outcomes[row])
-        for (row, column), of_cell in pd.concat([found, means]).groupby(["row", "column"], sort=False)
+        {"row": row, "column": column} | _cell(of_cell, outcomes[outcomes.row == row])
+        for (row, column), of_cell in every.groupby(["row", "column"], sort=False)
     ]
     table = pd.DataFrame(cells, columns=MEASURED).astype({"white_box": bool, "failed": bool})
+    known = table[table.failed | (table.seeds > 0)]
     kinds = dict(zip(table.column, table.kind, strict=True))
     columns = [name for kind in ("undefended", "defended") for name in kinds if kinds[name] == kind]
-    known = table[table.failed | (table.seeds > 0)]
     columns += [name for name in (BLACK_BOX_MEAN, DEFENDED_MEAN) if name in set(known.column)]
-    known = known.assign(place=known.column.map(columns.index)).sort_values(["row", "place"], ignore_index=True)
-    return known[MEASURED], columns
+    order = known.assign(place=known.column.map(columns.index)).sort_values(["row", "place"]).index
+    return known.loc[order].reset_index(drop=True), columns
 
 
 def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
     """Describe a cell from the results that it is made of, one for each run and target."""
-    kind = found.kind.iloc[0]
+    kind, counted = found.kind.iloc[0], found[found.value.notna()]
     by_run = found.groupby("folder")[["value", "clean_accuracy"]].mean().dropna(subset="value")
     cell = {
         "kind": kind,
         "white_box": kind != "mean" and (found.role == "white-box").any(),
-        "failed": kind != "mean" and found.failures.any(),
+        "failed": kind != "mean" and found.failed.notna().any(),
         "mean": by_run.value.mean(),
         "spread": by_run.value.std(),
         "seeds": len(by_run),
         "clean": by_run.clean_accuracy.mean(),
     }
-    counted, lost = found[found.value.notna()], found[found.value.isna()]
     if kind != "mean":
-        totals = counted[["count", "total", "repeats"]].sum().astype(int)
-        low, high = Rate(*totals).interval
+        low, high = Rate(*counted[["count", "total", "repeats"]].sum().astype(int)).interval
         return cell | {"low": low, "high": high}
-    reasons = lost.failed.fillna("no image counts")
-    targets = list(counted.target.unique())
     # Of each image, the mean over seeds and random draws.
+    targets, lost = list(counted.target.unique()), found[found.value.isna()]
     by_image = outcomes.groupby(["target", "id"]).outcome.mean().unstack().reindex(targets)
     whole = estimate(torch.tensor(by_image.to_numpy(float)), imagined=(0.0, 0.0, 1.0, 1.0))
     return cell | {
         "low": math.nan if whole is None else whole.low,
         "high": math.nan if whole is None else whole.high,
         "targets": tuple(targets),
-        "left_out": dict(zip(lost.target, reasons, strict=True)),
+        "left_out": dict(zip(lost.target, lost.failed.fillna("no image counts"), strict=True)),
     }

@@ -1,16 +1,14 @@
 """The table of a sweep as files."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.report.page.wording import NONE, sentence
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
-from naa_lightning.report.sweep.wording import DAGGER, PLUS_MINUS, cell_text, facts, legend, remarks, wide
+from naa_lightning.report.sweep.wording import DAGGER, PLUS_MINUS, legend, remarks, texts
 
 _SIGNS = str.maketrans({PLUS_MINUS: r"$\pm$", DAGGER: r"$^{\dagger}$", NONE: "--"})
 _LATEX = {
@@ -43,51 +41,45 @@ def write_summary(folder: Path, runs: Sequence[Path], baseline: str | None = Non
 def to_csv(table: SweepTable) -> str:
     """Write one line per cell, shares in [0, 1]; what is unknown is empty, and lists have "; " between their parts."""
     described = table.rows[["surrogate", "attack", "setting", "data", "rate"]]
-    lines = table.cells.drop(columns="row").rename(columns={"column": "target"})
-    lines = pd.concat([described.loc[table.cells.row].reset_index(drop=True), lines], axis=1)
+    lines = table.cells.rename(columns={"column": "target"})
+    lines = described.merge(lines, left_index=True, right_on="row").drop(columns="row")
     flags = lines.select_dtypes(bool).columns
     lines[flags] = lines[flags].astype(str).apply(lambda texts: texts.str.lower())
-    lines["targets"] = [_joined(names) for names in lines.targets]
-    lines["left_out"] = [
-        _joined([f"{name}: {reason}" for name, reason in lost.items()] if isinstance(lost, dict) else None)
-        for lost in lines.left_out
-    ]
+    lines["left_out"] = lines.left_out.map(_reasons, na_action="ignore")
+    lines["targets"] = lines.targets.map("; ".join, na_action="ignore")
     return lines.astype({"better": "Int64", "worse": "Int64"}).to_csv(index=False, lineterminator="\n")
 
 
 def to_markdown(table: SweepTable) -> str:
     """Write a pipe table with its legend above and its remarks below."""
-    body, known = _body(table, _in_markdown, lambda cell: cell_text(cell, best="**{}**", star="\\*"))
-    align = ("left",) * known + ("right",) * (body.shape[1] - known)
-    shown = body.to_markdown(index=False, colalign=align, disable_numparse=True)
+    body = texts(table, best="**{}**", star="\\*", name=_in_markdown)
+    align = ("left",) * body.index.nlevels + ("right",) * body.shape[1]
+    shown = body.reset_index(allow_duplicates=True).to_markdown(index=False, colalign=align, disable_numparse=True)
     explained = " ".join(_in_markdown(f"{sentence(part)}.") for part in legend(table, best="Bold"))
     noted = "\n".join(f"- {_in_markdown(remark)}" for remark in remarks(table))
-    return "\n\n".join(filter(None, [explained, shown, noted])) + "\n"
+    return "\n\n".join([explained, shown, noted]) + "\n"
 
 
 def to_latex(table: SweepTable) -> str:
     """Write a table that needs the package booktabs."""
-    style: dict[str, str] = {"best": r"\textbf{{{}}}", "star": "$^{*}$", "interval": r" {{\scriptsize ({})}}"}
-    body, known = _body(table, _in_latex, lambda cell: cell_text(cell, **style).translate(_SIGNS))
-    caption = " ".join(f"{sentence(part)}." for part in legend(table, best="Bold"))
-    shown = body.style.hide(axis=0).to_latex(
-        hrules=True,
-        caption=_in_latex(caption),
-        position_float="centering",
-        column_format="l" * known + "r" * (body.shape[1] - known),
+    body = texts(table, best=r"\textbf{{{}}}", star="$^{*}$", interval=r" {{\scriptsize ({})}}", name=_in_latex).map(
+        lambda text: text.translate(_SIGNS)
+    )
+    shown = (
+        body.reset_index(allow_duplicates=True)
+        .style.hide(axis=0)
+        .to_latex(
+            hrules=True,
+            caption=_in_latex(" ".join(f"{sentence(part)}." for part in legend(table, best="Bold"))),
+            position_float="centering",
+            column_format="l" * body.index.nlevels + "r" * body.shape[1],
+        )
     )
     return f"% needs \\usepackage{{booktabs}}\n{shown}"
 
 
-def _body(table: SweepTable, escaped: Callable[[str], str], shown: Callable[[Any], str]) -> tuple[pd.DataFrame, int]:
-    """Return rows against columns under escaped names, what describes the rows first, and the number of those."""
-    known = facts(table).map(escaped)
-    body = pd.concat([known, wide(table, shown).replace(NONE, escaped(NONE))], axis=1)
-    return body.set_axis([escaped(str(name)) for name in body], axis=1), known.shape[1]
-
-
-def _joined(names: Any) -> str | None:
-    return "; ".join(names) if isinstance(names, (tuple, list)) and names else None
+def _reasons(left_out: dict[str, Any]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
 
 
 def _in_markdown(text: str) -> str:

@@ -1,18 +1,39 @@
-"""The images on which a run succeeded."""
+"""The images on which runs succeeded."""
 
-from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 from pandas.util import hash_pandas_object
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.records.predictions import FILE_NAME
 from naa_lightning.report.loading import lines_of
 
-_COLUMNS = ["target", "repeat", "id", "label", "target_class", "clean_prediction", "adversarial_prediction"]
-COLUMNS = ["seed", "images", "target", "repeat", "id", "label", "outcome"]
+_ASKED = ["target", "repeat", "id", "label"]
+PAIRED = ["seed", "images", *_ASKED]
+"""What two outcomes that are compared have in common."""
+
+
+def outcomes_of(heads: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return what `read_outcomes` finds in each run, with the run's `row`, `seed` and `images`.
+
+    `images` is the digest of the clean images or, where a run of an older version has none, stands for ids and labels.
+
+    Returns:
+        The outcomes, and a notice for each run without any.
+    """
+    found, unread = [pd.DataFrame(columns=["row", *PAIRED, "outcome"])], []
+    for run in lines_of(heads):
+        try:
+            of_run = read_outcomes(run.folder, targeted=run.targeted)
+        except UserError as error:
+            unread.append(f"{run.folder.name} is in no test: {in_one_line(error)}")
+            continue
+        images = hash_pandas_object(of_run[["id", "label"]].drop_duplicates(), index=False).sum()
+        key = run.clean_images if heads.clean_images.notna().all() else str(images)
+        found.append(of_run.assign(row=run.row, seed=-1 if pd.isna(run.seed) else run.seed, images=key))
+    return pd.concat(found[1:] or found), unread
 
 
 def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
@@ -32,7 +53,8 @@ def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
     """
     path = folder / FILE_NAME
     try:
-        rows = pd.read_parquet(path, columns=_COLUMNS).drop_duplicates(["target", "repeat", "id"], keep="last")
+        columns = [*_ASKED, "target_class", "clean_prediction", "adversarial_prediction"]
+        rows = pd.read_parquet(path, columns=columns).drop_duplicates(["target", "repeat", "id"], keep="last")
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
@@ -42,23 +64,4 @@ def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
         success, counts = answer == rows.target_class, rows.target_class.notna()
     else:
         success, counts = (answer != rows.label) & (answer >= 0), rows.clean_prediction == rows.label
-    return rows[["target", "repeat", "id", "label"]].assign(outcome=success.astype(float).where(counts))
-
-
-def outcomes_of(heads: pd.DataFrame, outcomes: Mapping[Path, pd.DataFrame]) -> dict[Hashable, pd.DataFrame]:
-    """Return the outcomes of the runs of each row, with their `seed` and `images`, a key of the clean images.
-
-    The key is the digest of the images or, where a run of an older version has none, it stands for ids and labels.
-
-    Args:
-        heads: The runs that count, with their rows.
-        outcomes: The outcomes of each run's images, by its folder, where they are known.
-    """
-    found: dict[Hashable, list[pd.DataFrame]] = {row: [] for row in heads.row}
-    for run in lines_of(heads):
-        if run.folder in outcomes:
-            of_run = outcomes[run.folder]
-            images = hash_pandas_object(of_run[["id", "label"]].drop_duplicates(), index=False).sum()
-            key = run.clean_images if heads.clean_images.notna().all() else str(images)
-            found[run.row].append(of_run.assign(seed=-1 if pd.isna(run.seed) else run.seed, images=key))
-    return {row: pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS) for row, parts in found.items()}
+    return rows[_ASKED].assign(outcome=success.astype(float).where(counts))

@@ -1,20 +1,21 @@
 """The table of a sweep: rows of surrogate, attack and setting against targets, tested in pairs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from naa_lightning.exceptions import UserError, in_one_line
+from naa_lightning.records.failure import read_failure
+from naa_lightning.records.results import RunResults, read_results
 from naa_lightning.report.loading import frame_of
-from naa_lightning.report.sweep.cells import MEASURED, cells_of
-from naa_lightning.report.sweep.folder import read_sweep
+from naa_lightning.report.run_folders import in_job_order, is_finished
+from naa_lightning.report.sweep.cells import cells_of
 from naa_lightning.report.sweep.notices import notices
 from naa_lightning.report.sweep.outcomes import outcomes_of
-from naa_lightning.report.sweep.paired import TESTED, tested
-from naa_lightning.report.sweep.rows import ROWS, baseline_of, placed, rows_of
-
-_FLAGS = dict.fromkeys(("white_box", "failed", "best", "distinct"), bool)
+from naa_lightning.report.sweep.paired import tested
+from naa_lightning.report.sweep.rows import placed, rows_of
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class SweepTable:
     Args:
         runs: The finished runs, as `naa_lightning.report.load` gives them, also those that do not count.
         rows: One line for each row of the table, that is for runs that differ in nothing but their seed: `block`, the
-            number of the rows of one surrogate, data set and rate, which can be compared; `surrogate`, `attack`,
-            `setting`, `data`; `rate`, the headline; `name`, attack and setting; `seeds` and `folders`, tuples;
+            number of the rows of one surrogate, data set and rate, which can be compared, and its `title`; `surrogate`,
+            `attack`, `setting`, `data`; `rate`, the headline; `name`, attack and setting; `seeds`, `folders`, tuples;
             `gradient_evaluations` and `seconds_per_image`, means; `is_baseline`, whether others are compared with it.
             The index counts the rows block by block, in the order of the jobs.
         cells: One line for each row and column that has a rate or failed: `row`; `column`; `kind`, "undefended",
@@ -45,12 +46,12 @@ class SweepTable:
     """
 
     runs: pd.DataFrame
-    rows: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ROWS).astype({"is_baseline": bool}))
-    cells: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*MEASURED, *TESTED]).astype(_FLAGS))
-    columns: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    failed: Mapping[Path, str] = field(default_factory=dict)
-    unfinished: Sequence[Path] = ()
+    rows: pd.DataFrame
+    cells: pd.DataFrame
+    columns: list[str]
+    notices: list[str]
+    failed: Mapping[Path, str]
+    unfinished: Sequence[Path]
 
 
 def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> SweepTable:
@@ -61,21 +62,44 @@ def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> Sw
         baseline: The attack, setting or both of the row of each block that the others are compared with; None for the
             `report.baseline` of the newest run, or else the first row.
     """
-    sweep = read_sweep(folders)
-    runs = frame_of(sweep.records)
-    if runs.empty:
-        return SweepTable(runs, notices=list(sweep.notices), failed=sweep.failed, unfinished=sweep.unfinished)
+    records: dict[Path, RunResults] = {}
+    failed: dict[Path, str] = {}
+    unfinished: list[Path] = []
+    unread: list[str] = []
+    for folder in in_job_order(folders):
+        reason = read_failure(folder)
+        if is_finished(folder):
+            try:
+                records[folder] = read_results(folder)
+            except UserError as error:
+                unread.append(f"{folder.name} is left out: {in_one_line(error)}")
+            else:
+                if reason is not None and not records[folder].failed:
+                    failed[folder] = f"{reason}; the results of an earlier try count"
+        elif reason is None:
+            unfinished.append(folder)
+        else:
+            failed[folder] = reason
+    runs = frame_of(records)
     heads, repeated = placed(runs)
-    baseline = baseline or baseline_of(runs, sweep.records)
+    baseline = baseline or _baseline(records, runs)
     rows = rows_of(heads, baseline)
-    outcomes = outcomes_of(heads, sweep.outcomes)
+    outcomes, untested = outcomes_of(heads)
     cells, columns = cells_of(runs, heads, outcomes)
     return SweepTable(
         runs=runs,
         rows=rows,
         cells=tested(cells, rows, outcomes),
         columns=columns,
-        notices=[*repeated, *notices(rows, cells, outcomes, baseline), *sweep.notices],
-        failed=sweep.failed,
-        unfinished=sweep.unfinished,
+        notices=[*repeated, *notices(rows, cells, outcomes, baseline), *unread, *untested],
+        failed=failed,
+        unfinished=unfinished,
     )
+
+
+def _baseline(records: Mapping[Path, RunResults], runs: pd.DataFrame) -> str | None:
+    """Return the `report.baseline` of the newest run."""
+    newest = [records[folder] for folder in runs.sort_values("written").folder[-1:]]
+    report = newest[0].config.get("report") if newest else None
+    name = report.get("baseline") if isinstance(report, Mapping) else None
+    return None if name is None else str(name)

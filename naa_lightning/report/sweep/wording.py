@@ -1,13 +1,14 @@
 """The wording of a sweep's table, in whatever format."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.loading import lines_of
-from naa_lightning.report.page.wording import NONE, listed, percent
+from naa_lightning.report.page.sweep_finding import sweep_findings
+from naa_lightning.report.page.wording import NONE, interval, listed, percent
 from naa_lightning.report.sweep.paired import ALPHA
 from naa_lightning.report.sweep.table import SweepTable
 
@@ -28,7 +29,7 @@ def rate_text(cell: Any) -> str:
 
 def interval_text(cell: Any) -> str:
     """Write the interval of a cell in percent; nothing where there is none."""
-    return "" if pd.isna(cell.low) or pd.isna(cell.mean) else f"{percent(cell.low)}{NONE}{percent(cell.high)}"
+    return "" if pd.isna(cell.low) else interval(cell)
 
 
 def differs(cell: Any) -> bool:
@@ -36,58 +37,45 @@ def differs(cell: Any) -> bool:
     return bool(cell.p_holm < ALPHA)
 
 
-def cell_text(cell: Any, *, best: str = "{}", star: str = "*", interval: str = " ({})") -> str:
-    """Write a cell with its marks and its interval.
+def texts(
+    table: SweepTable,
+    *,
+    best: str,
+    star: str = "*",
+    interval: str = " ({})",
+    name: Callable[[str], str] = str,
+) -> pd.DataFrame:
+    """Return the cells as text with their marks and intervals, rows against columns, under the facts of each row.
+
+    What all rows share is no fact of a row, its surrogate and attack aside.
 
     Args:
-        cell: The cell.
+        table: The table of the sweep.
         best: The form of a mean that is the highest by more than chance.
         star: The mark of a row that differs from the baseline.
         interval: The form of the interval.
+        name: What writes names.
     """
-    shown = best.format(rate_text(cell)) if cell.distinct else rate_text(cell)
-    marks = (star if differs(cell) else "") + (DAGGER if cell.white_box and pd.notna(cell.mean) else "")
-    return shown + marks + (interval.format(interval_text(cell)) if interval_text(cell) else "")
+    facts = table.rows[["surrogate", "attack", "setting", "data"]].assign(rate=table.rows.rate.map(SHORT))
+    told = {"surrogate", "attack"} | {fact for fact in ("data", "rate") if facts[fact].nunique() > 1}
+    told |= {"setting"} if facts.setting.any() else set()
+    facts = facts[[fact for fact in facts if fact in told]].map(name)
+
+    def written(cell: Any) -> str:
+        shown = best.format(rate_text(cell)) if cell.distinct else rate_text(cell)
+        marks = (star if differs(cell) else "") + (DAGGER if cell.white_box and pd.notna(cell.mean) else "")
+        return shown + marks + (interval.format(interval_text(cell)) if interval_text(cell) else "")
+
+    cells = table.cells.assign(text=[written(cell) for cell in lines_of(table.cells)])
+    across = cells.pivot(index="row", columns="column", values="text")
+    across = across.reindex(index=table.rows.index, columns=table.columns).astype(object).fillna(NONE)
+    return across.set_axis([name(column) for column in table.columns], axis=1).set_axis(pd.MultiIndex.from_frame(facts))
 
 
-def facts(table: SweepTable) -> pd.DataFrame:
-    """Return what describes each row; what all rows share is left out, surrogate aside."""
-    found = table.rows[["surrogate", "attack", "setting", "data"]].assign(rate=table.rows.rate.map(SHORT))
-    several = {name for name in ("data", "rate") if found[name].nunique() > 1}
-    several |= {"surrogate", "attack"} | ({"setting"} if found.setting.any() else set())
-    return found[[name for name in found if name in several]]
-
-
-def wide(table: SweepTable, shown: Callable[[Any], str]) -> pd.DataFrame:
-    """Return the cells as text, rows against columns.
-
-    Args:
-        table: The table of the sweep.
-        shown: What writes a cell.
-    """
-    texts = pd.Series([shown(cell) for cell in lines_of(table.cells)], dtype=object)
-    across = texts.groupby([table.cells.row, table.cells.column]).first().unstack()
-    return across.reindex(index=table.rows.index, columns=table.columns).astype(object).fillna(NONE)
-
-
-def block_title(table: SweepTable, block: int) -> str:
-    """Return the title of a block: its surrogate, and what differs between blocks."""
-    row = table.rows[table.rows.block == block].iloc[0]
-    data = f" on {row.data}" if table.rows.data.nunique() > 1 else ""
-    rate = f", {SHORT[row.rate]} rate" if table.rows.rate.nunique() > 1 else ""
-    return f"{row.surrogate}{data}{rate}"
-
-
-def legend(table: SweepTable, *, best: str, white_box: str = DAGGER) -> list[str]:
-    """Explain the numbers and the marks that the table has.
-
-    Args:
-        table: The table of the sweep.
-        best: The mark of the best cell of a column.
-        white_box: The mark of a white-box cell.
-    """
+def legend(table: SweepTable, *, best: str) -> list[str]:
+    """Explain the numbers and the marks that the table has, where the best cell of a column is marked so."""
     rows, cells = table.rows, table.cells
-    rates = listed([f"{SHORT[rate]} rate" for rate in rows.rate.unique()] or ["success rate"])
+    rates = listed([f"{SHORT[rate]} rate" for rate in rows.rate.unique()])
     spread = f" {PLUS_MINUS} standard deviation over seeds" if cells.spread.notna().any() else ""
     parts = [f"{rates} in %{spread}, with the 95 % interval for other images"]
     paired = f"paired McNemar tests, Holm-adjusted p < {ALPHA:g}"
@@ -97,33 +85,12 @@ def legend(table: SweepTable, *, best: str, white_box: str = DAGGER) -> list[str
         names = listed(list(rows["name"][rows.is_baseline].unique()))
         parts.append(f"*: differs from the baseline, {names} ({paired})")
     if cells.white_box.any():
-        parts.append(f"{white_box}: white-box")
+        parts.append(f"{DAGGER}: white-box")
     return parts
-
-
-def findings(table: SweepTable) -> list[str]:
-    """Say which row of each block has the highest means, and where the best cannot be told from the next."""
-    lines = []
-    names = table.rows["name"].to_dict()
-    for block in table.rows.block.unique():
-        title, rows = block_title(table, block), table.rows[table.rows.block == block]
-        best = table.cells[table.cells.row.isin(rows.index) & table.cells.best]
-        ahead = best[best.distinct & (best.kind == "mean")]
-        lines += [
-            f"{title}: {names[cell.row]} has the highest {cell.column}, {percent(cell.mean)} %, more than chance "
-            f"above {cell.runner_up} (adjusted p = {cell.p_best:.2g})"
-            for cell in lines_of(ahead)
-        ]
-        alike = [
-            f"{names[row]} from {runner_up} in {listed(list(cells.column))}"
-            for (row, runner_up), cells in best[~best.distinct].groupby(["row", "runner_up"], sort=False)
-        ]
-        lines += [f"{title}: the highest is not distinguishable from the next: {'; '.join(alike)}"] if alike else []
-    return lines
 
 
 def remarks(table: SweepTable) -> list[str]:
     """Return what was found, failed and unfinished runs and the notices of the table, in one line each."""
-    unfinished = ", ".join(folder.name for folder in table.unfinished)
-    failures: Iterable[str] = (f"{folder.name} failed: {reason}" for folder, reason in table.failed.items())
-    return [*findings(table), *table.notices, *failures, *([f"unfinished: {unfinished}"] if unfinished else [])]
+    failures = [f"{folder.name} failed: {reason}" for folder, reason in table.failed.items()]
+    unfinished = [f"unfinished: {', '.join(folder.name for folder in table.unfinished)}"] if table.unfinished else []
+    return [*sweep_findings(table), *table.notices, *failures, *unfinished]

@@ -21,8 +21,8 @@ from naa_lightning.metrics import AgreementMetric, AttributionMetric
 from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records.studies import AttributionStudyResults, MethodResult, write_study
-from naa_lightning.report.attribution_table import study_table
 from naa_lightning.report.page.study_page import write_study_page
+from naa_lightning.report.study_tables import methods_table
 from naa_lightning.rng import SeededDraws
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.prediction import predict
@@ -47,7 +47,7 @@ def study_attribution(study: AttributionStudy, context: RunContext) -> None:
     frame = pd.DataFrame(row.model_dump() for row in rows).astype({"points": "Int64"})
     write_atomically(context.folder / "attribution.csv", frame.to_csv(index=False, lineterminator="\n"))
     page = write_study_page(context.folder, results)
-    Console().print(study_table(results))
+    Console().print(methods_table(results))
     Console().print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
     log_study(context.loggers, "attribution_study", frame)
 

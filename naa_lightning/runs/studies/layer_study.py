@@ -23,8 +23,8 @@ from naa_lightning.models.candidates import CandidateLayer, candidate_layers, na
 from naa_lightning.records import Prediction, write_predictions
 from naa_lightning.records.results import RateResult
 from naa_lightning.records.studies import EstimateResult, LayerResult, LayerStudyResults, write_study
-from naa_lightning.report.layer_table import layer_frame, layers_table, recommendation
 from naa_lightning.report.page.study_page import write_study_page
+from naa_lightning.report.study_tables import layer_frame, layers_table, recommended_layer
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate
@@ -81,7 +81,7 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
     page = write_study_page(context.folder, results)
     log_study(context.loggers, "layers", frame)
     console.print(layers_table(results))
-    for line in (recommendation(results), f"report: {page.resolve()}"):
+    for line in (recommended_layer(results), f"report: {page.resolve()}"):
         console.print(line, soft_wrap=True, highlight=False)
     return None if results.best is None else results.best.black_box_mean.value
 

@@ -91,9 +91,7 @@ def test_markdown_is_a_pipe_table(tmp_path: Path) -> None:
         "other row of its surrogate, above the next by more than chance (paired McNemar tests, Holm-adjusted p \\< "
         "0.05). \\*: differs from the baseline, mim (paired McNemar tests, Holm-adjusted p \\< 0.05). †: white-box."
     )
-    assert found == (
-        "- source: naa has the highest black-box mean, 75.0 %, more than chance above mim (adjusted p = 0.023)"
-    )
+    assert found == ("- naa wins on source with 75 % success (on plain), 75 points ahead of mim (p = 0.023).")
 
 
 def test_what_is_no_more_than_chance_is_not_bold(tmp_path: Path) -> None:
@@ -106,8 +104,7 @@ def test_what_is_no_more_than_chance_is_not_bold(tmp_path: Path) -> None:
     assert "**" not in to_markdown(table)
     assert r"\textbf" not in to_latex(table)
     assert to_markdown(table).endswith(
-        "\n\n- source: the highest is not distinguishable from the next: mim from naa in other; naa from mim in plain "
-        "and black-box mean\n"
+        "\n\n- naa and mim are not distinguishable on source: 50 % success (mean over 2 networks) and 33 % (p = 1).\n"
     )
 
 

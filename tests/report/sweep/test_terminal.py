@@ -28,8 +28,8 @@ def parts_of(table: SweepTable, width: int) -> list[list[list[str]]]:
     """Return the printed cells of each part, each as its lines joined by a space, its title before."""
     found = []
     for title, part in sweep_tables(table, width):
-        console = Console(width=10_000, file=io.StringIO(), record=True)
-        console.print(part)
+        console = Console(width=width, file=io.StringIO(), record=True)
+        console.print(part, crop=False)
         lines = console.export_text().splitlines()
         assert max(map(len, lines)) <= width, "\n".join(lines)
         found.append([[title], *rows_of(lines)])

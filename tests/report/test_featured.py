@@ -1,7 +1,7 @@
 """Which images are shown."""
 
 from naa_lightning.records import Prediction
-from naa_lightning.report.transferability import least_transferable, most_transferable
+from naa_lightning.report.featured import least_transferable, most_transferable
 from tests.report.cases import prediction
 
 LABEL = 7
