@@ -58,7 +58,8 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         cells={(cell.row, cell.column): cell for cell in table.cells.itertuples()},
         blocks=[
             (wording.block_title(table, block), rows, _indistinct(table, rows))
-            for block, rows in table.rows.groupby("block", sort=False)
+            for block in table.rows.block.unique()
+            for rows in [table.rows[table.rows.block == block]]
         ],
         means=[name for name in table.columns if name in MEANS],
         targets=[name for name in table.columns if name not in MEANS],
@@ -141,14 +142,15 @@ def _scatters(table: SweepTable) -> Iterator[dict[str, Any]]:
             "title": f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
             "x": plot.log_axis("gradient evaluations per image", ranked.cost),
             "y": plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),
-            "points": [_point(table.rows.loc[cell.row], cell, surrogates) for cell in ranked.itertuples()],
+            "points": [_point(table, cell, surrogates) for cell in ranked.itertuples()],
             "lines": [plot.Line(list(zip(front.cost, front["mean"], strict=True)))] if len(front) > 1 else [],
             "surrogates": surrogates,
             "left_out": list(rows["name"][~rows.index.isin(cells.row)]),
         }
 
 
-def _point(row: pd.Series, cell: Any, surrogates: list[str]) -> plot.Point:
+def _point(table: SweepTable, cell: Any, surrogates: list[str]) -> plot.Point:
+    row = table.rows.loc[cell.row]
     said = f"{row['name']} on {row.surrogate}: {wording.rate_text(cell)} %"
     interval = wording.interval_text(cell)
     said += f", 95 % interval {interval}" if interval else ""
