@@ -141,14 +141,15 @@ def _scatters(table: SweepTable) -> Iterator[dict[str, Any]]:
             "title": f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
             "x": plot.log_axis("gradient evaluations per image", ranked.cost),
             "y": plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),
-            "points": [_point(table.rows.loc[cell.row], cell, surrogates) for cell in lines_of(ranked)],
+            "points": [_point(table, cell, surrogates) for cell in lines_of(ranked)],
             "lines": [plot.Line(list(zip(front.cost, front["mean"], strict=True)))] if len(front) > 1 else [],
             "surrogates": surrogates,
             "left_out": list(rows["name"][~rows.index.isin(cells.row)]),
         }
 
 
-def _point(row: pd.Series, cell: Any, surrogates: list[str]) -> plot.Point:
+def _point(table: SweepTable, cell: Any, surrogates: list[str]) -> plot.Point:
+    row = table.rows.loc[cell.row]
     said = f"{row['name']} on {row.surrogate}: {wording.rate_text(cell)} %"
     interval = wording.interval_text(cell)
     said += f", 95 % interval {interval}" if interval else ""
