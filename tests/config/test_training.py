@@ -28,12 +28,12 @@ def test_any_network_can_be_hardened(network: list[str], tmp_path: Path) -> None
     loss = training(tmp_path, *network, "training/loss=pgd", "training.loss.steps=3").plan.recipe.loss
     assert isinstance(loss, AdversarialTraining)
     assert loss.attack.budget.steps == 3
-    assert loss.label_smoothing == (0.1 if "data=digits" in network else 0.0)
+    assert loss.label_smoothing == (0.1 if "data=digits" in network else 0.2)
 
 
 def test_a_recipe_that_is_chosen_replaces_the_networks_own(tmp_path: Path) -> None:
     own, chosen = (training(tmp_path, *words).run.training for words in ([], ["training=cifar10"]))
-    assert (own["epochs"], own["robustness"]["eps"]) == (6, "64/255")
+    assert (own["epochs"], own["robustness"]["eps"]) == (6, "32/255")
     assert (chosen["epochs"], chosen["robustness"]["eps"]) == (20, "8/255")
     changed = training(tmp_path, "training=cifar10", "training/loss=trades", "training.loss.beta=3").run.training
     assert changed.pop("loss") == {**composed_loss("trades"), "beta": 3, "label_smoothing": 0.1}

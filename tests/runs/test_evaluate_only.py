@@ -37,7 +37,7 @@ def test_a_runs_images_get_the_runs_rates(crafted: Path, models_dir: str, tmp_pa
         assert target["role"] == "black-box"
         assert [target[of] for of in rates] == [expected["targets"][name][of] for of in rates]
     assert found["perturbation"] == expected["perturbation"]
-    assert found["perturbation"]["linf"]["max"] == pytest.approx(64 / 255)
+    assert found["perturbation"]["linf"]["max"] == pytest.approx(32 / 255)
     assert (found["surrogate"], found["attack"], found["missing"]) == (None, "naa", [])
     assert found["cost"]["gradient_evaluations_per_image"] is None
     assert adversarial_files(tmp_path) == {}
@@ -100,7 +100,7 @@ def test_images_of_another_size(theirs: Path, models_dir: str, tmp_path: Path) -
 def test_images_over_the_budget(crafted: Path, models_dir: str, tmp_path: Path) -> None:
     message = refusal(tmp_path / "run", crafted, models_dir, "attack.budget.eps=16/255")
     assert message.startswith("20 of 20 images are over the budget of 16/255")
-    assert message.endswith("such as attack.budget.eps=64/255")
+    assert message.endswith("such as attack.budget.eps=32/255")
 
 
 def test_an_unreadable_image(theirs: Path, models_dir: str, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_every_image_is_saved_within_the_budget(finished: tuple[Path, float]) ->
     for index, row in enumerate(rows):
         clean = (data.images[index]["image"] * 255).round().numpy().astype(int).transpose(1, 2, 0)
         adversarial = np.asarray(Image.open(folder / "adversarial" / row["file"])).astype(int)
-        assert np.abs(adversarial - clean).max() == 64
+        assert np.abs(adversarial - clean).max() == 32
 
 
 def test_rates_are_those_of_the_parquet_file(finished: tuple[Path, float]) -> None:
@@ -88,7 +88,7 @@ def test_cost_and_attribution_are_reported(finished: tuple[Path, float]) -> None
     assert attribution["positive_share"] + attribution["negative_share"] == pytest.approx(1)
     assert 0 < attribution["participation"] < 1
     assert 0 < attribution["completeness_gap"] < 2
-    assert reported["config"]["attack"]["budget"]["eps"] == "64/255"
+    assert reported["config"]["attack"]["budget"]["eps"] == "32/255"
 
 
 def test_a_repeated_run_crafts_nothing_and_reports_the_same(
@@ -108,7 +108,7 @@ def test_a_repeated_run_crafts_nothing_and_reports_the_same(
 def test_a_folder_takes_no_other_configuration(finished: tuple[Path, float], models_dir: str) -> None:
     folder, _ = finished
     for override, difference in (
-        ("attack.budget.eps=32/255", "attack.budget.eps was '64/255', is '32/255'"),
+        ("attack.budget.eps=16/255", "attack.budget.eps was '32/255', is '16/255'"),
         ("seed=1", "seed was 0, is 1"),
         ("data.batch_size=7", "data.batch_size was 8, is 7"),
         ("engine.group_images=1", "engine.group_images was None, is 1"),

@@ -214,7 +214,7 @@ def test_hardening_is_within_the_budget_that_is_measured(loss: str, tmp_path: Pa
         assert isinstance(hardens, AdversarialTraining | Trades)
         return hardens.attack.budget.eps
 
-    assert eps() == 64 / 255  # of the digits
+    assert eps() == 32 / 255  # of the digits
     assert eps("training.robustness.eps=0.5") == 0.5
     assert eps("training.loss.eps=8/255") == eps("training.robustness=null", "training.loss.eps=8/255") == 8 / 255
     with pytest.raises(UserError, match=r"training\.loss\.eps must be given, such as 8/255: there is no training\.r"):
