@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.loggers.pictures import log_pictures, strips
 from naa_lightning.records import AttributionRow, RunResults, read_attributions, read_results
-from naa_lightning.records.results import RATES
+from naa_lightning.records.targets import RATES
 
 
 @contextmanager

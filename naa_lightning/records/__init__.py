@@ -7,7 +7,8 @@ from naa_lightning.records.pairs import PairBatch, SavedPairs
 from naa_lightning.records.perturbations import PerturbationRow, images_digest, read_perturbations, write_perturbations
 from naa_lightning.records.pictures import PictureRow, read_pictures, write_pictures
 from naa_lightning.records.predictions import Prediction, read_predictions, write_predictions
-from naa_lightning.records.results import RateResult, RunResults, TargetResult, read_results, write_results
+from naa_lightning.records.results import RunResults, read_results, write_results
+from naa_lightning.records.targets import RateResult, TargetResult
 
 __all__ = [
     "AttributionRow",

@@ -40,6 +40,19 @@ class Prediction:
     adversarial_prediction: int
     adversarial_confidence: float
 
+    def outcome(self, rate: str) -> bool | None:
+        """Tell whether the image counts towards a rate; None where it is not among those that the rate is over.
+
+        Args:
+            rate: "success_rate", "target_rate" or "robust_accuracy"; see `naa_lightning.metrics.TransferRates`.
+        """
+        if rate == "target_rate":
+            return None if self.target_class is None else self.adversarial_prediction == self.target_class
+        right = self.clean_prediction == self.label
+        if rate == "robust_accuracy":
+            return right and self.adversarial_prediction == self.label
+        return self.wrong if right else None
+
     @property
     def wrong(self) -> bool:
         """Whether the target's prediction is that the adversarial image shows another class."""

@@ -1,141 +1,29 @@
 """All that a run found: `results.json`."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field, model_validator
+from pydantic import Field, computed_field, model_validator
 
-from naa_lightning.atomic import write_atomically
-from naa_lightning.exceptions import UserError
+from naa_lightning.records.json_file import Part, read_as, write_as
+from naa_lightning.records.provenance import Provenance
+from naa_lightning.records.targets import (
+    RATES,
+    FailedTarget,
+    MeanResult,
+    RateResult,
+    Role,
+    Share,
+    TargetResult,
+    headline_rate,
+)
 
 FILE_NAME = "results.json"
-SCHEMA_VERSION = 2
-"""The version of the files that this program writes; it reads all up to it."""
-
-RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate", "robust_accuracy")
-"""The rates of a target, as `naa_lightning.metrics.TransferRates` defines them."""
-
-Share = float | None
-Role = Literal["white-box", "black-box"]
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
-def headline_rate(*, targeted: bool) -> str:
-    """Return the name of the rate that stands for a run."""
-    return "target_rate" if targeted else "success_rate"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class RateResult(_Part):
-    """A share in [0, 1] with its 95 % Wilson interval; all None where there was nothing to count.
-
-    Args:
-        value: The share.
-        low: Lower end of its interval.
-        high: Upper end of its interval.
-        count: Number of answers that are counted.
-        total: Number of answers among which they are counted.
-        spread: Standard deviation over the draws of a random defence; None where there is one draw.
-    """
-
-    value: Share = None
-    low: Share = None
-    high: Share = None
-    count: int = 0
-    total: int = 0
-    spread: float | None = None
-
-
-class Unanswered(_Part):
-    """Numbers of images without a prediction for one reason, over all draws.
-
-    Args:
-        clean: Number of clean images.
-        adversarial: Number of adversarial images.
-    """
-
-    clean: int = 0
-    adversarial: int = 0
-
-
-class TargetResult(_Part):
-    """What one target predicted.
-
-    Args:
-        role: Whether the images were crafted on its model.
-        model: The name of its model.
-        defences: The names of its defences, of which the first one meets an image first.
-        repeats: Number of predictions for each image, for each of which its defences draw anew.
-        fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The rates, see
-            `naa_lightning.metrics.TransferRates`.
-        unanswered: Numbers of images without a prediction, by the reason: "invalid" or "abstained".
-        invalid_files: The files for which the logits are no numbers.
-    """
-
-    role: Role
-    model: str = ""
-    defences: tuple[str, ...] = ()
-    repeats: int = 1
-    fooling_rate: RateResult = RateResult()
-    error_rate: RateResult = RateResult()
-    success_rate: RateResult = RateResult()
-    clean_accuracy: RateResult = RateResult()
-    target_rate: RateResult = RateResult()
-    robust_accuracy: RateResult = RateResult()
-    unanswered: dict[str, Unanswered] = Field(default_factory=dict)
-    invalid_files: tuple[str, ...] = ()
-
-    def rate(self, name: str) -> RateResult:
-        """Return the rate of this name."""
-        found: RateResult = getattr(self, name)
-        return found
-
-
-class FailedTarget(_Part):
-    """A target that gave no predictions.
-
-    Args:
-        reason: The reason.
-        role, model, defences: See `TargetResult`.
-    """
-
-    reason: str
-    role: Role = "black-box"
-    model: str = ""
-    defences: tuple[str, ...] = ()
-
-
-class MeanResult(_Part):
-    """The mean of each rate over black-box targets, None where no target has the rate.
-
-    Args:
-        targets: The names of the targets that the headline rate's mean is over.
-        left_out: The reason why a target is not among them, by its name.
-        fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The means.
-    """
-
-    targets: tuple[str, ...] = ()
-    left_out: dict[str, str] = Field(default_factory=dict)
-    fooling_rate: Share = None
-    error_rate: Share = None
-    success_rate: Share = None
-    clean_accuracy: Share = None
-    target_rate: Share = None
-    robust_accuracy: Share = None
-
-    def rate(self, name: str) -> Share:
-        """Return the mean of the rate of this name."""
-        found: Share = getattr(self, name)
-        return found
-
-
-class ClassResult(_Part):
+class ClassResult(Part):
     """The success rate of the images of one class.
 
     Args:
@@ -151,7 +39,7 @@ class ClassResult(_Part):
     success_rate: RateResult = RateResult()
 
 
-class Confusion(_Part):
+class Confusion(Part):
     """Images of one class that the judging targets, right when clean, took for another class when adversarial.
 
     Args:
@@ -167,7 +55,7 @@ class Confusion(_Part):
     images: int
 
 
-class BudgetResult(_Part):
+class BudgetResult(Part):
     """The bound of perturbations.
 
     Args:
@@ -179,7 +67,7 @@ class BudgetResult(_Part):
     eps: float
 
 
-class MeasureResult(_Part):
+class MeasureResult(Part):
     """A measure of perturbations over images; None where no image has it.
 
     Args:
@@ -198,7 +86,7 @@ class MeasureResult(_Part):
         return self.min if self.max is None else self.max
 
 
-class ExactAttribution(_Part):
+class ExactAttribution(Part):
     """Exact neuron attribution over the attacked layer, means over images.
 
     Args:
@@ -215,7 +103,7 @@ class ExactAttribution(_Part):
     agreement: dict[str, dict[str, float | None]] = Field(default_factory=dict)
 
 
-class PhaseResult(_Part):
+class PhaseResult(Part):
     """The time of a phase of the run.
 
     Args:
@@ -227,7 +115,7 @@ class PhaseResult(_Part):
     share: float
 
 
-class Cost(_Part):
+class Cost(Part):
     """What the run took.
 
     Args:
@@ -247,50 +135,11 @@ class Cost(_Part):
     peak_memory_bytes: int | None = None
 
 
-class Commit(_Part):
-    """The commit of the repository in which a run was started.
-
-    Args:
-        id: Its full hexadecimal id.
-        modified: Whether files under version control differed from it.
-    """
-
-    id: str
-    modified: bool = False
-
-
-class Environment(_Part):
-    """Where a run ran.
-
-    Args:
-        device: The device that images were crafted, or evaluated, on, as torch names it.
-        processor: The name of that processor or graphics card.
-        system: The operating system.
-        python: The version of Python.
-        packages: The versions of the packages that numbers depend on, by name.
-    """
-
-    device: str | None = None
-    processor: str | None = None
-    system: str | None = None
-    python: str | None = None
-    packages: dict[str, str] = Field(default_factory=dict)
-
-
-class RunResults(_Part):
+class RunResults(Provenance):
     """Everything that a run found, and what it was.
 
     Args:
-        schema_version: The version of this description.
-        version: The version of naa_lightning.
-        commit: The commit of the repository that the run was started in; None outside of one.
-        command: The command line that runs it again.
-        overrides: The configuration keys and groups that the command line set.
-        started: The time at which the run, or its last continuation, began.
-        environment: Where it ran.
-        surrogate: The name of the surrogate; None where the images come from elsewhere.
-        attack, data: The names of the attack and of the data set.
-        images: Number of adversarial images.
+        **others: See `Provenance`; its images are the adversarial ones.
         missing: The files of the clean images that have no adversarial one.
         clean_images: The SHA-256 digest of the clean images, by the name of their data set: of lines "id digest", one
             an image, as `perturbations.parquet` lists them.
@@ -307,20 +156,8 @@ class RunResults(_Part):
         attribution: The statistics of the attribution that guides the attack; None where it has none.
         exact_attribution: Exact attribution; None where none was asked for.
         cost: What it took.
-        config: The resolved configuration.
     """
 
-    schema_version: int = 1
-    version: str = "unknown"
-    commit: Commit | None = None
-    command: str | None = None
-    overrides: tuple[str, ...] = ()
-    started: datetime | None = None
-    environment: Environment = Environment()
-    surrogate: str | None = None
-    attack: str | None = None
-    data: str | None = None
-    images: int
     missing: tuple[str, ...] = ()
     clean_images: dict[str, str] = Field(default_factory=dict)
     weights: dict[str, str | None] = Field(default_factory=dict)
@@ -335,7 +172,6 @@ class RunResults(_Part):
     attribution: dict[str, float | None] | None = None
     exact_attribution: ExactAttribution | None = None
     cost: Cost = Cost()
-    config: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -399,11 +235,6 @@ class RunResults(_Part):
             return "black-box targets, all behind a defence"
         return "attacked models, there being no other target"
 
-    def headline_rates(self, role: Role, *, defended: bool) -> list[float]:
-        """Return the headline rates that the targets of a role have, those with or those without a defence."""
-        rates = (target.rate(self.headline) for target in self.select(role, defended=defended).values())
-        return [rate.value for rate in rates if rate.value is not None]
-
     def select(self, role: Role, *, defended: bool) -> dict[str, TargetResult]:
         """Return the targets of a role, by name, those with or those without a defence."""
         return {
@@ -440,7 +271,7 @@ def _mean_of(values: list[Share]) -> Share:
 
 def write_results(folder: Path, results: RunResults) -> None:
     """Write `results.json` into a run's folder."""
-    write_atomically(folder / FILE_NAME, results.model_dump_json(indent=2) + "\n")
+    write_as(results, folder / FILE_NAME)
 
 
 def read_results(folder: Path) -> RunResults:
@@ -450,30 +281,3 @@ def read_results(folder: Path) -> RunResults:
         UserError: The file is missing, is not what a run writes, or is of a later version.
     """
     return read_as(RunResults, folder / FILE_NAME)
-
-
-def read_as(kind: type[_Model], path: Path) -> _Model:
-    """Read a JSON file that a run has written.
-
-    Args:
-        kind: The description of its content, which may have a `schema_version`.
-        path: The file.
-
-    Raises:
-        UserError: The file is missing, is not what a run writes, or is of a later version.
-    """
-    try:
-        found = kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file; a run writes it when it is done") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        where = f"{place}: " if place else ""
-        raise UserError(f"{path} is damaged: {where}{first['msg']}; run again to have it rewritten") from error
-    version = getattr(found, "schema_version", SCHEMA_VERSION)
-    if version > SCHEMA_VERSION:
-        raise UserError(f"{path} has version {version}, this program reads versions up to {SCHEMA_VERSION}: update it")
-    return found

@@ -1,21 +1,15 @@
 """All that a study found: `layers.json` and `attribution.json`."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from naa_lightning.atomic import write_atomically
-from naa_lightning.records.results import Commit, Environment, RateResult, read_as
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+from naa_lightning.records.json_file import Part, read_as, write_as
+from naa_lightning.records.provenance import Provenance
+from naa_lightning.records.targets import Headline, RateResult
 
 
-class EstimateResult(_Part):
+class EstimateResult(Part):
     """A mean over targets, or a difference of two, with its 95 % interval; all None where no image counts.
 
     Args:
@@ -28,7 +22,7 @@ class EstimateResult(_Part):
     high: float | None = None
 
 
-class LayerResult(_Part):
+class LayerResult(Part):
     """How well images transfer that are crafted on one layer.
 
     Args:
@@ -53,7 +47,7 @@ class LayerResult(_Part):
     seconds_per_image: float
 
 
-class MethodResult(_Part):
+class MethodResult(Part):
     """How well a method with a number of points agrees with the reference at one layer; means over the images.
 
     Args:
@@ -81,29 +75,14 @@ class MethodResult(_Part):
     seconds: float
 
 
-class StudyResults(_Part):
+class StudyResults(Provenance):
     """What any study tells of itself.
 
     Args:
-        schema_version: The version of this description.
-        version, commit, command, overrides, started, environment, surrogate, attack, data, config: See `RunResults`.
-        images: Number of images.
         seconds: The time of the last call.
     """
 
-    schema_version: int = 1
-    version: str = "unknown"
-    commit: Commit | None = None
-    command: str | None = None
-    overrides: tuple[str, ...] = ()
-    started: datetime | None = None
-    environment: Environment = Environment()
-    surrogate: str
-    attack: str
-    data: str
-    images: int
     seconds: float | None = None
-    config: dict[str, Any] = Field(default_factory=dict)
 
 
 class LayerStudyResults(StudyResults):
@@ -118,7 +97,7 @@ class LayerStudyResults(StudyResults):
 
     FILE_NAME: ClassVar = "layers.json"
 
-    rate: Literal["success_rate", "target_rate"]
+    rate: Headline
     white_box: tuple[str, ...]
     recommended: str | None
     layers: tuple[LayerResult, ...]
@@ -156,7 +135,7 @@ class AttributionStudyResults(StudyResults):
 
 def write_study(folder: Path, results: LayerStudyResults | AttributionStudyResults) -> None:
     """Write a study's JSON file into its folder."""
-    write_atomically(folder / results.FILE_NAME, results.model_dump_json(indent=2) + "\n")
+    write_as(results, folder / results.FILE_NAME)
 
 
 def read_study(folder: Path) -> LayerStudyResults | AttributionStudyResults | None:

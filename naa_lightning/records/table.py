@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError
-from naa_lightning.records.results import SCHEMA_VERSION
+from naa_lightning.records.json_file import SCHEMA_VERSION
 
 # By a field's type, not inferred: a column that is null throughout keeps its type.
 _COLUMN_TYPES: dict[object, pa.DataType] = {

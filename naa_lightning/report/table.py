@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from naa_lightning.records import RunResults
-from naa_lightning.records.results import Unanswered
+from naa_lightning.records.targets import Unanswered
 from naa_lightning.report.page.measures import rows
 from naa_lightning.report.page.wording import counted, decimal, duration, interval, levels, percent
 from naa_lightning.report.phases import stage_shares

@@ -17,7 +17,8 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
-from naa_lightning.records.results import SCHEMA_VERSION, FailedTarget
+from naa_lightning.records.json_file import SCHEMA_VERSION
+from naa_lightning.records.targets import FailedTarget
 from tests.report.cases import prediction, run_results
 
 VERSION_1 = Path(__file__).with_name("version_1")

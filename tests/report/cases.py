@@ -22,7 +22,9 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
-from naa_lightning.records.results import SCHEMA_VERSION, Cost, Environment
+from naa_lightning.records.json_file import SCHEMA_VERSION
+from naa_lightning.records.provenance import Environment
+from naa_lightning.records.results import Cost
 from naa_lightning.runs.stages.summary import (
     attribution_of,
     classes_of,

@@ -13,7 +13,7 @@ import pytest
 
 import naa_lightning.report
 from naa_lightning.exceptions import UserError
-from naa_lightning.records.results import RATES
+from naa_lightning.records.targets import RATES
 from naa_lightning.report.loading import load
 from tests.experiments import ROOT
 from tests.report.sweep.cases import random_hits, write_run

@@ -21,7 +21,8 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
-from naa_lightning.records.results import MeanResult, MeasureResult, Unanswered
+from naa_lightning.records.results import MeasureResult
+from naa_lightning.records.targets import MeanResult, Unanswered
 from naa_lightning.runs.stages.summary import attribution_of, cost_of, exact_attribution_of, perturbation_of
 from tests.report.cases import NAMES, TARGETS, asked_target, perturbation, prediction, run_results, saved_image
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from naa_lightning.records.results import RunResults, TargetResult
+from naa_lightning.records.results import RunResults
+from naa_lightning.records.targets import TargetResult
 from naa_lightning.report.page.wording import budget_text, counted, whole_percent
 
 

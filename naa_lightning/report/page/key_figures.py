@@ -10,7 +10,8 @@ import torch
 
 from naa_lightning.metrics.estimate import estimate
 from naa_lightning.records import Prediction
-from naa_lightning.records.results import MeanResult, RateResult, RunResults, TargetResult
+from naa_lightning.records.results import RunResults
+from naa_lightning.records.targets import MeanResult, RateResult, TargetResult
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.page.wording import budget_text, counted, decimal, interval, levels, listed, percent
 
@@ -98,19 +99,9 @@ def _known_mean(rates: Sequence[RateResult]) -> float | None:
 
 def _mean(predictions: Sequence[Prediction], targets: Collection[str], rate: str) -> RateResult:
     """Return the interval of a mean over targets, for which the images are a sample and the targets are given."""
-    rows = [(row.target, row.id, _outcome(row, rate)) for row in predictions if row.target in targets]
+    rows = [(row.target, row.id, row.outcome(rate)) for row in predictions if row.target in targets]
     outcomes = pd.DataFrame(rows, columns=["target", "id", "outcome"]).astype({"outcome": float})
     # Of each image, the mean over random draws.
     by_image = outcomes.groupby(["target", "id"]).outcome.mean().unstack()
     found = estimate(torch.tensor(by_image.to_numpy(float)), imagined=(0.0, 0.0, 1.0, 1.0)) if by_image.size else None
     return RateResult() if found is None else RateResult(value=found.value, low=found.low, high=found.high)
-
-
-def _outcome(row: Prediction, rate: str) -> bool | None:
-    """Tell whether an image counts towards a rate; None where it is not among those that the rate is over."""
-    if rate == "target_rate":
-        return None if row.target_class is None else row.adversarial_prediction == row.target_class
-    right = row.clean_prediction == row.label
-    if rate == "robust_accuracy":
-        return right and row.adversarial_prediction == row.label
-    return row.wrong if right else None

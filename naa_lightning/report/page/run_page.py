@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from naa_lightning.records import read_predictions
-from naa_lightning.records.results import ClassResult, MeanResult, Role, RunResults, TargetResult, read_results
+from naa_lightning.records.results import ClassResult, RunResults, read_results
+from naa_lightning.records.targets import MeanResult, Role, TargetResult
 from naa_lightning.report.definitions import CONVENTIONS, SHORT, own_convention
 from naa_lightning.report.featured import featured
 from naa_lightning.report.page import images

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from naa_lightning.records.results import BudgetResult, RateResult
+from naa_lightning.records.results import BudgetResult
 from naa_lightning.records.studies import EstimateResult
+from naa_lightning.records.targets import RateResult
 
 NONE = "\N{EN DASH}"
 """Stands where there is no number."""

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from naa_lightning.records.results import headline_rate
+from naa_lightning.records.targets import headline_rate
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.loading import lines_of
 

@@ -15,7 +15,6 @@ class AdversarialSet:
     Args:
         folder: The folder that holds the images.
         saved: The rows of the adversarial images, by image id.
-        device: The device that they are crafted, or evaluated, on.
         missing: The files of the clean images that have no adversarial one.
         crafted_now: Number of images that this call crafted; None where the run crafts nothing.
         peak_memory_bytes: Peak memory of the device while crafting, in bytes, on the CPU that of this process so far;
@@ -24,7 +23,6 @@ class AdversarialSet:
 
     folder: Path
     saved: Mapping[int, SavedImage]
-    device: str
     missing: Sequence[str] = ()
     crafted_now: int | None = None
     peak_memory_bytes: int | None = None

@@ -13,7 +13,6 @@ from naa_lightning.records import SavedImage
 from naa_lightning.records.manifest import target_class
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
-from naa_lightning.runs.trainer import device_of
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,6 @@ def collect(context: RunContext) -> AdversarialSet:
             for record in records
             if record.id in files
         },
-        device=str(device_of(run.trainer, context.ranks.process)),
         missing=missing,
     )
 

@@ -82,7 +82,6 @@ def craft(context: RunContext) -> AdversarialSet:
         folder=manifest.folder,
         saved={record.id: saved[record.id] for record in records},
         crafted_now=len(missing),
-        device=str(device),
         peak_memory_bytes=max(peaks, default=None),
     )
 

@@ -3,8 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import fields, replace
 from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from naa_lightning import __version__
 from naa_lightning.attribution import Agreement, AttackEffect, AttributionStatistics
 from naa_lightning.data import short_class_name
 from naa_lightning.metrics import (
@@ -40,21 +38,17 @@ from naa_lightning.records import (
     images_digest,
 )
 from naa_lightning.records.results import (
-    RATES,
-    SCHEMA_VERSION,
     BudgetResult,
     ClassResult,
     Confusion,
     Cost,
     ExactAttribution,
-    FailedTarget,
     MeasureResult,
     PhaseResult,
-    Role,
-    Unanswered,
 )
+from naa_lightning.records.targets import RATES, FailedTarget, Role, Unanswered
 from naa_lightning.runs.context import RunContext
-from naa_lightning.runs.environment import commit, environment
+from naa_lightning.runs.provenance import provenance
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.stages.evaluation import Evaluation
 
@@ -79,21 +73,11 @@ def summarise(
         attributions: The exact attribution of some images.
     """
     experiment, run, data = context.experiment, context.experiment.run, context.data
-    saved, seconds = list(adversarial.saved.values()), context.stopwatch.seconds()
+    saved = list(adversarial.saved.values())
     budget = experiment.attack.budget
     white_box = {source.name for source in experiment.white_box}
     found = RunResults(
-        schema_version=SCHEMA_VERSION,
-        version=__version__,
-        commit=commit(),
-        command=experiment.command,
-        overrides=tuple(experiment.overrides),
-        started=datetime.now(UTC) - timedelta(seconds=sum(seconds.values())),
-        environment=environment(adversarial.device),
-        surrogate=None if experiment.surrogate is None else experiment.surrogate.name,
-        attack=run.attack.name,
-        data=data.name,
-        images=len(saved),
+        **provenance(context, images=len(saved)),
         missing=tuple(adversarial.missing),
         clean_images={data.name: images_digest(perturbations)},
         weights=dict(evaluation.weights),
@@ -104,8 +88,7 @@ def summarise(
         class_names=names_of(evaluation.predictions, context.class_names),
         attribution=attribution_of(saved),
         exact_attribution=exact_attribution_of(attributions),
-        cost=cost_of(saved, seconds, adversarial.crafted_now, adversarial.peak_memory_bytes),
-        config=asdict(run),
+        cost=cost_of(saved, context.stopwatch.seconds(), adversarial.crafted_now, adversarial.peak_memory_bytes),
     )
     judging = [row for row in evaluation.predictions if row.target in found.judges]
     return found.model_copy(

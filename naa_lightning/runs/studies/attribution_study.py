@@ -25,8 +25,8 @@ from naa_lightning.report.page.study_page import write_study_page
 from naa_lightning.report.study_tables import methods_table
 from naa_lightning.rng import SeededDraws
 from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.provenance import provenance
 from naa_lightning.runs.stages.prediction import predict
-from naa_lightning.runs.studies.provenance import provenance
 
 
 def study_attribution(study: AttributionStudy, context: RunContext) -> None:
@@ -42,7 +42,11 @@ def study_attribution(study: AttributionStudy, context: RunContext) -> None:
     rows = [row for name, source in _layers(study, context) for row in _results(name, source, study, context)]
     if not context.ranks.part():
         return
-    results = AttributionStudyResults(**provenance(context, images=len(_images(study, context))), methods=tuple(rows))
+    results = AttributionStudyResults(
+        seconds=sum(context.stopwatch.seconds().values()),
+        **provenance(context, images=len(_images(study, context))),
+        methods=tuple(rows),
+    )
     write_study(context.folder, results)
     frame = pd.DataFrame(row.model_dump() for row in rows).astype({"points": "Int64"})
     write_atomically(context.folder / "attribution.csv", frame.to_csv(index=False, lineterminator="\n"))

@@ -21,15 +21,15 @@ from naa_lightning.metrics.estimate import Estimate, estimate
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
 from naa_lightning.records import Prediction, write_predictions
-from naa_lightning.records.results import RateResult
 from naa_lightning.records.studies import EstimateResult, LayerResult, LayerStudyResults, write_study
+from naa_lightning.records.targets import RateResult, headline_rate
 from naa_lightning.report.page.study_page import write_study_page
 from naa_lightning.report.study_tables import layer_frame, layers_table, recommended_layer
 from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.provenance import provenance
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate
 from naa_lightning.runs.stages.reading import read_pairs
-from naa_lightning.runs.studies.provenance import provenance
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,8 @@ def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> Layer
         trials: The trials of all layers, in the order of the network.
         context: The run.
     """
-    experiment, targeted = context.experiment, context.experiment.run.attack.targeted
-    outcomes = [_outcomes(trial.predictions, targeted=targeted) for trial in trials]
+    experiment, rate = context.experiment, headline_rate(targeted=context.experiment.run.attack.targeted)
+    outcomes = [_outcomes(trial.predictions, rate) for trial in trials]
     names = [target.name for target in experiment.black_box]
     black_box = [torch.stack([of_layer[name] for name in names]) for of_layer in outcomes]
     means = [estimate(of_layer, imagined=(0.0, 0.0, 1.0, 1.0)) for of_layer in black_box]
@@ -172,8 +172,9 @@ def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> Layer
         for index, of_layer in enumerate(black_box)
     ]
     return LayerStudyResults(
+        seconds=sum(context.stopwatch.seconds().values()),
         **provenance(context, images=len(context.data.images)),
-        rate="target_rate" if targeted else "success_rate",
+        rate=rate,
         white_box=tuple(source.name for source in experiment.white_box),
         recommended=None if recommended is None else trials[recommended].layer.name,
         layers=tuple(
@@ -190,16 +191,12 @@ def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> Layer
     )
 
 
-def _outcomes(predictions: Sequence[Prediction], *, targeted: bool) -> dict[str, Tensor]:
-    """Return each target's outcomes (N,): 1 where the attack succeeds, else 0; NaN where the image does not count.
-
-    As the success rate counts, or the target rate of a targeted attack; see `TransferRates`.
-    """
+def _outcomes(predictions: Sequence[Prediction], rate: str) -> dict[str, Tensor]:
+    """Return each target's outcomes (N,): 1 where an image counts towards the rate, else 0; NaN where it does not."""
     outcomes: dict[str, list[float]] = {}
     for row in predictions:
-        counts = row.target_class is not None if targeted else row.clean_prediction == row.label
-        success = row.adversarial_prediction == row.target_class if targeted else row.wrong
-        outcomes.setdefault(row.target, []).append(float(success) if counts else math.nan)
+        found = row.outcome(rate)
+        outcomes.setdefault(row.target, []).append(math.nan if found is None else float(found))
     return {target: torch.tensor(values, dtype=torch.float64) for target, values in outcomes.items()}
 
 

@@ -1,0 +1,122 @@
+"""What a target predicted, as rates, and the means over targets."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from naa_lightning.records.json_file import Part
+
+RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate", "robust_accuracy")
+"""The rates of a target, as `naa_lightning.metrics.TransferRates` defines them."""
+
+Share = float | None
+Role = Literal["white-box", "black-box"]
+Headline = Literal["success_rate", "target_rate"]
+
+
+def headline_rate(*, targeted: bool) -> Headline:
+    """Return the name of the rate that stands for a run."""
+    return "target_rate" if targeted else "success_rate"
+
+
+class RateResult(Part):
+    """A share in [0, 1] with its 95 % Wilson interval; all None where there was nothing to count.
+
+    Args:
+        value: The share.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        count: Number of answers that are counted.
+        total: Number of answers among which they are counted.
+        spread: Standard deviation over the draws of a random defence; None where there is one draw.
+    """
+
+    value: Share = None
+    low: Share = None
+    high: Share = None
+    count: int = 0
+    total: int = 0
+    spread: float | None = None
+
+
+class Unanswered(Part):
+    """Numbers of images without a prediction for one reason, over all draws.
+
+    Args:
+        clean: Number of clean images.
+        adversarial: Number of adversarial images.
+    """
+
+    clean: int = 0
+    adversarial: int = 0
+
+
+class TargetResult(Part):
+    """What one target predicted.
+
+    Args:
+        role: Whether the images were crafted on its model.
+        model: The name of its model.
+        defences: The names of its defences, of which the first one meets an image first.
+        repeats: Number of predictions for each image, for each of which its defences draw anew.
+        fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The rates, see
+            `naa_lightning.metrics.TransferRates`.
+        unanswered: Numbers of images without a prediction, by the reason: "invalid" or "abstained".
+        invalid_files: The files for which the logits are no numbers.
+    """
+
+    role: Role
+    model: str = ""
+    defences: tuple[str, ...] = ()
+    repeats: int = 1
+    fooling_rate: RateResult = RateResult()
+    error_rate: RateResult = RateResult()
+    success_rate: RateResult = RateResult()
+    clean_accuracy: RateResult = RateResult()
+    target_rate: RateResult = RateResult()
+    robust_accuracy: RateResult = RateResult()
+    unanswered: dict[str, Unanswered] = Field(default_factory=dict)
+    invalid_files: tuple[str, ...] = ()
+
+    def rate(self, name: str) -> RateResult:
+        """Return the rate of this name."""
+        found: RateResult = getattr(self, name)
+        return found
+
+
+class FailedTarget(Part):
+    """A target that gave no predictions.
+
+    Args:
+        reason: The reason.
+        role, model, defences: See `TargetResult`.
+    """
+
+    reason: str
+    role: Role = "black-box"
+    model: str = ""
+    defences: tuple[str, ...] = ()
+
+
+class MeanResult(Part):
+    """The mean of each rate over black-box targets, None where no target has the rate.
+
+    Args:
+        targets: The names of the targets that the headline rate's mean is over.
+        left_out: The reason why a target is not among them, by its name.
+        fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The means.
+    """
+
+    targets: tuple[str, ...] = ()
+    left_out: dict[str, str] = Field(default_factory=dict)
+    fooling_rate: Share = None
+    error_rate: Share = None
+    success_rate: Share = None
+    clean_accuracy: Share = None
+    target_rate: Share = None
+    robust_accuracy: Share = None
+
+    def rate(self, name: str) -> Share:
+        """Return the mean of the rate of this name."""
+        found: Share = getattr(self, name)
+        return found
