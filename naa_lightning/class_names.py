@@ -1,7 +1,7 @@
 """What classes are called, for people."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def class_name(names: Sequence[str] | None, index: int) -> str:
@@ -13,15 +13,15 @@ def class_name(names: Sequence[str] | None, index: int) -> str:
     return with_number("" if names is None or not 0 <= index < len(names) else names[index], index)
 
 
-def short_class_name(names: Sequence[str] | None, index: int) -> str:
+def short_class_name(names: Sequence[str] | Mapping[int, str] | None, index: int) -> str:
     """Name a class where there is little room.
 
-    >>> short_class_name(["cat", "dog"], 1), short_class_name(["0", "1"], 1)
-    ('dog', 'class 1')
+    >>> short_class_name(["cat", "dog"], 1), short_class_name({7: "7", 9: "dog"}, 7), short_class_name({}, 9)
+    ('dog', 'class 7', 'class 9')
     """
-    if names is None or not 0 <= index < len(names) or _is_number(names[index], index):
-        return f"class {index}"
-    return names[index]
+    known = names is not None and (index in names if isinstance(names, Mapping) else 0 <= index < len(names))
+    name = names[index] if names is not None and known else ""
+    return f"class {index}" if _is_number(name, index) else name
 
 
 def with_number(name: str, index: int) -> str:

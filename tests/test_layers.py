@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
     "callbacks": {"attribution", "metrics", "data", "records", "distributed", "modules"},
     "config": {"image_file", "models", "attribution", "attacks", "training", "engine"},
-    "report": {"metrics", "records"},
+    "report": {"class_names", "models", "metrics", "records"},
     "loggers": {"models", "records", "report"},
     "runs": PLAIN | {"engine", "data", "records", "distributed", "modules", "callbacks", "config", "report", "loggers"},
     "sweeps": {"records", "config", "report"},
@@ -73,6 +73,16 @@ def arrows() -> dict[str, set[str]]:
         own = {name.split(".")[1] for name in imported(path) if name.startswith("naa_lightning.")}
         found.setdefault(room, set()).update(own & (GROUND | MAY_IMPORT.keys()) - {room})
     return found
+
+
+def test_pages_know_sweeps_and_both_the_rest_of_reports_but_not_the_other_way() -> None:
+    for path in (PACKAGE / "report").rglob("*.py"):
+        storey = path.relative_to(PACKAGE / "report").parts[0]
+        above = {"page": (), "sweep": ("page",)}.get(storey, ("page", "sweep"))
+        for name in imported(path):
+            assert not name.startswith(tuple(f"naa_lightning.report.{room}." for room in above)), (
+                f"{path} imports {name}"
+            )
 
 
 def test_every_room_has_its_place() -> None:

@@ -1,6 +1,6 @@
 """Pictures of a run's featured images in its loggers, as each kind of logger takes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from io import BytesIO
@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from naa_lightning.records import PictureRow, Prediction, RunResults, read_pictures, read_predictions
 from naa_lightning.report.featured import featured
-from naa_lightning.report.page.wording import class_called
+from naa_lightning.report.wording import class_called
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,14 @@ def _strip(
     parts = [f"{row.kind.rpartition('/')[2]} {row.note}".strip() for row in rows]
     if view == "images":
         parts += [
-            f"{row.target}: {_called(names, row.clean_prediction)}, then {_called(names, row.adversarial_prediction)}"
+            f"{row.target}: {class_called(names, row.clean_prediction)}, "
+            f"then {class_called(names, row.adversarial_prediction)}"
             for row in answers
         ]
     shows = f", {class_called(names, answers[0].label)}" if answers else ""
     caption = f"image {image}{shows}{model and f', {model}'}: {'; '.join(parts)}"
     pixels = np.hstack([np.asarray(Image.open(BytesIO(row.image)).convert("RGB")) for row in rows])
     return Strip(view, f"{image:05d}{model and f'-{model}'}", pixels, caption)
-
-
-def _called(names: Mapping[int, str], predicted: int) -> str:
-    return "no answer" if predicted < 0 else class_called(names, predicted)
 
 
 @singledispatch

@@ -11,7 +11,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 DEFINITIONS = {(row["kind"], row["key"]): row for row in _rows("meanings.csv")}
-"""By kind and key in `results.json`: "name", "meaning" and "format", those of `page.measures`, one a column."""
+"""By kind and key in `results.json`: "name", "meaning" and "format", those of `measures`, one a column."""
 
 SHORT = {key: definition["name"] for (kind, key), definition in DEFINITIONS.items() if kind == "rate"}
 """The names of the rates."""

@@ -10,7 +10,7 @@ from naa_lightning.exceptions import UserError
 from naa_lightning.records.results import FILE_NAME, RunResults, read_results
 from naa_lightning.records.targets import RATES, TargetResult
 from naa_lightning.report.run_folders import find_runs, in_job_order, is_finished
-from naa_lightning.report.sweep.settings import settings
+from naa_lightning.report.settings import settings
 
 UNKNOWN = "unknown"
 """Stands for a name that the results do not tell."""

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from naa_lightning.records import RateResult
 from naa_lightning.records.studies import AttributionStudyResults, EstimateResult, LayerStudyResults, MethodResult
-from naa_lightning.report.page.wording import interval, percent
 from naa_lightning.report.terminal import Name, numbers_table
+from naa_lightning.report.wording import interval, percent
 
 NEARLY = 0.95
 """The share of the highest cosine that a recommended method reaches."""

@@ -11,7 +11,7 @@ from naa_lightning.records import (
     write_results,
 )
 from naa_lightning.report.page.run_page import write_run_page
-from naa_lightning.report.table import result_lines, results_table
+from naa_lightning.report.run_table import result_lines, results_table
 from naa_lightning.report.terminal import tell
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.collecting import collect

@@ -85,7 +85,7 @@ def test_what_models_look_at_is_shown_for_each(folder: Path) -> None:
 
 def test_no_answer_is_said(folder: Path) -> None:
     write_predictions(folder, [prediction("other", id=0, clean=-1, adversarial=-2)])
-    assert strips(folder, RESULTS)[0].caption.endswith("other: no answer, then no answer")
+    assert strips(folder, RESULTS)[0].caption.endswith("other: no answer, then abstained")
 
 
 def test_a_run_without_pictures_has_none(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from naa_lightning.metrics import TransferRates
+from naa_lightning.report import measures
 from naa_lightning.report.definitions import CONVENTIONS, DEFINITIONS
-from naa_lightning.report.page import measures
 from tests.experiments import CONF
 
 ATTACKS: dict[str, Any] = {path.stem: OmegaConf.load(path) for path in (CONF / "attack").glob("*.yaml")}

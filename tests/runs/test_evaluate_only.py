@@ -11,7 +11,7 @@ from PIL import Image
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
 from naa_lightning.records import read_pictures, read_results
-from naa_lightning.report.table import results_table
+from naa_lightning.report.run_table import results_table
 from naa_lightning.runs import pipeline
 from tests.experiments import adversarial_files, attack
 

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from naa_lightning.records.results import BudgetResult
-from naa_lightning.report.page.wording import budget_text, counted, listed
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
 from naa_lightning.report.sweep.table import SweepTable
+from naa_lightning.report.wording import budget_text, counted, listed
 
 _NAMED = 6
 

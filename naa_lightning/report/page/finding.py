@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from naa_lightning.records.results import RunResults
 from naa_lightning.records.targets import TargetResult
-from naa_lightning.report.page.wording import budget_text, counted, whole_percent
+from naa_lightning.report.wording import budget_text, counted, whole_percent
 
 
 def finding(results: RunResults) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from naa_lightning.records import PerturbationRow, PictureRow, Prediction, read_perturbations, read_pictures
 from naa_lightning.records.results import RunResults
-from naa_lightning.report.page.wording import class_called, decimal, levels, times
+from naa_lightning.report.wording import class_called, decimal, levels, times
 
 SMALL = 96
 """Pictures up to this width in pixels are shown enlarged, pixel by pixel."""

@@ -13,7 +13,7 @@ from naa_lightning.records import Prediction
 from naa_lightning.records.results import RunResults
 from naa_lightning.records.targets import MeanResult, RateResult, TargetResult
 from naa_lightning.report.definitions import SHORT
-from naa_lightning.report.page.wording import budget_text, counted, decimal, interval, levels, listed, percent
+from naa_lightning.report.wording import budget_text, counted, decimal, interval, levels, listed, percent
 
 _NAMED = 3
 

@@ -8,12 +8,12 @@ from naa_lightning.records.results import ClassResult, RunResults, read_results
 from naa_lightning.records.targets import MeanResult, Role, TargetResult
 from naa_lightning.report.definitions import CONVENTIONS, SHORT, own_convention
 from naa_lightning.report.featured import featured
+from naa_lightning.report.measures import phase_rows, tables
 from naa_lightning.report.page import images
 from naa_lightning.report.page.finding import finding
 from naa_lightning.report.page.key_figures import averaged, key_figures
-from naa_lightning.report.page.measures import phase_rows, tables
 from naa_lightning.report.page.template import write_page
-from naa_lightning.report.page.wording import budget_text, counted
+from naa_lightning.report.wording import budget_text, counted
 
 _FILES = (
     *("results.json", "predictions.parquet", "perturbations.parquet", "attribution.parquet", "pictures.parquet"),

@@ -8,8 +8,8 @@ from naa_lightning.records.studies import AttributionStudyResults, LayerStudyRes
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.page import plot
 from naa_lightning.report.page.template import write_page
-from naa_lightning.report.page.wording import counted, interval, listed, percent, whole_percent
 from naa_lightning.report.study_tables import NEARLY, method_cells, recommended_methods
+from naa_lightning.report.wording import counted, interval, listed, percent, whole_percent
 
 Results = LayerStudyResults | AttributionStudyResults
 Plot = tuple[plot.Axis, plot.Axis, list[plot.Point], list[plot.Line]]

@@ -13,12 +13,12 @@ from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.loading import lines_of
 from naa_lightning.report.page import plot, search
 from naa_lightning.report.page.comparability import differences
-from naa_lightning.report.page.sweep_finding import sweep_findings
 from naa_lightning.report.page.template import FILE_NAME, write_page
-from naa_lightning.report.page.wording import budget_text, counted, listed, percent
 from naa_lightning.report.sweep import wording
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
+from naa_lightning.report.sweep.finding import sweep_findings
 from naa_lightning.report.sweep.table import SweepTable
+from naa_lightning.report.wording import budget_text, counted, listed, percent
 
 MEANS = (BLACK_BOX_MEAN, DEFENDED_MEAN)
 # The properties that the runs of a sweep share.

@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from naa_lightning import __version__
 from naa_lightning.atomic import write_atomically
+from naa_lightning.report import wording
 from naa_lightning.report.definitions import DEFINITIONS, SHORT
-from naa_lightning.report.page import plot, wording
+from naa_lightning.report.page import plot
 
 FILE_NAME = "report.html"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from naa_lightning.atomic import write_atomically
-from naa_lightning.report.page.wording import NONE, sentence
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from naa_lightning.report.sweep.wording import DAGGER, PLUS_MINUS, legend, remarks, texts
+from naa_lightning.report.wording import NONE, sentence
 
 _SIGNS = str.maketrans({PLUS_MINUS: r"$\pm$", DAGGER: r"$^{\dagger}$", NONE: "--"})
 _LATEX = {

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from naa_lightning.report.loading import lines_of
-from naa_lightning.report.page.wording import counted, listed
 from naa_lightning.report.sweep.rows import called
+from naa_lightning.report.wording import counted, listed
 
 
 def notices(rows: pd.DataFrame, cells: pd.DataFrame, outcomes: pd.DataFrame, baseline: str | None) -> Iterator[str]:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from naa_lightning.report.page.wording import NONE
 from naa_lightning.report.sweep.table import SweepTable
 from naa_lightning.report.sweep.wording import DAGGER, legend, remarks, texts
 from naa_lightning.report.terminal import Name, tell
+from naa_lightning.report.wording import NONE
 
 BEST = "\N{BLACK UP-POINTING TRIANGLE}"
 """The mark of the best cell where there are no colours."""

@@ -7,10 +7,10 @@ import pandas as pd
 
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.loading import lines_of
-from naa_lightning.report.page.sweep_finding import sweep_findings
-from naa_lightning.report.page.wording import NONE, interval, listed, percent
+from naa_lightning.report.sweep.finding import sweep_findings
 from naa_lightning.report.sweep.paired import ALPHA
 from naa_lightning.report.sweep.table import SweepTable
+from naa_lightning.report.wording import NONE, interval, listed, percent
 
 PLUS_MINUS, DAGGER = "\N{PLUS-MINUS SIGN}", "\N{DAGGER}"
 

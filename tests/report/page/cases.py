@@ -20,6 +20,7 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
+from naa_lightning.report.page.run_page import write_run_page
 from tests.report.cases import prediction, rate
 
 NAUGHTY = "<script>alert(1)</script>"
@@ -211,3 +212,7 @@ class Page(HTMLParser):
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page_of(folder: Path, **changes: Any) -> Page:
+    return Page(write_run_page(write_run(folder, results(**changes))))

@@ -1,8 +1,6 @@
 """The pages in a real browser, opened from disk."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +12,10 @@ from naa_lightning.report.sweep.files import write_summary
 from tests.report.cases import rate
 from tests.report.page.cases import LONG, NAUGHTY, results, target, write_run
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 OPENED = [
     *(("run", width, scheme) for width in (1280, 390) for scheme in ("light", "dark")),
     *((name, width, scheme) for name in ("extreme", "sweep") for width, scheme in ((1280, "light"), (390, "dark"))),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
-        pytest.skip("there is no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

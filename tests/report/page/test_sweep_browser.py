@@ -1,8 +1,6 @@
 """The pages of sweeps, searches, lists of runs and studies in a real browser, opened from disk."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +21,8 @@ from tests.report.studies import attribution_results
 from tests.report.sweep.cases import random_hits
 from tests.report.sweep.cases import write_run as write_swept
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 NAMES = ("sweep", "extreme", "search", "list", "layers", "attribution")
 UNFOLD = "document.querySelectorAll('details').forEach(part => part.open = true)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
-        pytest.skip("there is no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 def sweep(folder: Path, surrogates: list[str], targets: list[str], **others: Any) -> Path:

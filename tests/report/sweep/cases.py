@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from naa_lightning.records import write_predictions, write_results
 from naa_lightning.report.sweep.table import SweepTable
@@ -102,3 +103,33 @@ def cell_of(table: SweepTable, name: str, column: str, surrogate: str = "source"
     row = row_of(table, name, surrogate).name
     (cell,) = table.cells.index[(table.cells.row == row) & (table.cells.column == column)]
     return table.cells.loc[cell]
+
+
+RATES = {"source": 0.9, "plain": 0.5, "other": 0.3, "plain+jpeg": 0.2}
+
+
+def sweep(folder: Path, *, seeds: tuple[int, ...] = (1, 2, 3)) -> list[Path]:
+    """Write runs in which later attacks are better."""
+    return [
+        write_run(
+            folder / f"{attack}-{seed}",
+            random_hits({name: rate * (1 + 0.3 * place) for name, rate in RATES.items()}, 60, 10 * place + seed),
+            attack=attack,
+            seed=seed,
+            unknown={"plain": range(seed), "other": (5, 6)},
+        )
+        for place, attack in enumerate(("mim", "fia", "naa"))
+        for seed in seeds
+    ]
+
+
+def baselines(table: SweepTable) -> list[str]:
+    return list(table.rows["name"][table.rows.is_baseline])
+
+
+def read(run: Path) -> pd.DataFrame:
+    """Return a run's answers with what the definitions make of them."""
+    rows = pd.read_parquet(run / "predictions.parquet")
+    rows["counts"] = rows.clean_prediction == rows.label
+    rows["hit"] = (rows.adversarial_prediction != rows.label).astype(float)
+    return rows[rows.counts]

@@ -1,4 +1,4 @@
-"""How numbers and names are written on a page."""
+"""How numbers and names are written for people."""
 
 import math
 import re
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from naa_lightning.class_names import short_class_name
+from naa_lightning.models.predicted_classes import ABSTAINED
 from naa_lightning.records.results import BudgetResult
 from naa_lightning.records.studies import EstimateResult
 from naa_lightning.records.targets import RateResult
@@ -90,12 +92,11 @@ def counted(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
-def class_called(names: Mapping[int, str], label: int) -> str:
-    """Name a class that was answered; a negative one is no answer, and a name that is but its number none."""
-    if label < 0:
-        return "abstained" if label == -2 else "no answer"
-    name = names.get(label, "")
-    return f"class {label}" if name in ("", str(label)) else name
+def class_called(names: Mapping[int, str], answer: int) -> str:
+    """Name a class that was answered; a negative one is no answer."""
+    if answer < 0:
+        return "abstained" if answer == ABSTAINED else "no answer"
+    return short_class_name(names, answer)
 
 
 def sentence(text: str) -> str:

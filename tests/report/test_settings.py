@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from naa_lightning.report.sweep.settings import settings
+from naa_lightning.report.settings import settings
 
 
 def config(**attack: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from naa_lightning.report.page.wording import counted, p_text, whole_percent
 from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
 from naa_lightning.report.sweep.table import SweepTable
+from naa_lightning.report.wording import counted, p_text, whole_percent
 
 _RATES = {"success_rate": "success", "target_rate": "hits of the class aimed at"}
 

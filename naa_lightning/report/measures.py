@@ -6,8 +6,8 @@ from typing import Any
 
 from naa_lightning.records.results import ExactAttribution, RunResults
 from naa_lightning.report.definitions import DEFINITIONS
-from naa_lightning.report.page.wording import NONE, counted, decimal, duration, memory, percent
 from naa_lightning.report.phases import phase_times
+from naa_lightning.report.wording import NONE, counted, decimal, duration, memory, percent
 
 Rows = list[tuple[str, list[str], str]]
 """The name of a measure, its values as text, one a column, and its meaning."""

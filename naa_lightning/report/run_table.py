@@ -6,10 +6,10 @@ from rich.table import Table
 
 from naa_lightning.records import RunResults
 from naa_lightning.records.targets import Unanswered
-from naa_lightning.report.page.measures import rows
-from naa_lightning.report.page.wording import counted, decimal, duration, interval, levels, percent
+from naa_lightning.report.measures import rows
 from naa_lightning.report.phases import stage_shares
 from naa_lightning.report.terminal import Name, numbers_table
+from naa_lightning.report.wording import counted, decimal, duration, interval, levels, percent
 
 _UNTARGETED = {
     "clean": "clean_accuracy",

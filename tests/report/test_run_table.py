@@ -7,7 +7,7 @@ from rich.console import Console
 from naa_lightning.metrics import Rate
 from naa_lightning.records import RunResults
 from naa_lightning.records.results import MeasureResult
-from naa_lightning.report.table import attribution_line, notices, perturbation_line, results_table, time_line
+from naa_lightning.report.run_table import attribution_line, notices, perturbation_line, results_table, time_line
 from naa_lightning.runs.stages.summary import cost_of
 from tests.report.cases import rate, saved_image
 

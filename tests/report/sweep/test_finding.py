@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.report.page.sweep_finding import sweep_findings
+from naa_lightning.report.sweep.finding import sweep_findings
 from naa_lightning.report.sweep.table import read_sweep_table
 from tests.report.sweep.cases import write_run
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from naa_lightning.records import RateResult
 from naa_lightning.records.results import BudgetResult
-from naa_lightning.report.page import wording
+from naa_lightning.report import wording
 
 NAMES = {3: "shark", 4: "4"}
 DASH = "\N{EN DASH}"
