@@ -1,7 +1,6 @@
 """Sizes of perturbations as a LightningModule's predict step."""
 
 import hashlib
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ class PerturbationModule(ImageModule):
         self.title = title
         self._memory = AdaptiveChunks(title)
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Tensor]:
         """Measure a batch, in full precision whatever the trainer's.
 
         Args:
@@ -35,7 +34,7 @@ class PerturbationModule(ImageModule):
 
         Returns:
             Image ids under "id", and the sizes by their names in `PerturbationSizes`, each of shape (B,), on the CPU;
-            and the digests of the clean images under "clean_sha256", see `PerturbationRow`.
+            and the digests of the clean images under "clean_sha256", uint8 (B, 32), see `PerturbationRow`.
 
         Raises:
             UserError: The memory is too small for one image.
@@ -48,9 +47,9 @@ class PerturbationModule(ImageModule):
 
         parts = [vars(sizes) for sizes in self._memory.map(measure, len(ids), len(ids))]
         sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
-        return {"id": ids.cpu(), **sizes, "clean_sha256": [_digest(image) for image in clean]}
+        return {"id": ids.cpu(), **sizes, "clean_sha256": torch.stack([_digest(image) for image in clean])}
 
 
-def _digest(image: Tensor) -> str:
+def _digest(image: Tensor) -> Tensor:
     pixels = (image * 255).round().to(torch.uint8).cpu()
-    return hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
+    return torch.tensor(list(hashlib.sha256(pixels.numpy().tobytes()).digest()), dtype=torch.uint8)

@@ -24,6 +24,7 @@ def results(folder: Path) -> dict[str, Any]:
     """But for time, and for where and by how many processes it was made."""
     content: dict[str, Any] = json.loads((folder / "results.json").read_text())
     del content["cost"], content["config"]["paths"], content["config"]["trainer"]
+    del content["command"], content["overrides"], content["started"]  # how and when, not what
     return content
 
 

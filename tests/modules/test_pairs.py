@@ -1,5 +1,6 @@
 """Modules that look at clean and adversarial images, under ordinary trainers."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -57,7 +58,10 @@ def test_attention(inference_mode: bool) -> None:
 def test_perturbations(inference_mode: bool) -> None:
     found = predicted(PerturbationModule(None, title="measuring"), inference_mode=inference_mode)
     torch.testing.assert_close(found["linf"], (ADVERSARIAL - IMAGES).abs().flatten(1).amax(1))
-    assert set(found) == {"linf", "l2", "ssim", "psnr", "lpips"}
+    assert set(found) == {"linf", "l2", "ssim", "psnr", "lpips", "clean_sha256"}
+    for image, digest in zip(IMAGES, found["clean_sha256"], strict=True):
+        pixels = (255 * image.double()).round().byte().numpy()
+        assert bytes(digest.tolist()) == hashlib.sha256(pixels.tobytes()).digest()
 
 
 @pytest.mark.parametrize("module", [PerturbationModule(None, title="a"), AttentionModule(classifier(), title="b")])

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+
+from torch import Tensor
 
 from naa_lightning.attacks import Budget
 from naa_lightning.exceptions import UserError
@@ -30,7 +31,7 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
         UserError: A file cannot be read or is of another size than its clean image.
     """
     module = PerturbationModule(lpips_network(), title="measuring perturbations")
-    batches: list[dict[str, Any]] = predict(
+    batches: list[dict[str, Tensor]] = predict(
         context, module, pairs.pairs, batch_size=context.data.batch_size, num_workers=pairs.num_workers
     )
     return [
@@ -38,7 +39,7 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
             id=image,
             file=pairs.pairs.saved[image].file,
             **{field.name: float(batch[field.name][row]) for field in fields(PerturbationSizes)},
-            clean_sha256=batch["clean_sha256"][row],
+            clean_sha256=bytes(batch["clean_sha256"][row].tolist()).hex(),
         )
         for batch in batches
         for row, image in enumerate(batch["id"].tolist())

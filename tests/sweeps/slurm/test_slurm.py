@@ -97,9 +97,10 @@ def crafting_in(sweep: Path, seed: int, process: subprocess.Popen[str]) -> Path:
 
 
 def told(folder: Path) -> dict[str, Any]:
-    """What a run found out, but for what it cost and where it ran."""
+    """What a run found out, but for what it cost and how, when and where it ran."""
     results: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return {key: value for key, value in results.items() if key not in {"cost", "config"}}
+    how = {"cost", "config", "command", "overrides", "started"}
+    return {key: value for key, value in results.items() if key not in how}
 
 
 def assert_same(folder: Path, reference: Path) -> None:
