@@ -13,8 +13,8 @@ class Featured:
 
     Args:
         first: The first images.
-        most: The most transferable images, best first.
-        least: The least transferable images, worst first.
+        most: The most transferable images, best first, of those that succeed against a target.
+        least: The least transferable images, worst first, of those that fail against one.
         explained: The images that are shown with what models look at.
     """
 
@@ -39,63 +39,53 @@ def featured(results: RunResults, predictions: Sequence[Prediction], images: Seq
     """
     options: dict[str, Any] = {"first_images": 0, "extreme_images": 0, "attention_images": 0, "attention_ids": None}
     options |= results.config.get("report") or {}
-    judging, count = [row for row in predictions if row.target in results.judges], options["extreme_images"]
-    fooling = {row.id for row in judging if row.repeat == 0 and row.success}
-    most = [image for image in most_transferable(judging, count) if image in fooling]
-    least = [image for image in least_transferable(judging, 2 * count) if image not in most]
+    judging, rate = [row for row in predictions if row.target in results.judges], results.headline
+    outcomes, count = _by_outcome(judging, rate), options["extreme_images"]
+    most = [image for image in most_transferable(judging, rate)[:count] if outcomes[image][True]]
+    least = [image for image in least_transferable(judging, rate) if outcomes[image][False] and image not in most]
     chosen = [image for image in images if image in (options["attention_ids"] or ())]
-    explained = chosen or most_transferable(judging, options["attention_images"])
+    explained = chosen or most_transferable(judging, rate)[: options["attention_images"]]
     return Featured(images[: options["first_images"]], most, least[:count], explained)
 
 
-def most_transferable(predictions: Sequence[Prediction], count: int) -> list[int]:
-    """Return the ids of the images that fool the most targets, of targets that were right when clean.
+def most_transferable(predictions: Sequence[Prediction], rate: str) -> list[int]:
+    """Return the ids of the images, those first on which the attack succeeds against the most targets.
 
-    Among images that fool equally many come first those on which the fooled were surest, by the sum of their clean and
-    adversarial confidences; then those of lower id. Images that fool nobody come last.
-
-    Args:
-        predictions: The predictions of the judging targets; of several random draws the first one counts, and a target
-            without a prediction is not fooled.
-        count: Number of ids; all where there are fewer.
-    """
-    by_image = _by_image(predictions)
-
-    def rank(image: int) -> tuple[float, float, int]:
-        fooled = [row for row in by_image[image] if row.success]
-        return -len(fooled), -_sureness(fooled), image
-
-    return sorted(by_image, key=rank)[:count]
-
-
-def least_transferable(predictions: Sequence[Prediction], count: int) -> list[int]:
-    """Return the ids of the images that fool the fewest targets, of targets that were right when clean.
-
-    Among images that fool equally few come first those on which the targets that stayed right were surest, by the sum
-    of their clean and adversarial confidences; then those of lower id. An image that no target had right when clean
-    could fool nobody and is left out.
+    Among images with equally many come first those whose lost targets were surest, by the sum of their clean and
+    adversarial confidences; then those of lower id. Images on which it never succeeds come last.
 
     Args:
         predictions: The predictions of the judging targets; of several random draws the first one counts.
-        count: Number of ids; all where there are fewer.
+        rate: The rate that says what a success is; see `Prediction.outcome`.
     """
-    right = [row for row in predictions if row.clean_prediction == row.label]
-    by_image = _by_image(right)
-
-    def rank(image: int) -> tuple[float, float, int]:
-        stayed = [row for row in by_image[image] if row.adversarial_prediction == row.label]
-        return sum(row.success for row in by_image[image]), -_sureness(stayed), image
-
-    return sorted(by_image, key=rank)[:count]
+    outcomes = _by_outcome(predictions, rate)
+    return sorted(outcomes, key=lambda image: (-len(outcomes[image][True]), -_sureness(outcomes[image][True]), image))
 
 
-def _by_image(predictions: Sequence[Prediction]) -> Mapping[int, list[Prediction]]:
-    """Group the predictions of the first random draw."""
-    by_image: dict[int, list[Prediction]] = {}
+def least_transferable(predictions: Sequence[Prediction], rate: str) -> list[int]:
+    """Return the ids of the images, those first on which the attack succeeds against the fewest targets.
+
+    Among images with equally few come first those whose other targets were surest, by the sum of their clean and
+    adversarial confidences; then those of lower id. An image that the rate is over for no target is left out.
+
+    Args:
+        predictions: The predictions of the judging targets; of several random draws the first one counts.
+        rate: The rate that says what a success is; see `Prediction.outcome`.
+    """
+    outcomes = _by_outcome(predictions, rate)
+    counting = [image for image, rows in outcomes.items() if rows[True] or rows[False]]
+    return sorted(counting, key=lambda image: (len(outcomes[image][True]), -_sureness(outcomes[image][False]), image))
+
+
+def _by_outcome(predictions: Sequence[Prediction], rate: str) -> Mapping[int, Mapping[bool, list[Prediction]]]:
+    """Return for each image the predictions, of the first random draw, that succeed and that do not."""
+    found: dict[int, dict[bool, list[Prediction]]] = {}
     for row in predictions:
         if row.repeat == 0:
-            by_image.setdefault(row.id, []).append(row)
-    return by_image
+            of_image, outcome = found.setdefault(row.id, {True: [], False: []}), row.outcome(rate)
+            if outcome is not None:
+                of_image[outcome].append(row)
+    return found
 
 
 def _sureness(rows: Sequence[Prediction]) -> float:

@@ -1,10 +1,13 @@
 """Which images are shown."""
 
-from naa_lightning.records import Prediction
-from naa_lightning.report.featured import least_transferable, most_transferable
+from collections.abc import Sequence
+from dataclasses import replace
+
+from naa_lightning.records import Prediction, RunResults, TargetResult
+from naa_lightning.report.featured import Featured, featured, least_transferable, most_transferable
 from tests.report.cases import prediction
 
-LABEL = 7
+LABEL, RATE = 7, "success_rate"
 
 
 def answer(
@@ -61,42 +64,64 @@ BLACK_BOX = [row for row in PREDICTIONS if row.target != "source"]
 
 def test_images_that_fool_more_targets_come_first_then_those_of_surer_ones_then_lower_ids() -> None:
     # fooled: 4 by two; 6 (0.9 + 0.3), then 1 and 3 (1.125 each); 0 and 2 by none
-    assert most_transferable(BLACK_BOX, 6) == [4, 6, 1, 3, 0, 2]
-    assert most_transferable(BLACK_BOX[::-1], 6) == [4, 6, 1, 3, 0, 2]
-
-
-def test_as_many_as_asked_or_all() -> None:
-    assert most_transferable(BLACK_BOX, 2) == [4, 6]
-    assert most_transferable(BLACK_BOX, 0) == []
-    assert len(most_transferable(BLACK_BOX, 100)) == 6
-    assert most_transferable([], 3) == []
+    assert most_transferable(BLACK_BOX, RATE) == [4, 6, 1, 3, 0, 2]
+    assert most_transferable(BLACK_BOX[::-1], RATE) == [4, 6, 1, 3, 0, 2]
 
 
 def test_one_target_may_judge_alone() -> None:
     alone = [row for row in PREDICTIONS if row.target == "source"]
     # fooled: 2 (2.0), then 1 and 4 (1.8), then 3 (1.0)
-    assert most_transferable(alone, 6) == [2, 1, 4, 3, 0, 6]
+    assert most_transferable(alone, RATE) == [2, 1, 4, 3, 0, 6]
 
 
 def test_no_answer_is_not_fooled() -> None:
     rows = [answer("a", 0, 0.9, 0.9, silent=True), answer("a", 1, 0.1, 0.1)]
-    assert most_transferable(rows, 2) == [1, 0]
+    assert most_transferable(rows, RATE) == [1, 0]
 
 
 def test_only_the_first_of_repeated_answers_counts() -> None:
     again = [answer("a", 0, 0.9, 0.9, repeat=repeat) for repeat in (1, 2, 3)]
     rows = [answer("a", 0, 0.9, 0.9, fooled=False), *again, answer("a", 1, 0.1, 0.1)]
-    assert most_transferable(rows, 2) == [1, 0]
-    assert least_transferable(rows, 2) == [0, 1]
+    assert most_transferable(rows, RATE) == [1, 0]
+    assert least_transferable(rows, RATE) == [0, 1]
 
 
 def test_images_that_withstand_come_first_then_those_whose_targets_stayed_surest_then_lower_ids() -> None:
     # fooled nobody: 0 (4.0 of a and b), 2 (2.0 of a; b was wrong); by one: 3 (2.0 of b), 6 (2.0 of a), 1; by two: 4
-    assert least_transferable(BLACK_BOX, 6) == [0, 2, 3, 6, 1, 4]
-    assert least_transferable(BLACK_BOX[::-1], 6) == [0, 2, 3, 6, 1, 4]
-    assert least_transferable(BLACK_BOX, 1) == [0]
+    assert least_transferable(BLACK_BOX, RATE) == [0, 2, 3, 6, 1, 4]
+    assert least_transferable(BLACK_BOX[::-1], RATE) == [0, 2, 3, 6, 1, 4]
 
 
 def test_an_image_that_nobody_had_right_does_not_withstand() -> None:
     rows = [answer("a", 0, 0.9, 0.9, right=False, fooled=False), answer("a", 1, 0.9, 0.9)]
-    assert least_transferable(rows, 2) == [1]
+    assert least_transferable(rows, RATE) == [1]
+
+
+def test_where_a_class_is_aimed_at_its_answers_are_the_successes() -> None:
+    hit, fooled, right = (
+        replace(answer("a", image, 0.9, 0.9), target_class=aimed) for image, aimed in enumerate((2, 5, 5))
+    )
+    right = replace(right, adversarial_prediction=LABEL)
+    assert most_transferable([right, fooled, hit], "target_rate") == [0, 1, 2]
+    assert least_transferable([replace(hit, target_class=None), fooled], "target_rate") == [1]
+
+
+def chosen(predictions: Sequence[Prediction], **options: object) -> Featured:
+    targets = {name: TargetResult(role="black-box", model=name) for name in ("a", "b")}
+    results = RunResults(images=7, targets=targets, config={"report": {"extreme_images": 2} | options})
+    return featured(results, predictions, range(7))
+
+
+def test_images_that_fool_nobody_are_none_of_the_most_and_those_that_fool_all_none_of_the_least() -> None:
+    found = chosen(PREDICTIONS)
+    assert (found.most, found.least) == ([4, 6], [0, 2])
+    found = chosen([answer("a", 4, 0.3, 0.3), answer("a", 5, 0.3, 0.3, fooled=False)], extreme_images=5)
+    assert (found.most, found.least) == ([4], [5])
+
+
+def test_first_and_explained_images_are_as_many_as_asked_and_named_ones_come_instead() -> None:
+    found = chosen(PREDICTIONS, first_images=3, attention_images=3)
+    assert list(found.first) == [0, 1, 2]
+    assert found.explained == [4, 6, 1]
+    assert chosen(PREDICTIONS, attention_images=3, attention_ids=[5, 2]).explained == [2, 5]
+    assert found.all == {0, 1, 2, 4, 6}

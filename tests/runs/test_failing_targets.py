@@ -41,7 +41,7 @@ def mine(folder: Path, function: str) -> list[str]:
     ("options", "reason"),
     [
         (["broken"], "mine fails when asked about images: RuntimeError: out of order"),
-        (["nothing"], "mine: there is no nothing in"),
+        (["nothing"], "there is no nothing in"),
         (
             ["logits", "targets.mine.num_classes=12"],
             "mine gives 10 classes, but num_classes is 12; correct num_classes",

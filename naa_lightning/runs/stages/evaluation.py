@@ -112,8 +112,8 @@ def _failures_noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterat
     try:
         yield
     except Exception as error:
-        reason = in_one_line(error)
         for target in targets:
+            reason = in_one_line(error).removeprefix(f"{target.source.name}: ")
             failed[target.name] = reason
             log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(error, UserError))
 

@@ -90,7 +90,7 @@ def test_pictures_are_inside_with_size_and_words_and_are_not_loaded_later(tmp_pa
         assert int(attributes["height"] or 0) > 0
     assert "where vgg16 looks" in page.text
     assert (
-        "clean: logit of cock, sum 0.31 adversarial: logit of cock, sum 0.31 what speaks for and against, in resnet50"
+        "what speaks for and against, in resnet50 clean: logit of cock, sum 0.31 adversarial: logit of cock, sum 0.31"
         in page.text
     )
 
