@@ -20,6 +20,10 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
+class _Versioned(Part):
+    schema_version: int = 1
+
+
 def write_as(content: BaseModel, path: Path) -> None:
     """Write a JSON file."""
     write_atomically(path, content.model_dump_json(indent=2) + "\n")
@@ -36,7 +40,11 @@ def read_as(kind: type[_Model], path: Path) -> _Model:
         UserError: The file is missing, is not what a run writes, or is of a later version.
     """
     try:
-        found = kind.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        version = _Versioned.model_validate_json(content).schema_version
+        if version > SCHEMA_VERSION:
+            raise UserError(f"{path} has version {version}, this program reads up to {SCHEMA_VERSION}: update it")
+        return kind.model_validate_json(content)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; a run writes it when it is done") from None
     except OSError as error:
@@ -46,7 +54,3 @@ def read_as(kind: type[_Model], path: Path) -> _Model:
         place = ".".join(str(part) for part in first["loc"])
         where = f"{place}: " if place else ""
         raise UserError(f"{path} is damaged: {where}{first['msg']}; run again to have it rewritten") from error
-    version = getattr(found, "schema_version", SCHEMA_VERSION)
-    if version > SCHEMA_VERSION:
-        raise UserError(f"{path} has version {version}, this program reads versions up to {SCHEMA_VERSION}: update it")
-    return found

@@ -187,6 +187,7 @@ class RunResults(Provenance):
         moved["perturbation"] = {name: found for name, found in (moved.get("perturbation") or {}).items() if found}
         moved["failed"] = {
             name: {"reason": reason, "model": model, "defences": [part for part in defences.split("+") if part]}
+            | {"role": "white-box" if model == moved.get("surrogate") else "black-box"}
             for name, reason in (moved.get("failed") or {}).items()
             for model, _, defences in [name.partition("+")]
         }
@@ -222,9 +223,10 @@ class RunResults(Provenance):
 
     @property
     def judges(self) -> tuple[str, ...]:
-        """The targets that transfer is judged by: undefended black-box ones, or else black-box ones, or else all."""
-        undefended, defended = (self.select("black-box", defended=which) for which in (False, True))
-        return tuple(undefended or defended or self.targets)
+        """The targets that transfer is judged by: black-box ones or else attacked ones, undefended ones if any."""
+        roles: tuple[Role, ...] = ("black-box", "white-box")
+        groups = (self.select(role, defended=defended) for role in roles for defended in (False, True))
+        return tuple(next(filter(None, groups), ()))
 
     @property
     def judged_by(self) -> str:
@@ -233,7 +235,8 @@ class RunResults(Provenance):
             return "undefended black-box targets"
         if self.select("black-box", defended=True):
             return "black-box targets, all behind a defence"
-        return "attacked models, there being no other target"
+        lost = any(target.role == "black-box" for target in self.failed.values())
+        return f"attacked models, {'the other targets having failed' if lost else 'there being no other target'}"
 
     def select(self, role: Role, *, defended: bool) -> dict[str, TargetResult]:
         """Return the targets of a role, by name, those with or those without a defence."""
@@ -256,7 +259,7 @@ class RunResults(Provenance):
             if target.role == "black-box" and bool(target.defences) == defended
         }
         nothing = {name: "no image counts" for name in members if name not in counted}
-        rates = {rate: [target.rate(rate).value for target in members.values()] for rate in RATES}
+        rates = {rate: [members[name].rate(rate).value for name in counted] for rate in RATES}
         return MeanResult(
             targets=tuple(counted),
             left_out=nothing | failed,

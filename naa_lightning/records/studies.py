@@ -50,6 +50,8 @@ class LayerResult(Part):
 class MethodResult(Part):
     """How well a method with a number of points agrees with the reference at one layer; means over the images.
 
+    A mean is None where no image has the number, as where all attributions are 0.
+
     Args:
         layer: The name of the layer, with the model's in front where there are several models.
         method: The name of the method in the configuration, or "reference".
@@ -66,12 +68,12 @@ class MethodResult(Part):
     method: str
     points: int | None
     gradient_evaluations: int
-    completeness_gap: float
-    cosine: float
-    rank_correlation: float
-    positive_share: float
-    participation: float
-    gini: float
+    completeness_gap: float | None
+    cosine: float | None
+    rank_correlation: float | None
+    positive_share: float | None
+    participation: float | None
+    gini: float | None
     seconds: float
 
 

@@ -102,7 +102,7 @@ class MeanResult(Part):
     """The mean of each rate over black-box targets, None where no target has the rate.
 
     Args:
-        targets: The names of the targets that the headline rate's mean is over.
+        targets: The names of the targets that the means are over: those on which an image counts for the headline rate.
         left_out: The reason why a target is not among them, by its name.
         fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The means.
     """

@@ -41,40 +41,28 @@ def featured(results: RunResults, predictions: Sequence[Prediction], images: Seq
     options |= results.config.get("report") or {}
     judging, rate = [row for row in predictions if row.target in results.judges], results.headline
     outcomes, count = _by_outcome(judging, rate), options["extreme_images"]
-    most = [image for image in most_transferable(judging, rate)[:count] if outcomes[image][True]]
-    least = [image for image in least_transferable(judging, rate) if outcomes[image][False] and image not in most]
+    most = [image for image in by_transfer(judging, rate, best=True)[:count] if outcomes[image][True]]
+    least = [image for image in by_transfer(judging, rate, best=False) if outcomes[image][False] and image not in most]
     chosen = [image for image in images if image in (options["attention_ids"] or ())]
-    explained = chosen or most_transferable(judging, rate)[: options["attention_images"]]
+    explained = chosen or by_transfer(judging, rate, best=True)[: options["attention_images"]]
     return Featured(images[: options["first_images"]], most, least[:count], explained)
 
 
-def most_transferable(predictions: Sequence[Prediction], rate: str) -> list[int]:
-    """Return the ids of the images, those first on which the attack succeeds against the most targets.
+def by_transfer(predictions: Sequence[Prediction], rate: str, *, best: bool) -> list[int]:
+    """Return the ids of the images, those first on which the attack succeeds against the most targets, or the fewest.
 
-    Among images with equally many come first those whose lost targets were surest, by the sum of their clean and
-    adversarial confidences; then those of lower id. Images on which it never succeeds come last.
-
-    Args:
-        predictions: The predictions of the judging targets; of several random draws the first one counts.
-        rate: The rate that says what a success is; see `Prediction.outcome`.
-    """
-    outcomes = _by_outcome(predictions, rate)
-    return sorted(outcomes, key=lambda image: (-len(outcomes[image][True]), -_sureness(outcomes[image][True]), image))
-
-
-def least_transferable(predictions: Sequence[Prediction], rate: str) -> list[int]:
-    """Return the ids of the images, those first on which the attack succeeds against the fewest targets.
-
-    Among images with equally few come first those whose other targets were surest, by the sum of their clean and
-    adversarial confidences; then those of lower id. An image that the rate is over for no target is left out.
+    Among equals come first those whose lost targets, or else those whose other targets, were surest, by the sum of
+    their clean and adversarial confidences; then those of lower id. Images that the rate is over for no target come
+    last among the best, and are left out of the others.
 
     Args:
         predictions: The predictions of the judging targets; of several random draws the first one counts.
         rate: The rate that says what a success is; see `Prediction.outcome`.
+        best: Whether the most transferable images come first.
     """
-    outcomes = _by_outcome(predictions, rate)
-    counting = [image for image, rows in outcomes.items() if rows[True] or rows[False]]
-    return sorted(counting, key=lambda image: (len(outcomes[image][True]), -_sureness(outcomes[image][False]), image))
+    outcomes, sign = _by_outcome(predictions, rate), -1 if best else 1
+    known = [image for image, rows in outcomes.items() if best or rows[True] or rows[False]]
+    return sorted(known, key=lambda id: (sign * len(outcomes[id][True]), -_sureness(outcomes[id][best]), id))
 
 
 def _by_outcome(predictions: Sequence[Prediction], rate: str) -> Mapping[int, Mapping[bool, list[Prediction]]]:

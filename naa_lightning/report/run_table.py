@@ -1,7 +1,5 @@
 """The results of a run in the terminal."""
 
-from collections.abc import Sequence
-
 from rich.table import Table
 
 from naa_lightning.records import RunResults
@@ -9,7 +7,7 @@ from naa_lightning.records.targets import Unanswered
 from naa_lightning.report.measures import rows
 from naa_lightning.report.phases import stage_shares
 from naa_lightning.report.terminal import Name, numbers_table
-from naa_lightning.report.wording import counted, decimal, duration, interval, levels, percent
+from naa_lightning.report.wording import counted, decimal, duration, interval, levels, listed, percent
 
 _UNTARGETED = {
     "clean": "clean_accuracy",
@@ -84,7 +82,7 @@ def notices(results: RunResults) -> list[str]:
             over = counted(len(mean.targets), "target")
             lines.append(f"the {title} is over {over} and leaves out {len(mean.left_out)} ({why})")
     if results.missing:
-        lines.append(f"missing images: {len(results.missing)}, which are left out: {_listed(results.missing)}")
+        lines.append(f"missing images: {len(results.missing)}, which are left out: {listed(results.missing, 20)}")
     for name, target in results.targets.items():
         total = results.images * target.repeats
         abstained = target.unanswered.get("abstained", Unanswered())
@@ -94,7 +92,7 @@ def notices(results: RunResults) -> list[str]:
                 f"clean and {percent(abstained.adversarial / total)} % of the adversarial images"
             )
         if target.invalid_files:
-            files = _listed(target.invalid_files)
+            files = listed(target.invalid_files, 20)
             lines.append(f"{name} gave logits that are no numbers, which count as no success, for {files}")
     return lines
 
@@ -115,8 +113,3 @@ def time_line(results: RunResults) -> str:
     """Return a line on the run's time and the stages that took most of it."""
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in stage_shares(results.cost) if share >= 0.05)
     return f"time: {duration(results.cost.seconds)}: {shares}"
-
-
-def _listed(files: Sequence[str], most: int = 20) -> str:
-    more = f", and {len(files) - most} more (see results.json)" if len(files) > most else ""
-    return ", ".join(files[:most]) + more

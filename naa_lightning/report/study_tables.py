@@ -9,8 +9,9 @@ from rich.table import Table
 
 from naa_lightning.records import RateResult
 from naa_lightning.records.studies import AttributionStudyResults, EstimateResult, LayerStudyResults, MethodResult
+from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.terminal import Name, numbers_table
-from naa_lightning.report.wording import interval, percent
+from naa_lightning.report.wording import NONE, counted, decimal, interval, listed, percent, whole_percent
 
 NEARLY = 0.95
 """The share of the highest cosine that a recommended method reaches."""
@@ -42,15 +43,20 @@ def layers_table(results: LayerStudyResults) -> Table:
     return table
 
 
-def recommended_layer(results: LayerStudyResults) -> str:
-    """Return the recommended layer in one line, as an override of the command line."""
-    if results.best is None:
-        return "recommended: none, because no image counts on any black-box target"
-    mean, equals = results.best.black_box_mean, results.equals
-    return (
-        f"recommended: surrogate.layer={results.best.name} ({results.rate.removesuffix('_rate')} "
-        f"{percent(mean.value)} %, 95 % {interval(mean)}{'; as good: ' if equals else ''}{', '.join(equals)})"
-    )
+def layer_findings(results: LayerStudyResults) -> list[tuple[str, str | None]]:
+    """Return what was found with the option of the command line that makes use of it."""
+    best = results.best
+    if best is None or best.black_box_mean.value is None:
+        return [("No layer is recommended: no image counts on any black-box target.", None)]
+    networks = counted(len(set(best.targets) - set(results.white_box)), "network")
+    reached = f"{whole_percent(best.black_box_mean.value)} {SHORT[results.rate]} (mean over {networks})"
+    if not results.equals:
+        tail = ", more than at any other layer" if len(results.layers) > 1 else ""
+    else:
+        named = listed(results.equals) if len(results.equals) < 4 else counted(len(results.equals), "other layer")
+        tail = f"; {named} cannot be told from it"
+    override = shlex.quote(f"surrogate.layer={best.name}")
+    return [(f"Attack {results.surrogate} at {best.name}: {results.attack} reaches {reached}{tail}.", override)]
 
 
 def layer_frame(results: LayerStudyResults) -> pd.DataFrame:
@@ -93,8 +99,9 @@ def methods_table(results: AttributionStudyResults) -> Table:
 
 def method_cells(method: MethodResult) -> Sequence[str]:
     """Write points, completeness gap, cosine, rank correlation and seconds of a method."""
-    numbers = (f"{method.completeness_gap:.3g}", f"{method.cosine:.3f}", f"{method.rank_correlation:.3f}")
-    return "" if method.points is None else str(method.points), *numbers, f"{method.seconds:.2g}"
+    points, gap = "" if method.points is None else str(method.points), method.completeness_gap
+    numbers = NONE if gap is None else f"{gap:.3g}", decimal(method.cosine), decimal(method.rank_correlation)
+    return points, *numbers, f"{method.seconds:.2g}"
 
 
 def recommended_methods(results: AttributionStudyResults) -> list[tuple[str, MethodResult, str | None]]:
@@ -109,12 +116,16 @@ def recommended_methods(results: AttributionStudyResults) -> list[tuple[str, Met
     found = []
     for layer, (_, *methods) in results.by_layer.items():
         for among in (methods, [method for method in methods if _override(results.config, method)]):
-            highest = max((method.cosine for method in among), default=0.0)
-            near = [method for method in among if method.cosine >= NEARLY * highest > 0]
+            highest = max(map(_closeness, among), default=0.0)
+            near = [method for method in among if _closeness(method) >= NEARLY * highest > 0]
             if near:
-                chosen = min(near, key=lambda method: (method.gradient_evaluations, -method.cosine))
+                chosen = min(near, key=lambda method: (method.gradient_evaluations, -_closeness(method)))
                 found.append((layer, chosen, _override(results.config, chosen)))
     return list(dict.fromkeys(found))
+
+
+def _closeness(method: MethodResult) -> float:
+    return method.cosine or 0.0
 
 
 def _override(config: Mapping[str, Any], method: MethodResult) -> str | None:

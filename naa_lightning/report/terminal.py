@@ -4,7 +4,6 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -51,15 +50,16 @@ class Name:
         yield Text("\n".join(line.rstrip() for line in lines))
 
 
-def numbers_table(head: str, columns: Sequence[str], **options: Any) -> Table:
+def numbers_table(head: str, columns: Sequence[str], *, title: str = "", caption: str = "") -> Table:
     """Return an empty table with a column of names before some of numbers, which are never broken.
 
     Args:
         head: The head of the names.
         columns: The heads of the numbers.
-        options: Those of `rich.table.Table`.
+        title: The title, in which nothing is markup.
+        caption: What stands below the table.
     """
-    table = Table(**options)
+    table = Table(title=Text(title, "table.title"), caption=caption)
     table.add_column(head, overflow="fold", min_width=len("black-box mean (00)"))
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)

@@ -19,7 +19,7 @@ from naa_lightning.records import (
 )
 from naa_lightning.records.json_file import SCHEMA_VERSION
 from naa_lightning.records.targets import FailedTarget
-from tests.report.cases import prediction, run_results
+from tests.report.cases import asked_target, prediction, run_results
 
 VERSION_1 = Path(__file__).with_name("version_1")
 """The files of a run that version 0.5.0 left: defended targets, two that failed, exact attribution."""
@@ -46,6 +46,18 @@ def test_results_of_version_1_are_read() -> None:
     assert results.exact_attribution.effect == raw["exact_attribution"]["effect"]
     assert results.perturbation["linf"].max == raw["perturbation"]["linf"]["max"]
     assert (results.command, results.started, results.weights) == (None, None, {})
+
+
+def test_a_failed_target_of_version_1_is_white_box_where_it_is_the_surrogate(tmp_path: Path) -> None:
+    failed = {"a+jpeg": "no memory", "b+jpeg": "no memory"}
+    found = {"surrogate": "a", "images": 3, "targets": {}, "failed": failed}
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    results = read_results(tmp_path)
+    assert {name: target.role for name, target in results.failed.items()} == {
+        "a+jpeg": "white-box",
+        "b+jpeg": "black-box",
+    }
+    assert list(results.defended_mean.left_out) == ["b+jpeg"]
 
 
 def test_tables_of_version_1_are_read() -> None:
@@ -86,6 +98,17 @@ def test_a_damaged_file_is_refused(content: str, message: str, tmp_path: Path) -
     assert str(tmp_path / "results.json") in str(error.value)
 
 
+def test_all_means_of_a_run_are_over_the_same_targets() -> None:
+    dead = [prediction("dead", id=image, label=1, clean=2, adversarial=2) for image in range(4)]
+    alive = [prediction("alive", id=image, label=1, clean=1, adversarial=1 + image % 2) for image in range(4)]
+    targets = {name: asked_target(name) for name in ("dead", "alive")}
+    results = run_results([*dead, *alive], targets=targets)
+    mean, only = results.black_box_mean, results.targets["alive"]
+    assert (mean.targets, mean.left_out) == (("alive",), {"dead": "no image counts"})
+    for name in ("success_rate", "error_rate", "fooling_rate", "clean_accuracy", "robust_accuracy"):
+        assert mean.rate(name) == only.rate(name).value
+
+
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"results\.json: there is no such file"):
         read_results(tmp_path)
@@ -93,7 +116,10 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
 
 def test_files_of_a_later_version_are_refused(tmp_path: Path) -> None:
     write_results(tmp_path, run_results([prediction("plain")], schema_version=SCHEMA_VERSION + 1))
-    with pytest.raises(UserError, match="has version 3, this program reads versions up to 2: update it"):
+    with pytest.raises(UserError, match="has version 3, this program reads up to 2: update it"):
+        read_results(tmp_path)
+    (tmp_path / "results.json").write_text('{"schema_version": 3, "images": "none", "targets": {}}')
+    with pytest.raises(UserError, match="has version 3, this program reads up to 2: update it"):
         read_results(tmp_path)
     path = write_predictions(tmp_path, [prediction("plain")])
     table = pq.read_table(path)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from naa_lightning.records import Prediction, RunResults, TargetResult
-from naa_lightning.report.featured import Featured, featured, least_transferable, most_transferable
+from naa_lightning.report.featured import Featured, by_transfer, featured
 from tests.report.cases import prediction
 
 LABEL, RATE = 7, "success_rate"
@@ -64,37 +64,37 @@ BLACK_BOX = [row for row in PREDICTIONS if row.target != "source"]
 
 def test_images_that_fool_more_targets_come_first_then_those_of_surer_ones_then_lower_ids() -> None:
     # fooled: 4 by two; 6 (0.9 + 0.3), then 1 and 3 (1.125 each); 0 and 2 by none
-    assert most_transferable(BLACK_BOX, RATE) == [4, 6, 1, 3, 0, 2]
-    assert most_transferable(BLACK_BOX[::-1], RATE) == [4, 6, 1, 3, 0, 2]
+    assert by_transfer(BLACK_BOX, RATE, best=True) == [4, 6, 1, 3, 0, 2]
+    assert by_transfer(BLACK_BOX[::-1], RATE, best=True) == [4, 6, 1, 3, 0, 2]
 
 
 def test_one_target_may_judge_alone() -> None:
     alone = [row for row in PREDICTIONS if row.target == "source"]
     # fooled: 2 (2.0), then 1 and 4 (1.8), then 3 (1.0)
-    assert most_transferable(alone, RATE) == [2, 1, 4, 3, 0, 6]
+    assert by_transfer(alone, RATE, best=True) == [2, 1, 4, 3, 0, 6]
 
 
 def test_no_answer_is_not_fooled() -> None:
     rows = [answer("a", 0, 0.9, 0.9, silent=True), answer("a", 1, 0.1, 0.1)]
-    assert most_transferable(rows, RATE) == [1, 0]
+    assert by_transfer(rows, RATE, best=True) == [1, 0]
 
 
 def test_only_the_first_of_repeated_answers_counts() -> None:
     again = [answer("a", 0, 0.9, 0.9, repeat=repeat) for repeat in (1, 2, 3)]
     rows = [answer("a", 0, 0.9, 0.9, fooled=False), *again, answer("a", 1, 0.1, 0.1)]
-    assert most_transferable(rows, RATE) == [1, 0]
-    assert least_transferable(rows, RATE) == [0, 1]
+    assert by_transfer(rows, RATE, best=True) == [1, 0]
+    assert by_transfer(rows, RATE, best=False) == [0, 1]
 
 
 def test_images_that_withstand_come_first_then_those_whose_targets_stayed_surest_then_lower_ids() -> None:
     # fooled nobody: 0 (4.0 of a and b), 2 (2.0 of a; b was wrong); by one: 3 (2.0 of b), 6 (2.0 of a), 1; by two: 4
-    assert least_transferable(BLACK_BOX, RATE) == [0, 2, 3, 6, 1, 4]
-    assert least_transferable(BLACK_BOX[::-1], RATE) == [0, 2, 3, 6, 1, 4]
+    assert by_transfer(BLACK_BOX, RATE, best=False) == [0, 2, 3, 6, 1, 4]
+    assert by_transfer(BLACK_BOX[::-1], RATE, best=False) == [0, 2, 3, 6, 1, 4]
 
 
 def test_an_image_that_nobody_had_right_does_not_withstand() -> None:
     rows = [answer("a", 0, 0.9, 0.9, right=False, fooled=False), answer("a", 1, 0.9, 0.9)]
-    assert least_transferable(rows, RATE) == [1]
+    assert by_transfer(rows, RATE, best=False) == [1]
 
 
 def test_where_a_class_is_aimed_at_its_answers_are_the_successes() -> None:
@@ -102,8 +102,8 @@ def test_where_a_class_is_aimed_at_its_answers_are_the_successes() -> None:
         replace(answer("a", image, 0.9, 0.9), target_class=aimed) for image, aimed in enumerate((2, 5, 5))
     )
     right = replace(right, adversarial_prediction=LABEL)
-    assert most_transferable([right, fooled, hit], "target_rate") == [0, 1, 2]
-    assert least_transferable([replace(hit, target_class=None), fooled], "target_rate") == [1]
+    assert by_transfer([right, fooled, hit], "target_rate", best=True) == [0, 1, 2]
+    assert by_transfer([replace(hit, target_class=None), fooled], "target_rate", best=False) == [1]
 
 
 def chosen(predictions: Sequence[Prediction], **options: object) -> Featured:

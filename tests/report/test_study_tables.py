@@ -5,8 +5,16 @@ import io
 from rich.console import Console
 
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
-from naa_lightning.report.study_tables import layer_frame, layers_table, methods_table, recommended_layer
+from naa_lightning.report.study_tables import (
+    layer_findings,
+    layer_frame,
+    layers_table,
+    method_cells,
+    methods_table,
+    recommended_methods,
+)
 from tests.report.cases import LONG_LAYER_NAMES, layer_results
+from tests.report.studies import attribution_results
 
 
 def results(names: list[str]) -> LayerStudyResults:
@@ -37,12 +45,12 @@ def test_short_names_stand_in_one_line() -> None:
 
 
 def test_the_recommendation_is_an_option_of_the_command_line() -> None:
-    assert recommended_layer(results(["a", "b", "c", "d", "e", "f", "g"])) == (
-        "recommended: surrogate.layer=d (success 80.0 %, 95 % 75.0\N{EN DASH}85.0; as good: c, e)"
-    )
-    assert recommended_layer(results(["a", "b"])) == (
-        "recommended: surrogate.layer=a (success 80.0 %, 95 % 75.0\N{EN DASH}85.0)"
-    )
+    ((found, override),) = layer_findings(results(["a", "b", "c", "d e", "f", "g", "h"]))
+    assert found.endswith("; c and f cannot be told from it.")
+    assert override == "'surrogate.layer=d e'"
+    ((found, override),) = layer_findings(results(["a", "b"]))
+    assert found.endswith(", more than at any other layer.")
+    assert override == "surrogate.layer=a"
 
 
 def test_the_file_has_a_line_per_layer() -> None:
@@ -69,3 +77,11 @@ def test_methods_stand_under_their_layer_in_whole_words() -> None:
     assert rows[1][1:] == ["30", "0.001", "0.500", "0.500", "0.5"]
     assert "".join(row[0] for row in rows[1:]) == name
     assert all(row[0].endswith("_") for row in rows[1:-1])
+
+
+def test_what_no_image_has_is_a_dash_and_recommended_by_none() -> None:
+    unknown = dict.fromkeys(("completeness_gap", "cosine", "rank_correlation"))
+    whole = attribution_results()
+    study = whole.model_copy(update={"methods": tuple(one.model_copy(update=unknown) for one in whole.methods)})
+    assert list(method_cells(study.methods[1])) == ["10", *["\N{EN DASH}"] * 3, "0.12"]
+    assert recommended_methods(study) == []

@@ -34,6 +34,14 @@ def test_a_word_wider_than_its_column_is_not_cut() -> None:
     assert "12.3" in text
 
 
+def test_the_title_of_a_table_is_no_markup() -> None:
+    console = Console(width=40, record=True, file=io.StringIO())
+    table = numbers_table("target", ["number"], title="naa on photos[/raw]")
+    table.add_row(Name("vgg16"), "12.3")
+    console.print(table)
+    assert "naa on photos[/raw]" in console.export_text()
+
+
 def test_lines_are_broken_at_spaces_and_are_no_markup() -> None:
     console = Console(width=20, record=True, file=io.StringIO())
     tell(console, "time: 12 min, start-up [red]18[/red] %", "w" * 30)

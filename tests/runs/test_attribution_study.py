@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from naa_lightning.attribution import Conductance, FeatureDifference, attribute
 from naa_lightning.attribution import Path as IntegrationPath
@@ -82,6 +83,19 @@ def test_numbers_are_those_of_the_library(tmp_path: Path, models_dir: str) -> No
     assert float(row["cosine"]) == pytest.approx(float(cosine), abs=1e-5)
     gap = (approximate.values.sum() - approximate.explained).abs() / approximate.explained.abs()
     assert float(row["completeness_gap"]) == pytest.approx(float(gap), rel=1e-4)
+
+
+def test_numbers_that_no_image_has_are_unknown(tmp_path: Path, models_dir: str) -> None:
+    """A network whose weights are 0 attributes 0 to every neuron: nothing has a direction, or a share."""
+    network = compose_attack_run(composed("experiment=digits", models_dir)).white_box[0].build().network
+    save_file(
+        {name: torch.zeros_like(value) for name, value in network.state_dict().items()}, tmp_path / "0.safetensors"
+    )
+    attack(
+        tmp_path, models_dir, *STUDY, *TWO_METHODS, "study.points=[3]", f"surrogate.weights={tmp_path}/0.safetensors"
+    )
+    assert {row["cosine"] for row in table(tmp_path)} == {""}
+    assert "No method points the same way as the reference." in (tmp_path / "report.html").read_text()
 
 
 def test_another_reference(tmp_path: Path, models_dir: str) -> None:

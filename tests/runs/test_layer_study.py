@@ -135,9 +135,10 @@ def test_a_repeated_study_crafts_only_what_is_missing_and_answers_the_same(
     assert len(crafted) == 1
     assert adversarial_files(folder / "layers" / "middle") == images
     assert table(folder) == before
-    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("recommended: "))
-    best = results(folder)["recommended"]
-    assert line.startswith(f"recommended: surrogate.layer={best} (success {100 * returned:.1f} %, 95 % ")
+    lines, best = capsys.readouterr().out.splitlines(), results(folder)["recommended"]
+    assert lines[lines.index(f"surrogate.layer={best}") - 1].startswith(
+        f"Attack digits_plain at {best}: naa reaches {100 * returned:.0f}\N{NO-BREAK SPACE}% success"
+    )
 
 
 def test_the_page_and_the_record_say_how_it_was_made(
@@ -218,7 +219,7 @@ def test_where_no_image_counts_nothing_is_recommended(
     assert study(tmp_path / "run", models_dir, TWO, *wrong) is None
     assert results(tmp_path / "run")["recommended"] is None
     assert {layer["verdict"] for layer in results(tmp_path / "run")["layers"]} == {None}
-    assert "recommended: none, because no image counts on any black-box target" in capsys.readouterr().out
+    assert "No layer is recommended: no image counts on any black-box target." in capsys.readouterr().out
 
 
 def test_an_attack_without_a_layer_is_refused(models_dir: str, tmp_path: Path) -> None:

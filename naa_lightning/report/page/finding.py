@@ -63,7 +63,8 @@ def _whom(results: RunResults, counting: Mapping[str, TargetResult]) -> str:
 def _rest(results: RunResults, counting: Mapping[str, TargetResult]) -> str:
     """Say which target withstands best, and whether all were attacked themselves."""
     white_box = next(iter(counting.values())).role == "white-box"
-    alone = "; no network was asked that it never saw" if white_box else ""
+    lost = any(target.role == "black-box" for target in results.failed.values())
+    alone = f"; no network {'answered' if lost else 'was asked'} that it never saw" if white_box else ""
     found = "target_rate" if results.targeted else "robust_accuracy"
     rates = {name: target.rate(found).value for name, target in counting.items()}
     known = {name: rate for name, rate in rates.items() if rate is not None}

@@ -53,18 +53,19 @@ def key_figures(results: RunResults, predictions: Sequence[Prediction] = ()) -> 
 
     undefended, defended = results.select("black-box", defended=False), results.select("black-box", defended=True)
     white_box = results.select("white-box", defended=False)
-    robust = undefended or defended or white_box
+    on_white_box = f"on {listed(list(white_box))}" if len(white_box) < _NAMED else f"mean of {len(white_box)} models"
+    over, over_defended = (averaged(mean, results.failed) for mean in (results.black_box_mean, results.defended_mean))
+    robust = {name: target for name in results.judges if (target := results.targets[name]).rate(headline).total}
     if undefended:
-        share(f"black-box {name}", undefended, headline, averaged(results.black_box_mean, results.failed))
+        share(f"black-box {name}", undefended, headline, over)
     if _known_mean([target.robust_accuracy for target in robust.values()]) is not None:
         clean = percent(_known_mean([target.clean_accuracy for target in robust.values()]))
-        over = f", mean of {len(robust)}" if len(robust) > 1 else ""
-        share("robust accuracy", robust, "robust_accuracy", f"after {clean} % when clean{over}")
+        of = over if undefended else over_defended if defended else on_white_box
+        share("robust accuracy", robust, "robust_accuracy", f"after {clean} % when clean", of)
     if defended:
-        share(f"{name} behind a defence", defended, headline, averaged(results.defended_mean, results.failed))
+        share(f"{name} behind a defence", defended, headline, over_defended)
     if white_box:
-        over = f"on {listed(list(white_box))}" if len(white_box) < _NAMED else f"mean of {len(white_box)} models"
-        share(f"white-box {name}", white_box, headline, over)
+        share(f"white-box {name}", white_box, headline, on_white_box)
     norm = results.budget.norm if results.budget else "linf"
     largest = results.perturbation[norm].max if norm in results.perturbation else None
     if largest is not None:

@@ -1,6 +1,7 @@
 """A search: its best parameters, and what its trials reached with theirs."""
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,12 +45,13 @@ def read_search(folder: Path, records: Mapping[Path, RunResults]) -> Search | No
     best = said.get("best_params") or said.get("best_evaluated_params")  # Optuna's word, and Nevergrad's
     if not isinstance(best, Mapping):
         return None
+    keys = [str(key).lstrip("+") for key in best]
     value = said.get("best_value", said.get("best_evaluated_result"))
-    trials = {run: {"value": record.optimised} | _chosen(record, list(best)) for run, record in records.items()}
+    trials = {run: {"value": record.optimised} | _chosen(record, keys) for run, record in records.items()}
     return Search(
         shlex.join(f"{key}={part if isinstance(part, str) else json.dumps(part)}" for key, part in best.items()),
         value if isinstance(value, float) else None,
-        pd.DataFrame.from_dict(trials, orient="index", columns=["value", *best]).dropna(subset="value"),
+        pd.DataFrame.from_dict(trials, orient="index", columns=["value", *keys]).dropna(subset="value"),
     )
 
 
@@ -61,14 +63,17 @@ def parameter_plots(search: Search, links: Mapping[Path, str | None]) -> list[tu
         links: The address of each trial's page, if it has one.
     """
     trials = search.trials.sort_values("value", ascending=False, kind="stable")
-    up, best, found = share_axis("reached, %", trials.value), trials.value.max(), []
+    up, found = share_axis("reached, %", trials.value), []
+    best = trials.value.max() if search.value is None else search.value
     for name in map(str, trials.columns[1:]):
         known = trials.dropna(subset=name)
         if known.empty:
             continue
         axis, places = _axis(name, known[name])
         points = [
-            Point(place, value, f"{name}={chosen}: {100 * value:.1f} %", href=links[run], strong=value == best)
+            Point(
+                place, value, f"{name}={chosen}: {100 * value:.1f} %", href=links[run], strong=math.isclose(value, best)
+            )
             for run, place, chosen, value in zip(known.index, places, known[name], known.value, strict=True)
         ]
         found.append((name, axis, up, points))

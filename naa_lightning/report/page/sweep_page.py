@@ -6,21 +6,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
-
-from naa_lightning.records.results import RunResults, read_results
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.loading import lines_of
 from naa_lightning.report.page import plot, search
-from naa_lightning.report.page.comparability import differences
+from naa_lightning.report.page.comparability import differences, facts_of
 from naa_lightning.report.page.template import FILE_NAME, write_page
 from naa_lightning.report.sweep import wording
-from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
+from naa_lightning.report.sweep.cells import MEANS
 from naa_lightning.report.sweep.finding import sweep_findings
 from naa_lightning.report.sweep.table import SweepTable
-from naa_lightning.report.wording import budget_text, counted, listed, percent
+from naa_lightning.report.wording import counted, listed, percent
 
-MEANS = (BLACK_BOX_MEAN, DEFENDED_MEAN)
 # The properties that the runs of a sweep share.
 _ALIKE = ("images", "number of images", "budget", "aim")
 _SWEEP_FILES = ("multirun.yaml", search.FILE_NAME)
@@ -35,31 +31,28 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
 
     Returns:
         The path of the page.
-
-    Raises:
-        UserError: A run's `results.json` has been damaged or removed since it was read.
     """
-    records = {run: read_results(run) for run in table.runs.folder.unique()}
+    records = table.records
     jobs = (*records, *table.failed, *table.unfinished)
     places = {job: Path(os.path.relpath(job, folder)).as_posix() for job in jobs}
     links = {run: quote(f"{places[run]}/{FILE_NAME}") if _has_page(run, folder) else None for run in records}
-    found, unlike = search.read_search(folder, records), differences(table)
+    found, facts = search.read_search(folder, records), facts_of(records)
+    unlike = differences(facts, table)
+    shared = [facts[name].iloc[0] for name in facts if name in _ALIKE and facts[name].nunique(dropna=False) == 1]
     is_list = not found and _is_list(folder, unlike)
     heads, compared = table.runs.drop_duplicates("folder"), table.cells[table.cells.baseline.notna()]
     return write_page(
         folder,
         "sweep.html.j2",
         title="Search" if found else "Runs" if is_list else "Sweep",
-        subtitle=_subtitle(list(records.values())),
+        subtitle=", ".join([counted(len(records), "run"), *filter(None, shared)]),
         findings=sweep_findings(table),
         search=found,
         parameters=search.parameter_plots(found, links) if found else [],
         is_list=is_list,
         table=table,
         cells={(cell.row, cell.column): cell for cell in table.cells.itertuples()},
-        blocks=[
-            (rows.title.iloc[0], rows, _indistinct(table, rows)) for _, rows in table.rows.groupby("block", sort=False)
-        ],
+        blocks=list(table.rows.groupby("title", sort=False)),
         means=[name for name in table.columns if name in MEANS],
         targets=[name for name in table.columns if name not in MEANS],
         clean=_clean_accuracies(table),
@@ -68,7 +61,6 @@ def write_sweep_page(folder: Path, table: SweepTable) -> Path:
         scatters=list(_scatters(table)),
         heads=heads.sort_values("started", ascending=False, kind="stable") if is_list else heads,
         several=[name for name in ("surrogate", "attack", "data") if heads[name].nunique() > 1],
-        records=records,
         links=links,
         places=places,
         unlike=unlike,
@@ -87,27 +79,6 @@ def _is_list(folder: Path, unlike: Mapping[str, Any]) -> bool:
     return any(name in unlike for name in _ALIKE) and not any((folder / name).exists() for name in _SWEEP_FILES)
 
 
-def _subtitle(records: list[RunResults]) -> str:
-    """Return the number of runs and what they share."""
-    images = [counted(record.images, "image") for record in records]
-    data, budgets = [record.data for record in records], [budget_text(record.budget) for record in records]
-    aims = ["targeted" if record.targeted else "untargeted" for record in records]
-    shared = [texts[0] for texts in (images, data, budgets, aims) if len(set(texts)) == 1 and texts[0]]
-    return ", ".join([counted(len(records), "run"), *shared])
-
-
-def _indistinct(table: SweepTable, rows: pd.DataFrame) -> list[str]:
-    """Say once for a block which best rows cannot be told from the next, in which mean."""
-    names = rows["name"]
-    best = table.cells[table.cells.row.isin(rows.index) & (table.cells.kind == "mean") & table.cells.best]
-    pairs: dict[Any, str] = {}  # of rows that tie, each has the other for its next
-    cells: list[Any] = list(best[~best.distinct.astype(bool)].itertuples())
-    for cell in cells:
-        told = f"{cell.column}: {names[cell.row]} is not distinguishable from {cell.runner_up}"
-        pairs.setdefault((cell.column, frozenset((names[cell.row], cell.runner_up))), told)
-    return list(pairs.values())
-
-
 def _lost(table: SweepTable) -> dict[str, str]:
     """Return the reasons why targets could not be asked, by the target and what was to be tried on it."""
     runs = table.runs.assign(
@@ -119,7 +90,7 @@ def _lost(table: SweepTable) -> dict[str, str]:
 
 def _clean_accuracies(table: SweepTable) -> dict[str, str]:
     """Return each target's clean accuracy in percent, a range where runs differ."""
-    ends = table.cells.groupby("column").clean.agg(["min", "max"]).dropna().map(percent)
+    ends = table.runs.groupby("target").clean_accuracy.agg(["min", "max"]).dropna().map(percent)
     return {str(name): "\N{EN DASH}".join(dict.fromkeys(row)) for name, *row in ends.itertuples()}
 
 
@@ -138,6 +109,7 @@ def _scatters(table: SweepTable) -> Iterator[dict[str, Any]]:
         ranked = ranked.sort_values(["front", "mean"], ascending=False, kind="stable")
         surrogates, short = list(rows.surrogate.unique()), SHORT[str(rate)]
         yield {
+            "column": column,
             "title": f"{column} of the {short} rate" + (f", {data}" if table.rows.data.nunique() > 1 else ""),
             "x": plot.log_axis("gradient evaluations per image", ranked.cost),
             "y": plot.share_axis(f"{short}, %", ranked[["mean", "low", "high"]].to_numpy(float).ravel()),

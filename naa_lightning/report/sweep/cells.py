@@ -9,7 +9,7 @@ import torch
 from naa_lightning.metrics.estimate import estimate
 from naa_lightning.metrics.wilson import Rate
 
-BLACK_BOX_MEAN, DEFENDED_MEAN = "black-box mean", "defended mean"
+MEANS = BLACK_BOX_MEAN, DEFENDED_MEAN = "black-box mean", "defended mean"
 MEASURED = [
     *("row", "column", "kind", "white_box", "failed", "mean", "low", "high", "spread", "seeds", "clean"),
     *("targets", "left_out"),
@@ -45,7 +45,11 @@ def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: pd.DataFrame) ->
 def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
     """Describe a cell from the results that it is made of, one for each run and target."""
     kind, counted = found.kind.iloc[0], found[found.value.notna()]
-    by_run = found.groupby("folder")[["value", "clean_accuracy"]].mean().dropna(subset="value")
+    if kind == "mean":  # over the targets that have a rate in each run, so that all seeds are averaged alike
+        runs_of = counted.groupby("target", sort=False).folder.nunique()
+        targets = runs_of.index[runs_of == counted.folder.nunique()]
+        counted, lost = counted[counted.target.isin(targets)], found[~found.target.isin(targets)]
+    by_run = counted.groupby("folder")[["value", "clean_accuracy"]].mean()
     cell = {
         "kind": kind,
         "white_box": kind != "mean" and (found.role == "white-box").any(),
@@ -59,12 +63,12 @@ def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
         low, high = Rate(*counted[["count", "total", "repeats"]].sum().astype(int)).interval
         return cell | {"low": low, "high": high}
     # Of each image, the mean over seeds and random draws.
-    targets, lost = list(counted.target.unique()), found[found.value.isna()]
     by_image = outcomes.groupby(["target", "id"]).outcome.mean().unstack().reindex(targets)
     whole = estimate(torch.tensor(by_image.to_numpy(float)), imagined=(0.0, 0.0, 1.0, 1.0))
+    reasons = lost.failed.where(lost.failed.notna() | lost.value.notna(), "no image counts").groupby(lost.target)
     return cell | {
         "low": math.nan if whole is None else whole.low,
         "high": math.nan if whole is None else whole.high,
         "targets": tuple(targets),
-        "left_out": dict(zip(lost.target, lost.failed.fillna("no image counts"), strict=True)),
+        "left_out": reasons.first().fillna("not asked in every run").to_dict(),
     }

@@ -70,7 +70,7 @@ def to_latex(table: SweepTable) -> str:
         .style.hide(axis=0)
         .to_latex(
             hrules=True,
-            caption=_in_latex(" ".join(f"{sentence(part)}." for part in legend(table, best="Bold"))),
+            caption=_in_latex(" ".join(f"{sentence(part)}." for part in [*legend(table, best="Bold"), *table.notices])),
             position_float="centering",
             column_format="l" * body.index.nlevels + "r" * body.shape[1],
         )
@@ -83,7 +83,7 @@ def _reasons(left_out: dict[str, Any]) -> str:
 
 
 def _in_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(text.split()))
 
 
 def _in_latex(text: str) -> str:

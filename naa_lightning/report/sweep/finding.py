@@ -4,7 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from naa_lightning.report.sweep.cells import BLACK_BOX_MEAN, DEFENDED_MEAN
+from naa_lightning.report.loading import lines_of
+from naa_lightning.report.sweep.cells import DEFENDED_MEAN, MEANS
+from naa_lightning.report.sweep.paired import ALPHA
 from naa_lightning.report.sweep.table import SweepTable
 from naa_lightning.report.wording import counted, p_text, whole_percent
 
@@ -20,23 +22,32 @@ def _finding(table: SweepTable, block: int) -> str:
     rows = table.rows[table.rows.block == block]
     where = rows.title.iloc[0]
     known = table.cells[table.cells.row.isin(rows.index) & table.cells["mean"].notna()]
-    column = next((name for name in (BLACK_BOX_MEAN, DEFENDED_MEAN) if name in set(known.column)), None)
+    column = next((name for name in MEANS if name in set(known.column)), None)
     if column is None:
-        return f"On {where}, no network was asked that it was not crafted on."
-    ranked = known[known.column == column].sort_values("mean", ascending=False, kind="stable")
-    cells: list[Any] = list(ranked.itertuples())
-    first, name = cells[0], rows["name"][cells[0].row]
-    reached = _reached(first, rows.rate.iloc[0])
+        asked = table.runs.folder.isin(rows.folders.explode()) & (table.runs.role == "black-box")
+        return f"On {where}, no black-box network {'gave an answer that counts' if asked.any() else 'was asked'}."
+    of_column = known[known.column == column].assign(name=known.row.map(rows["name"]))
+    cells = lines_of(of_column.sort_values(["best", "mean"], ascending=False, kind="stable"))
+    first, reached = cells[0], _reached(cells[0], rows.rate.iloc[0])
     if len(cells) == 1:
-        return f"{name} on {where} reaches {reached}; there is nothing to compare it with."
-    other, share = rows["name"][cells[1].row], whole_percent(cells[1].mean)
+        return f"{first.name} on {where} reaches {reached}; there is nothing to compare it with."
+    if not first.best:
+        return f"The means on {where} are over different networks, so that none is ahead."
+    return _ahead(first, next(cell for cell in cells if cell.name == first.runner_up), reached, where)
+
+
+def _ahead(first: Any, runner_up: Any, reached: str, where: str) -> str:
+    """Say whether the cell with the highest mean is ahead of the next by more than chance."""
+    name, other, share, p = first.name, runner_up.name, whole_percent(runner_up.mean), f"({p_text(first.p_best)})"
     if first.distinct:
-        points = round(100 * (first.mean - cells[1].mean))
+        points = round(100 * (first.mean - runner_up.mean))
         ahead = counted(points, "point") if points else "less than a point"
-        return f"{name} wins on {where} with {reached}, {ahead} ahead of {other} ({p_text(first.p_best)})."
+        return f"{name} wins on {where} with {reached}, {ahead} ahead of {other} {p}."
     if pd.isna(first.p_best):
-        return f"{name} is ahead on {where} with {reached}, {other} follows with {share}: chance is not ruled out."
-    return f"{name} and {other} are not distinguishable on {where}: {reached} and {share} ({p_text(first.p_best)})."
+        return f"{name} reaches {reached} on {where} and {other} {share}: chance is not ruled out."
+    if first.p_best < ALPHA:
+        return f"{name} reaches {reached} on {where} and {other} {share}, but {name} does worse on more images {p}."
+    return f"{name} and {other} are not distinguishable on {where}: {reached} and {share} {p}."
 
 
 def _reached(cell: Any, rate: str) -> str:

@@ -10,7 +10,7 @@ from naa_lightning.report.wording import counted, listed
 
 
 def notices(rows: pd.DataFrame, cells: pd.DataFrame, outcomes: pd.DataFrame, baseline: str | None) -> Iterator[str]:
-    """Yield sentences on what is not compared with the baseline asked for, and on means that lack seeds or targets."""
+    """Yield sentences on what is not compared with the baseline asked for, and on rates that lack seeds or targets."""
     images = outcomes[["row", "seed", "images"]].drop_duplicates()
     for _, block in rows.groupby("block"):
         surrogate = block.surrogate.iloc[0]
@@ -21,12 +21,15 @@ def notices(rows: pd.DataFrame, cells: pd.DataFrame, outcomes: pd.DataFrame, bas
             reason = _uncompared(images[images.row == row.Index], images[images.row.isin(baselines)])
             if reason:
                 yield f"{row.name} on {surrogate} is not compared{reason}"
-        seeds = block.seeds.explode().unique()
+        seeds = block.seeds.explode().dropna().unique()
         for row in lines_of(block):
             lacking = [str(seed) for seed in seeds if seed not in row.seeds]
             if lacking:
                 over = counted(len(row.seeds), "seed")
                 yield f"{row.name} on {surrogate} lacks {_seeds(lacking)}: its mean is over {over}"
+    for cell in lines_of(cells[cells.failed & (cells.seeds > 0)]):
+        row, over = rows.loc[cell.row], counted(int(cell.seeds), "run")
+        yield f"{cell.column} failed in runs of {row['name']} on {row.surrogate}: its rate is over {over}"
     means = cells[cells.kind == "mean"]
     for _, alike in means.groupby([means.row.map(rows.block), "column"]):
         targets = alike.targets.explode().dropna().unique()

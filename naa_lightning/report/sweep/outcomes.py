@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 from pandas.util import hash_pandas_object
 
 from naa_lightning.exceptions import UserError, in_one_line
-from naa_lightning.records.predictions import FILE_NAME
+from naa_lightning.records.predictions import FILE_NAME, read_predictions
+from naa_lightning.records.targets import headline_rate
 from naa_lightning.report.loading import lines_of
 
 _ASKED = ["target", "repeat", "id", "label"]
@@ -41,8 +41,7 @@ def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
 
     Args:
         folder: The run's folder.
-        targeted: Whether the headline is the target rate, over images with a target class, or else the success rate,
-            over images that the target classifies correctly when clean.
+        targeted: Whether the headline is the target rate, or else the success rate.
 
     Returns:
         The columns `target`, `repeat`, `id`, `label` and `outcome`: 1 where the run's headline rate counts a success,
@@ -51,17 +50,9 @@ def read_outcomes(folder: Path, *, targeted: bool) -> pd.DataFrame:
     Raises:
         UserError: The file is missing or damaged.
     """
-    path = folder / FILE_NAME
-    try:
-        columns = [*_ASKED, "target_class", "clean_prediction", "adversarial_prediction"]
-        rows = pd.read_parquet(path, columns=columns).drop_duplicates(["target", "repeat", "id"], keep="last")
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing") from None
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise UserError(f"{path} is damaged ({error})") from error
-    answer = rows.adversarial_prediction
-    if targeted:
-        success, counts = answer == rows.target_class, rows.target_class.notna()
-    else:
-        success, counts = (answer != rows.label) & (answer >= 0), rows.clean_prediction == rows.label
-    return rows[_ASKED].assign(outcome=success.astype(float).where(counts))
+    rows, rate = read_predictions(folder), headline_rate(targeted=targeted)
+    if not rows:
+        raise UserError(f"{folder / FILE_NAME} is missing")
+    found = [(row.target, row.repeat, row.id, row.label, row.outcome(rate)) for row in rows]
+    frame = pd.DataFrame(found, columns=[*_ASKED, "outcome"]).astype({"outcome": float})
+    return frame.drop_duplicates(["target", "repeat", "id"], keep="last")

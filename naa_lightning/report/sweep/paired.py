@@ -57,14 +57,24 @@ def tested(cells: pd.DataFrame, rows: pd.DataFrame, outcomes: pd.DataFrame) -> p
 
 
 def _rivals(known: pd.DataFrame) -> pd.Series:
-    """Return the row that comes next to each cell that no other of its block and column exceeds, by its place."""
+    """Return the row that comes next to each cell that no other of its block and column exceeds, by its place.
+
+    Means are ranked only among those that are over the same targets.
+    """
     found: dict[int, int] = {}
     for _, of_column in known.sort_values("mean", ascending=False, kind="stable").groupby(["block", "column"]):
-        first, *others = lines_of(of_column)
+        first, *others = lines_of(_alike(of_column))
         if others:
             found[first.Index] = others[0].row
         found |= {cell.Index: first.row for cell in others if cell.mean >= first.mean - _ROUNDING}
     return pd.Series(found, dtype=int)
+
+
+def _alike(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of a column that can be ranked: of means, those over the same targets as most, or over most."""
+    over = [frozenset(targets) if isinstance(targets, tuple) else frozenset() for targets in cells.targets]
+    ranked = max(set(over), key=lambda targets: (over.count(targets), len(targets)))
+    return cells[[targets == ranked for targets in over]]
 
 
 def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

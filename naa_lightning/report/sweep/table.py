@@ -23,7 +23,8 @@ class SweepTable:
     """The table of a sweep, with what a reader must know. What is not known is missing: NaN or None.
 
     Args:
-        runs: The finished runs, as `naa_lightning.report.load` gives them, also those that do not count.
+        records: The results of the finished runs, by their folders.
+        runs: The same, as `naa_lightning.report.load` gives them, also those that do not count.
         rows: One line for each row of the table, that is for runs that differ in nothing but their seed: `block`, the
             number of the rows of one surrogate, data set and rate, which can be compared, and its `title`; `surrogate`,
             `attack`, `setting`, `data`; `rate`, the headline; `name`, attack and setting; `seeds`, `folders`, tuples;
@@ -31,20 +32,22 @@ class SweepTable:
             The index counts the rows block by block, in the order of the jobs.
         cells: One line for each row and column that has a rate or failed: `row`; `column`; `kind`, "undefended",
             "defended" or "mean"; `white_box`, whether the images were crafted on the target's model; `failed`, whether
-            the target failed in a run; `mean` of the headline rate over seeds; `low` and `high`, the 95 % interval
-            for other images, Wilson's where a rate is over one target; `spread`, the standard deviation over seeds;
-            `seeds`, their number; `clean`, the mean clean accuracy; `targets` that a mean is over, a tuple; `left_out`,
-            the reason why targets are not among them; `baseline`, the name of the row compared with, the numbers of
-            images on which this row is `better` and `worse`, the `p`-value, and `p_holm`, adjusted for all tests of the
-            table; `best`, whether no row of the block is higher, white-box cells aside; of such a cell the
-            `runner_up`, the name of the next row, `p_best`, the adjusted p-value against it, and `distinct`, whether
-            it is better by more than chance.
+            the target failed in a run; `mean` of the headline rate over seeds; `low` and `high`, the 95 % interval for
+            other images, Wilson's where a rate is over one target; `spread`, the standard deviation over seeds;
+            `seeds`, their number; `clean`, the mean clean accuracy; `targets` that a mean is over, a tuple: those with
+            a rate in all runs of the row; `left_out`, the reason why others are not among them; `baseline`, the name of
+            the row compared with, the numbers of images on which this row is `better` and `worse`, the `p`-value, and
+            `p_holm`, adjusted for all tests of the table; `best`, whether no row of the block is higher, white-box
+            cells aside, and among means only those over the same targets; of such a cell the `runner_up`, the name of
+            the next row, `p_best`, the adjusted p-value against it, and `distinct`, whether it is better by more than
+            chance.
         columns: The targets, those without a defence first, then the means.
         notices: Sentences that a reader must know.
         failed: The reason why a job failed, by its folder.
         unfinished: The folders of jobs that neither finished nor failed.
     """
 
+    records: Mapping[Path, RunResults]
     runs: pd.DataFrame
     rows: pd.DataFrame
     cells: pd.DataFrame
@@ -87,6 +90,7 @@ def read_sweep_table(folders: Sequence[Path], baseline: str | None = None) -> Sw
     outcomes, untested = outcomes_of(heads)
     cells, columns = cells_of(runs, heads, outcomes)
     return SweepTable(
+        records=records,
         runs=runs,
         rows=rows,
         cells=tested(cells, rows, outcomes),

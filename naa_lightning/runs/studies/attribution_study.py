@@ -1,5 +1,6 @@
 """Comparing attribution methods with exact neuron attribution."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -158,5 +159,5 @@ def _results(
             points=candidate.points,
             gradient_evaluations=candidate.method.gradient_evaluations,
             seconds=float(measured["seconds"].compute()),
-            **{name: means[name].item() for name in _MEANS},
+            **{name: value if math.isfinite(value := means[name].item()) else None for name in _MEANS},
         )

@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 from rich.console import Console
+from rich.text import Text
 from torch import Tensor
 
 from naa_lightning.atomic import write_atomically
@@ -24,7 +25,7 @@ from naa_lightning.records import Prediction, write_predictions
 from naa_lightning.records.studies import EstimateResult, LayerResult, LayerStudyResults, write_study
 from naa_lightning.records.targets import RateResult, headline_rate
 from naa_lightning.report.page.study_page import write_study_page
-from naa_lightning.report.study_tables import layer_frame, layers_table, recommended_layer
+from naa_lightning.report.study_tables import layer_findings, layer_frame, layers_table
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.provenance import provenance
 from naa_lightning.runs.stages.crafting import craft
@@ -81,8 +82,8 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
     page = write_study_page(context.folder, results)
     log_study(context.loggers, "layers", frame)
     console.print(layers_table(results))
-    for line in (recommended_layer(results), f"report: {page.resolve()}"):
-        console.print(line, soft_wrap=True, highlight=False)
+    for line in (*filter(None, layer_findings(results)[0]), f"report: {page.resolve()}"):
+        console.print(Text(line), soft_wrap=True)
     return None if results.best is None else results.best.black_box_mean.value
 
 

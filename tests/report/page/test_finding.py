@@ -10,6 +10,9 @@ from tests.report.cases import rate
 from tests.report.page.cases import results, target
 
 WHITE = {"mobilenetv2": target(rate(88, 90), model="mobilenetv2", white_box=True, robust_accuracy=rate(2, 100))}
+WHITE_DEFENDED = {
+    "mobilenetv2+jpeg": target(rate(9, 90), model="mobilenetv2", white_box=True, defences=["jpeg"]),
+}
 ONE = {"vgg16": target(rate(45, 90), robust_accuracy=rate(45, 100))}
 TWO = ONE | {"resnet50": target(rate(27, 90), model="resnet50", robust_accuracy=rate(63, 100))}
 DEFENDED = {
@@ -51,6 +54,11 @@ def said(**changes: Any) -> str:
             {"targets": WHITE},
             f"{LEAD} fools mobilenetv2, which it was crafted on, on 98 % of the images that it had right; that leaves "
             "2 % robust accuracy; no network was asked that it never saw.",
+        ),
+        (
+            {"targets": WHITE | WHITE_DEFENDED, "failed": {"vgg19": {"reason": "no weights", "model": "vgg19"}}},
+            f"{LEAD} fools mobilenetv2, which it was crafted on, on 98 % of the images that it had right; that leaves "
+            "2 % robust accuracy; no network answered that it never saw. 1 target could not be asked.",
         ),
         (
             {"targets": AIMED, "targeted": True},

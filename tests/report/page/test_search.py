@@ -71,6 +71,15 @@ def test_each_parameter_has_a_plot_of_what_trials_reached(tmp_path: Path) -> Non
     assert {"a b", "momentum"} <= {part.strip() for part in page.parts}  # at the marks of an axis
 
 
+def test_the_trial_that_was_found_best_stands_out_whatever_best_is(tmp_path: Path) -> None:
+    """A search may minimise; and Optuna's file keeps the sign of a key that a configuration did not have."""
+    found = {"best_params": {"+attack.objective.gamma": 0.5}, "best_value": 0.2}
+    page = page_of(tmp_path, trials(tmp_path), found)
+    assert "reaches 20 %, with +attack.objective.gamma=0.5 It was chosen" in page.text
+    strong = [point["aria-label"] for point in page.of("g") if "strong" in str(point.get("class"))]
+    assert strong == ["attack.objective.gamma=0.5: 20.0 %"]
+
+
 def test_trials_that_reached_nothing_or_were_not_told_have_no_point(tmp_path: Path) -> None:
     page = page_of(
         tmp_path, trials(tmp_path, targets={}, overrides=[]), {"best_params": {"gamma": 1}, "best_value": None}

@@ -66,11 +66,43 @@ def test_a_mean_names_its_targets_and_those_that_it_leaves_out(tmp_path: Path) -
     whole, less = (cell_of(table, attack, "black-box mean") for attack in ("mim", "naa"))
     assert (whole.targets, whole.left_out) == (("plain", "other"), {})
     assert (less.targets, less.left_out) == (("plain",), {"unclassified": "no image counts", "other": "no weights"})
-    assert (less["mean"], less.clean) == (pytest.approx(2 / 3), 0.5)
+    assert (less["mean"], less.clean) == (pytest.approx(2 / 3), 1.0)
     assert list(table.notices) == [
         "the black-box mean of naa on source is over 1 target, without other (no weights); "
         "unclassified (no image counts)"
     ]
+
+
+def test_a_mean_is_over_the_targets_that_answered_in_each_run(tmp_path: Path) -> None:
+    lost = {"other": "out of memory"}
+    runs = [
+        write_run(tmp_path / "1", {"plain": [1, 0, 0, 0], "other": [1, 1, 1, 1]}, seed=1),
+        write_run(tmp_path / "2", {"plain": [1, 1, 0, 0]}, seed=2, failed=lost),
+        write_run(tmp_path / "3", {"plain": [1, 0, 0, 0], "third": [1, 1, 1, 1]}, seed=3, failed=lost),
+    ]
+    table = read_sweep_table(runs)
+    mean, plain = (cell_of(table, "naa", name) for name in ("black-box mean", "plain"))
+    assert mean.targets == ("plain",)
+    assert mean.left_out == {"other": "out of memory", "third": "not asked in every run"}
+    assert mean[["mean", "spread", "seeds"]].tolist() == plain[["mean", "spread", "seeds"]].tolist()
+    assert mean.low < mean["mean"] < mean.high
+    assert table.notices == [
+        "other failed in runs of naa on source: its rate is over 1 run",
+        "the black-box mean of naa on source is over 1 target, without other (out of memory); "
+        "third (not asked in every run)",
+    ]
+
+
+def test_only_means_over_the_same_targets_are_ranked(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a", {"plain": [1] * 20}, attack="mim", failed={"other": "no weights"}),
+        write_run(tmp_path / "b", {"plain": [1] * 18 + [0] * 2, "other": [0] * 20}, attack="naa"),
+        write_run(tmp_path / "c", {"plain": [0] * 20, "other": [0] * 20}, attack="fia"),
+    ]
+    table = read_sweep_table(runs)
+    assert cell_of(table, "mim", "plain").best
+    assert not cell_of(table, "mim", "black-box mean").best
+    assert cell_of(table, "naa", "black-box mean")[["best", "runner_up", "distinct"]].tolist() == [True, "fia", True]
 
 
 def test_columns_are_undefended_then_defended_then_means(tmp_path: Path) -> None:

@@ -145,6 +145,15 @@ def test_latex_is_a_booktabs_table(tmp_path: Path) -> None:
     assert lines[10:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
 
 
+def test_the_caption_in_latex_says_what_a_mean_lacks(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a", {"plain": [1, 0]}, attack="mim", failed={"net_a": "100 % full"}),
+        write_run(tmp_path / "b", {"plain": [1, 0], "net_a": [1, 0]}),
+    ]
+    expected = r"The black-box mean of mim on source is over 1 target, without net\_a (100 \% full).}"
+    assert to_latex(read_sweep_table(runs)).splitlines()[3].endswith(expected)
+
+
 def test_latex_escapes_names(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / str(place), {NASTY: [1, 0], f"{NASTY}+b": [1, 0]}, surrogate=name, attack=f"[{attack}]")

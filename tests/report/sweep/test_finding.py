@@ -47,7 +47,7 @@ def test_two_that_cannot_be_told_apart(tmp_path: Path) -> None:
             True,
             "naa on source reaches 90 % hits of the class aimed at (on plain); there is nothing to compare it with.",
         ),
-        ({"naa": {"source": MOST}}, False, "On source, no network was asked that it was not crafted on."),
+        ({"naa": {"source": MOST}}, False, "On source, no black-box network was asked."),
         (
             {"naa": {"plain+jpeg": MOST, "other+jpeg": MOST}},
             False,
@@ -69,8 +69,37 @@ def test_rows_that_share_no_images_are_not_tested(tmp_path: Path) -> None:
     ]
     (text,) = sweep_findings(read_sweep_table(runs))
     assert text.replace("\N{NO-BREAK SPACE}", " ") == (
-        "naa is ahead on source with 90 % success (on plain), mim follows with 45 %: chance is not ruled out."
+        "naa reaches 90 % success (on plain) on source and mim 45 %: chance is not ruled out."
     )
+
+
+def test_a_network_that_had_no_image_right_gave_no_answer_that_counts(tmp_path: Path) -> None:
+    table = read_sweep_table([write_run(tmp_path, {"source": MOST, "plain": MOST}, unknown={"plain": range(20)})])
+    assert sweep_findings(table) == ["On source, no black-box network gave an answer that counts."]
+
+
+def test_means_over_different_networks_have_no_winner(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a", {"plain": MOST}, attack="naa", failed={"other": "no weights"}),
+        write_run(tmp_path / "b", {"plain": MOST, "other": LESS}, attack="mim"),
+    ]
+    assert sweep_findings(read_sweep_table(runs)) == [
+        "The means on source are over different networks, so that none is ahead."
+    ]
+
+
+def test_a_higher_mean_that_is_worse_on_more_images_is_no_winner(tmp_path: Path) -> None:
+    """Twenty images fool all of five networks; sixty others fool one."""
+    names = [f"net{number}" for number in range(5)]
+    few, many = [1] * 20 + [0] * 60, [0] * 20 + [1] * 60
+    attacks = {
+        "naa": dict.fromkeys(names, few),
+        "mim": {name: many if name == names[0] else [0] * 80 for name in names},
+    }
+    assert found(tmp_path, attacks) == [
+        "naa reaches 25 % success (mean over 5 networks) on source and mim 15 %, "
+        "but naa does worse on more images (p < 0.001)."
+    ]
 
 
 def test_each_surrogate_has_its_own(tmp_path: Path) -> None:
