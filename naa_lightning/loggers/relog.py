@@ -40,7 +40,7 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         project=project or options.get("project", "naa_lightning"),
         name=options.get("name", run_name(results)),
         group=options.get("group", results.attack or "attack"),
-        tags=config["tags"],
+        tags=config.get("tags") or (),
         save_dir=str(folder),
         mode=options.get("mode"),
         entity=options.get("entity"),
@@ -67,5 +67,5 @@ def run_name(results: RunResults) -> str:
 
 def _options(results: RunResults) -> Mapping[str, Any]:
     """Return the W&B options of the run, if it had any."""
-    loggers: Mapping[str, Any] = results.config["logger"] or {}
+    loggers: Mapping[str, Any] = results.config.get("logger") or {}
     return next((node for node in loggers.values() if str(node.get("_target_")).endswith(".wandb_logger")), {})

@@ -11,13 +11,14 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-# Behind a sign between words, but not in a number such as 1e-05 or 0.5.
-_BREAK = re.compile(r"(?<=\w[-+_.])(?![-+_.\d]|$)|(?<= )(?! |$)")
+from naa_lightning.report.wording import BREAK
+
+_BREAK = re.compile(rf"{BREAK.pattern}|(?<= )(?! |$)")
 
 
 @dataclass(frozen=True)
 class Name:
-    """A name that rich breaks at a space, and behind a "+", "_", "-" or "." between its words."""
+    """A name that rich breaks at a space, and behind a "+", "_", "-", "." or "/" between its words."""
 
     text: str
 

@@ -15,7 +15,8 @@ from naa_lightning.records.targets import RateResult
 NONE = "\N{EN DASH}"
 """Stands where there is no number."""
 
-_PART = re.compile(r"(?<=[_/+.-])(?=[^_/+.-])")
+BREAK = re.compile(r"(?<=\w[-+_./])(?![-+_./\d]|$)")
+"""Where a line may break in a name: behind a sign between words, but not in a number such as 1e-05 or 0.5."""
 
 
 def percent(share: float | None) -> str:
@@ -106,7 +107,7 @@ def sentence(text: str) -> str:
 
 def breakable(name: str) -> Markup:
     """Escape a name and let lines break where its parts end."""
-    return Markup("<wbr>").join(_PART.split(name))
+    return Markup("<wbr>").join(BREAK.split(name))
 
 
 def listed(parts: Sequence[str], most: int | None = None) -> str:

@@ -56,7 +56,7 @@ DASH = "\N{EN DASH}"
         ),
         ("sentence", ("the NAA release",), "The NAA release"),
         ("sentence", ("",), ""),
-        ("breakable", ("resnet_50<b>",), Markup("resnet_<wbr>50&lt;b&gt;")),
+        ("breakable", ("a_resnet_50<b> decay=0.5",), Markup("a_<wbr>resnet_50&lt;b&gt; decay=0.5")),
         ("listed", ([],), ""),
         ("listed", (["a"],), "a"),
         ("listed", (["a", "b", "c"],), "a, b and c"),

@@ -63,6 +63,8 @@ def _names(results: AttributionStudyResults) -> list[str]:
 def _method_plots(methods: Sequence[MethodResult], names: Sequence[str]) -> dict[str, Plot]:
     """Return cosine and completeness gap against gradients, a line for each method; a gap of 0 has no place."""
     drawn = [method for method in methods if method.method in names]
+    if not drawn:
+        return {}
     cost = plot.log_axis("gradients per image", [method.gradient_evaluations for method in drawn])
     cosines = [(method, method.cosine) for method in drawn if method.cosine is not None]
     gaps = [(method, method.completeness_gap) for method in drawn if method.completeness_gap]
