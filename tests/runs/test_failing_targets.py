@@ -109,7 +109,7 @@ def test_logits_that_are_no_numbers_are_named_and_no_success(
     assert target["error_rate"]["count"] == len(wrong)
     assert target["error_rate"]["total"] == 6
     said = " ".join(capsys.readouterr().out.split())
-    assert "mine gave logits that are no numbers, which count as no success, for 00005.png, 00020.png" in said
+    assert "mine gave logits that are no numbers, which count as no success, for 00005.png and 00020.png" in said
 
 
 def test_without_a_budget_no_target_is_fooled_whatever_stands_before_it(models_dir: str, tmp_path: Path) -> None:
