@@ -1,6 +1,5 @@
 """What is attacked: labelled images in [0, 1], one DataModule per kind of source."""
 
-from naa_lightning.class_names import class_name, short_class_name
 from naa_lightning.data.class_names import check_classes, read_class_names
 from naa_lightning.data.datamodule import ImageDataModule, check_ids
 from naa_lightning.data.images import (
@@ -26,8 +25,6 @@ __all__ = [
     "check_labels",
     "check_target_classes",
     "check_trainable",
-    "class_name",
     "read_class_names",
     "read_image",
-    "short_class_name",
 ]

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from naa_lightning.metrics.wilson import Z_95
 
+RATE, DIFFERENCE = (0.0, 0.0, 1.0, 1.0), (-1.0, 1.0)
+"""The outcomes of the imagined images of a rate, and of a difference of two."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -28,13 +31,13 @@ def estimate(outcomes: Tensor, imagined: Sequence[float]) -> Estimate | None:
 
     Args:
         outcomes: Outcomes of shape (targets, images) in the range of `imagined`, NaN where an image does not count.
-        imagined: Outcomes of the imagined images, the same for every target.
+        imagined: Outcomes of the imagined images, the same for every target: `RATE` or `DIFFERENCE`.
 
     Returns:
         None where no image counts.
 
     Example:
-        >>> rate = estimate(torch.tensor([[1.0, 1.0, 1.0, 0.0]]), imagined=(0.0, 0.0, 1.0, 1.0))
+        >>> rate = estimate(torch.tensor([[1.0, 1.0, 1.0, 0.0]]), imagined=RATE)
         >>> f"{rate.value:.2f}, {rate.low:.3f} to {rate.high:.3f}"
         '0.75, 0.290 to 0.960'
     """

@@ -61,7 +61,7 @@ class Prediction:
     @property
     def success(self) -> bool:
         """Whether the target is wrong about the adversarial image and was right about the clean one."""
-        return self.wrong and self.clean_prediction == self.label
+        return self.outcome("success_rate") is True
 
 
 TABLE = Table(FILE_NAME, Prediction)

@@ -228,16 +228,6 @@ class RunResults(Provenance):
         groups = (self.select(role, defended=defended) for role in roles for defended in (False, True))
         return tuple(next(filter(None, groups), ()))
 
-    @property
-    def judged_by(self) -> str:
-        """The description of these targets."""
-        if self.select("black-box", defended=False):
-            return "undefended black-box targets"
-        if self.select("black-box", defended=True):
-            return "black-box targets, all behind a defence"
-        lost = any(target.role == "black-box" for target in self.failed.values())
-        return f"attacked models, {'the other targets having failed' if lost else 'there being no other target'}"
-
     def select(self, role: Role, *, defended: bool) -> dict[str, TargetResult]:
         """Return the targets of a role, by name, those with or those without a defence."""
         return {

@@ -6,20 +6,7 @@ from typing import ClassVar, Literal
 
 from naa_lightning.records.json_file import Part, read_as, write_as
 from naa_lightning.records.provenance import Provenance
-from naa_lightning.records.targets import Headline, RateResult
-
-
-class EstimateResult(Part):
-    """A mean over targets, or a difference of two, with its 95 % interval; all None where no image counts.
-
-    Args:
-        value: The mean.
-        low, high: The ends of its interval.
-    """
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
+from naa_lightning.records.targets import EstimateResult, Headline, RateResult
 
 
 class LayerResult(Part):

@@ -98,6 +98,19 @@ class FailedTarget(Part):
     defences: tuple[str, ...] = ()
 
 
+class EstimateResult(Part):
+    """A mean over targets, or a difference of two, with its 95 % interval; all None where no image counts.
+
+    Args:
+        value: The mean.
+        low, high: The ends of its interval.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 class MeanResult(Part):
     """The mean of each rate over black-box targets, None where no target has the rate.
 

@@ -8,7 +8,8 @@ import pandas as pd
 from rich.table import Table
 
 from naa_lightning.records import RateResult
-from naa_lightning.records.studies import AttributionStudyResults, EstimateResult, LayerStudyResults, MethodResult
+from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
+from naa_lightning.records.targets import EstimateResult
 from naa_lightning.report.definitions import SHORT
 from naa_lightning.report.terminal import Name, numbers_table
 from naa_lightning.report.wording import NONE, counted, decimal, interval, listed, percent, whole_percent
@@ -43,11 +44,11 @@ def layers_table(results: LayerStudyResults) -> Table:
     return table
 
 
-def layer_findings(results: LayerStudyResults) -> list[tuple[str, str | None]]:
+def layer_finding(results: LayerStudyResults) -> tuple[str, str | None]:
     """Return what was found with the option of the command line that makes use of it."""
     best = results.best
     if best is None or best.black_box_mean.value is None:
-        return [("No layer is recommended: no image counts on any black-box target.", None)]
+        return "No layer is recommended: no image counts on any black-box target.", None
     networks = counted(len(set(best.targets) - set(results.white_box)), "network")
     reached = f"{whole_percent(best.black_box_mean.value)} {SHORT[results.rate]} (mean over {networks})"
     if not results.equals:
@@ -56,7 +57,7 @@ def layer_findings(results: LayerStudyResults) -> list[tuple[str, str | None]]:
         named = listed(results.equals) if len(results.equals) < 4 else counted(len(results.equals), "other layer")
         tail = f"; {named} cannot be told from it"
     override = shlex.quote(f"surrogate.layer={best.name}")
-    return [(f"Attack {results.surrogate} at {best.name}: {results.attack} reaches {reached}{tail}.", override)]
+    return f"Attack {results.surrogate} at {best.name}: {results.attack} reaches {reached}{tail}.", override
 
 
 def layer_frame(results: LayerStudyResults) -> pd.DataFrame:

@@ -9,8 +9,7 @@ from markupsafe import Markup
 from naa_lightning.class_names import short_class_name
 from naa_lightning.models.predicted_classes import ABSTAINED
 from naa_lightning.records.results import BudgetResult
-from naa_lightning.records.studies import EstimateResult
-from naa_lightning.records.targets import RateResult
+from naa_lightning.records.targets import EstimateResult, RateResult
 
 NONE = "\N{EN DASH}"
 """Stands where there is no number."""

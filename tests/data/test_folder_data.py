@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from naa_lightning.data import ImageRecord, check_trainable, class_name
+from naa_lightning.class_names import class_name
+from naa_lightning.data import ImageRecord, check_trainable
 from naa_lightning.data.folder import FolderData
 from naa_lightning.exceptions import UserError
 

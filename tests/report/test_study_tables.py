@@ -6,7 +6,7 @@ from rich.console import Console
 
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
 from naa_lightning.report.study_tables import (
-    layer_findings,
+    layer_finding,
     layer_frame,
     layers_table,
     method_cells,
@@ -45,10 +45,10 @@ def test_short_names_stand_in_one_line() -> None:
 
 
 def test_the_recommendation_is_an_option_of_the_command_line() -> None:
-    ((found, override),) = layer_findings(results(["a", "b", "c", "d e", "f", "g", "h"]))
+    found, override = layer_finding(results(["a", "b", "c", "d e", "f", "g", "h"]))
     assert found.endswith("; c and f cannot be told from it.")
     assert override == "'surrogate.layer=d e'"
-    ((found, override),) = layer_findings(results(["a", "b"]))
+    found, override = layer_finding(results(["a", "b"]))
     assert found.endswith(", more than at any other layer.")
     assert override == "surrogate.layer=a"
 

@@ -28,6 +28,18 @@ def finding(results: RunResults) -> str:
     return " ".join(sentences)
 
 
+def judged_by(results: RunResults) -> str:
+    """Describe the targets that transfer is judged by."""
+    judges = [results.targets[name] for name in results.judges]
+    if judges and judges[0].role == "black-box":
+        return "black-box targets, all behind a defence" if judges[0].defences else "undefended black-box targets"
+    return f"attacked models, {'the other targets having failed' if _lost(results) else 'there being no other target'}"
+
+
+def _lost(results: RunResults) -> bool:
+    return any(target.role == "black-box" for target in results.failed.values())
+
+
 def _main(results: RunResults) -> str:
     judges = {name: results.targets[name] for name in results.judges}
     rates = {name: target.rate(results.headline).value for name, target in judges.items()}
@@ -63,8 +75,7 @@ def _whom(results: RunResults, counting: Mapping[str, TargetResult]) -> str:
 def _rest(results: RunResults, counting: Mapping[str, TargetResult]) -> str:
     """Say which target withstands best, and whether all were attacked themselves."""
     white_box = next(iter(counting.values())).role == "white-box"
-    lost = any(target.role == "black-box" for target in results.failed.values())
-    alone = f"; no network {'answered' if lost else 'was asked'} that it never saw" if white_box else ""
+    alone = f"; no network {'answered' if _lost(results) else 'was asked'} that it never saw" if white_box else ""
     found = "target_rate" if results.targeted else "robust_accuracy"
     rates = {name: target.rate(found).value for name, target in counting.items()}
     known = {name: rate for name, rate in rates.items() if rate is not None}

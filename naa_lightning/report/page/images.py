@@ -103,10 +103,9 @@ def as_data(images: Mapping[int, Image], results: RunResults, shown: Collection[
 def _image(results: RunResults, rows: Sequence[Prediction], size: PerturbationRow | None) -> Image:
     first, names = rows[0], results.class_names
     judging = [row for row in rows if row.target in results.judges]
-    right = sum(row.clean_prediction == row.label for row in judging)
-    tally = f"fooled {sum(row.success for row in judging)} of {right}"
+    tally = f"fooled {_tally(judging, 'success_rate')}"
     if results.targeted:
-        tally += f", hit on {sum(row.adversarial_prediction == row.target_class for row in judging)} of {len(judging)}"
+        tally += f", hit on {_tally(judging, 'target_rate')}"
     about = [] if first.target_class is None else [f"aimed at {class_called(names, first.target_class)}"]
     about.append(first.file)
     if size is not None:
@@ -124,6 +123,11 @@ def _image(results: RunResults, rows: Sequence[Prediction], size: PerturbationRo
         for row in rows
     ]
     return Image(first.id, f"Image {first.id}, {class_called(names, first.label)}", tally, "; ".join(about), answers)
+
+
+def _tally(rows: Sequence[Prediction], rate: str) -> str:
+    outcomes = [outcome for row in rows if (outcome := row.outcome(rate)) is not None]
+    return f"{sum(outcomes)} of {len(outcomes)}"
 
 
 def _outcome(row: Prediction) -> str:

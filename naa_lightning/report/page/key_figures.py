@@ -6,13 +6,12 @@ from textwrap import shorten
 from typing import NamedTuple
 
 import pandas as pd
-import torch
 
-from naa_lightning.metrics.estimate import estimate
 from naa_lightning.records import Prediction
 from naa_lightning.records.results import RunResults
 from naa_lightning.records.targets import MeanResult, RateResult, TargetResult
 from naa_lightning.report.definitions import SHORT
+from naa_lightning.report.mean_interval import mean_interval
 from naa_lightning.report.wording import budget_text, counted, decimal, interval, levels, listed, percent
 
 _NAMED = 3
@@ -46,7 +45,8 @@ def key_figures(results: RunResults, predictions: Sequence[Prediction] = ()) -> 
 
     def share(name: str, targets: Mapping[str, TargetResult], rate: str, *notes: str) -> None:
         rates = [target.rate(rate) for target in targets.values()]
-        over = rates[0] if len(rates) == 1 else _mean(predictions, targets, rate)
+        answers = [(row.target, row.id, row.outcome(rate)) for row in predictions if row.target in targets]
+        over = mean_interval(pd.DataFrame(answers, columns=["target", "id", "outcome"])) if len(rates) > 1 else rates[0]
         mean = _known_mean(rates)
         notes = ("" if over.low is None else f"95 % interval {interval(over)}", *notes)
         found.append(KeyFigure(name, percent(mean), "" if mean is None else "%", list(filter(None, notes))))
@@ -96,13 +96,3 @@ def averaged(mean: MeanResult, failed: Collection[str]) -> str:
 def _known_mean(rates: Sequence[RateResult]) -> float | None:
     known = [rate.value for rate in rates if rate.value is not None]
     return fmean(known) if known else None
-
-
-def _mean(predictions: Sequence[Prediction], targets: Collection[str], rate: str) -> RateResult:
-    """Return the interval of a mean over targets, for which the images are a sample and the targets are given."""
-    rows = [(row.target, row.id, row.outcome(rate)) for row in predictions if row.target in targets]
-    outcomes = pd.DataFrame(rows, columns=["target", "id", "outcome"]).astype({"outcome": float})
-    # Of each image, the mean over random draws.
-    by_image = outcomes.groupby(["target", "id"]).outcome.mean().unstack()
-    found = estimate(torch.tensor(by_image.to_numpy(float)), imagined=(0.0, 0.0, 1.0, 1.0)) if by_image.size else None
-    return RateResult() if found is None else RateResult(value=found.value, low=found.low, high=found.high)

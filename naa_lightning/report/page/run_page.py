@@ -10,7 +10,7 @@ from naa_lightning.report.definitions import CONVENTIONS, SHORT, own_convention
 from naa_lightning.report.featured import featured
 from naa_lightning.report.measures import phase_rows, tables
 from naa_lightning.report.page import images
-from naa_lightning.report.page.finding import finding
+from naa_lightning.report.page.finding import finding, judged_by
 from naa_lightning.report.page.key_figures import averaged, key_figures
 from naa_lightning.report.page.template import write_page
 from naa_lightning.report.wording import budget_text, counted
@@ -57,6 +57,7 @@ def write_run_page(folder: Path) -> Path:
         title=f"{attack} on {results.surrogate}" if results.surrogate else f"{attack}, surrogate unknown",
         subtitle=_subtitle(results),
         finding=finding(results),
+        judged_by=judged_by(results),
         key_figures=key_figures(results, predictions),
         results=results,
         groups=_groups(results),

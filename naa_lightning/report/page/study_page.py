@@ -6,7 +6,7 @@ from pathlib import Path
 from naa_lightning.records.studies import AttributionStudyResults, LayerStudyResults, MethodResult
 from naa_lightning.report.page import plot
 from naa_lightning.report.page.template import write_page
-from naa_lightning.report.study_tables import NEARLY, layer_findings, method_cells, recommended_methods
+from naa_lightning.report.study_tables import NEARLY, layer_finding, method_cells, recommended_methods
 from naa_lightning.report.wording import counted, decimal
 
 Results = LayerStudyResults | AttributionStudyResults
@@ -30,7 +30,7 @@ def write_study_page(folder: Path, results: Results) -> Path:
         "study.html.j2",
         title="Study of layers" if layers else "Study of attribution",
         subtitle=f"{results.attack} on {results.surrogate}, {counted(results.images, 'image')} of {results.data}",
-        findings=layer_findings(results) if isinstance(results, LayerStudyResults) else _method_findings(results),
+        findings=[layer_finding(results)] if isinstance(results, LayerStudyResults) else _method_findings(results),
         results=results,
         is_layers=layers,
         names=names,

@@ -1,13 +1,11 @@
 """The cells of a sweep's table: the headline rate of each row on each target, and its means over targets."""
 
-import math
 from typing import Any
 
 import pandas as pd
-import torch
 
-from naa_lightning.metrics.estimate import estimate
 from naa_lightning.metrics.wilson import Rate
+from naa_lightning.report.mean_interval import mean_interval
 
 MEANS = BLACK_BOX_MEAN, DEFENDED_MEAN = "black-box mean", "defended mean"
 MEASURED = [
@@ -33,7 +31,9 @@ def cells_of(runs: pd.DataFrame, heads: pd.DataFrame, outcomes: pd.DataFrame) ->
         {"row": row, "column": column} | _cell(of_cell, outcomes[outcomes.row == row])
         for (row, column), of_cell in every.groupby(["row", "column"], sort=False)
     ]
-    table = pd.DataFrame(cells, columns=MEASURED).astype({"white_box": bool, "failed": bool})
+    table = pd.DataFrame(cells, columns=MEASURED).astype(
+        {"white_box": bool, "failed": bool, "low": float, "high": float}
+    )
     known = table[table.failed | (table.seeds > 0)]
     kinds = dict(zip(table.column, table.kind, strict=True))
     columns = [name for kind in ("undefended", "defended") for name in kinds if kinds[name] == kind]
@@ -62,13 +62,11 @@ def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
     if kind != "mean":
         low, high = Rate(*counted[["count", "total", "repeats"]].sum().astype(int)).interval
         return cell | {"low": low, "high": high}
-    # Of each image, the mean over seeds and random draws.
-    by_image = outcomes.groupby(["target", "id"]).outcome.mean().unstack().reindex(targets)
-    whole = estimate(torch.tensor(by_image.to_numpy(float)), imagined=(0.0, 0.0, 1.0, 1.0))
+    whole = mean_interval(outcomes[outcomes.target.isin(targets)])
     reasons = lost.failed.where(lost.failed.notna() | lost.value.notna(), "no image counts").groupby(lost.target)
     return cell | {
-        "low": math.nan if whole is None else whole.low,
-        "high": math.nan if whole is None else whole.high,
+        "low": whole.low,
+        "high": whole.high,
         "targets": tuple(targets),
         "left_out": reasons.first().fillna("not asked in every run").to_dict(),
     }

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from naa_lightning.attribution import spatial_map
 from naa_lightning.attribution.overlay import attention_overlay, attribution_overlay, attribution_scale
-from naa_lightning.data import short_class_name
+from naa_lightning.class_names import short_class_name
 from naa_lightning.models import ClassifierSource
 from naa_lightning.records import Prediction, RunResults, SavedPairs
 from naa_lightning.records.pictures import Format, PictureRow, picture

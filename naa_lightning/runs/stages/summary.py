@@ -13,7 +13,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from naa_lightning.attribution import Agreement, AttackEffect, AttributionStatistics
-from naa_lightning.data import short_class_name
+from naa_lightning.class_names import short_class_name
 from naa_lightning.metrics import (
     AgreementMetric,
     AttackEffectMetric,

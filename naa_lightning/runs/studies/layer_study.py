@@ -18,14 +18,14 @@ from naa_lightning.config.studies import LayerStudy
 from naa_lightning.exceptions import UserError
 from naa_lightning.loggers.study import log_study
 from naa_lightning.metrics import Rate
-from naa_lightning.metrics.estimate import Estimate, estimate
+from naa_lightning.metrics.estimate import DIFFERENCE, RATE, Estimate, estimate
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
 from naa_lightning.records import Prediction, write_predictions
-from naa_lightning.records.studies import EstimateResult, LayerResult, LayerStudyResults, write_study
-from naa_lightning.records.targets import RateResult, headline_rate
+from naa_lightning.records.studies import LayerResult, LayerStudyResults, write_study
+from naa_lightning.records.targets import EstimateResult, RateResult, headline_rate
 from naa_lightning.report.page.study_page import write_study_page
-from naa_lightning.report.study_tables import layer_findings, layer_frame, layers_table
+from naa_lightning.report.study_tables import layer_finding, layer_frame, layers_table
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.provenance import provenance
 from naa_lightning.runs.stages.crafting import craft
@@ -82,7 +82,7 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
     page = write_study_page(context.folder, results)
     log_study(context.loggers, "layers", frame)
     console.print(layers_table(results))
-    for line in (*filter(None, layer_findings(results)[0]), f"report: {page.resolve()}"):
+    for line in (*filter(None, layer_finding(results)), f"report: {page.resolve()}"):
         console.print(Text(line), soft_wrap=True)
     return None if results.best is None else results.best.black_box_mean.value
 
@@ -164,12 +164,12 @@ def summarise_layers(trials: Sequence[LayerTrial], context: RunContext) -> Layer
     outcomes = [_outcomes(trial.predictions, rate) for trial in trials]
     names = [target.name for target in experiment.black_box]
     black_box = [torch.stack([of_layer[name] for name in names]) for of_layer in outcomes]
-    means = [estimate(of_layer, imagined=(0.0, 0.0, 1.0, 1.0)) for of_layer in black_box]
+    means = [estimate(of_layer, imagined=RATE) for of_layer in black_box]
     # rounded, so that the order of a sum does not decide between equals
     best = max(range(len(trials)), key=lambda index: -1.0 if (mean := means[index]) is None else round(mean.value, 12))
     recommended = None if means[best] is None else best
     differences = [
-        Estimate(0.0, 0.0, 0.0) if index == recommended else estimate(of_layer - black_box[best], imagined=(-1.0, 1.0))
+        Estimate(0.0, 0.0, 0.0) if index == recommended else estimate(of_layer - black_box[best], imagined=DIFFERENCE)
         for index, of_layer in enumerate(black_box)
     ]
     return LayerStudyResults(
