@@ -1,6 +1,7 @@
 """What a reader of a sweep's table must know."""
 
 from collections.abc import Iterator
+from textwrap import shorten
 
 import pandas as pd
 
@@ -36,9 +37,16 @@ def notices(rows: pd.DataFrame, cells: pd.DataFrame, outcomes: pd.DataFrame, bas
         for cell in lines_of(alike):
             lost = {name: None for name in targets if name not in cell.targets} | cell.left_out
             if lost:
-                why = "; ".join(name if reason is None else f"{name} ({reason})" for name, reason in lost.items())
+                why = "; ".join(
+                    name if reason is None else f"{name} ({_short(reason)})" for name, reason in lost.items()
+                )
                 row, over = rows.loc[cell.row], counted(len(cell.targets), "target")
                 yield f"the {cell.column} of {row['name']} on {row.surrogate} is over {over}, without {why}"
+
+
+def _short(reason: str) -> str:
+    """Shorten a reason, which `results.json` has in full."""
+    return shorten(reason, 80, placeholder=" ...")
 
 
 def _uncompared(own: pd.DataFrame, theirs: pd.DataFrame) -> str:
