@@ -1,8 +1,12 @@
 """Writing files that are never found half written."""
 
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -27,3 +31,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """Find what processes that were killed while they wrote have left in a folder and those below it."""
+    return (path for path in folder.rglob(".*") if _TEMPORARY.fullmatch(path.name) and path.is_file())

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 # Patterns of full keys; a key below a key that matches is left out with it.
-_SHOWN = ("task_name", "tags", "trust", "extras", "logger", "callbacks", "report", "*data.class_names")
+_SHOWN = ("task_name", "tags", "trust", "extras", "logger", "callbacks", "report", "preflight", "*data.class_names")
 _DESCRIPTIONS = tuple(f"attack.{key}" for key in ("name", "paper", "year", "gradient_evaluations"))
 _PLACES = ("paths", "weights_dir", "*.models_dir", "*data.cache", "*data.download", "*data.url")
 _HARDWARE = ("trainer", "*data.num_workers", "attribution.images_per_pass")

@@ -64,6 +64,7 @@ def attack(folder: Path, *overrides: str) -> float | None:
                 "callbacks=training",
                 "data.limit=20",
                 "data.batch_size=8",
+                "preflight=false",  # takes a second; its own tests switch it on
                 *NO_PICTURES,
                 f"paths.run_dir={folder}",
                 *overrides,

@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "library": {"class_names", "image_file", "models", "attribution", "attacks", "metrics"},
     "engine": {"models"},
     "data": {"class_names", "image_file", "models"},
-    "records": {"data"},
+    "records": {"metrics", "data"},
     "distributed": set(),
     "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
     "callbacks": {"attribution", "metrics", "data", "records", "distributed", "modules"},

@@ -1,5 +1,6 @@
 """The loop that joins an attack's parts."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from naa_lightning.models.candidates import check_attacked_layer
 from naa_lightning.models.inputs import Classes, Images, as_batch
 from naa_lightning.models.precision import autocast_to
 from naa_lightning.rng import Draws, SeededDraws
+from naa_lightning.validation import parse_number
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,18 @@ class Crafted:
         path_gradients: Pairs of a classifier with one attacked layer and the gradient averaged over the path there, one
             for every attacked layer, see `PreparedObjective`; empty for an attack that attributes nothing.
         preparation_seconds: The time until the objective was prepared, before the first step.
+        zero_gradients: The number of each image's gradients in the steps that were zero everywhere, of shape (B,). Such
+            a step goes nowhere: that the attack then fails says nothing of the surrogate's robustness (Croce and Hein,
+            ICML 2020, and Carlini et al., 2019, warn of it).
+        non_finite_gradients: The number of those that held an infinite value or NaN, likewise.
     """
 
     images: Tensor
     gradient_evaluations: int
     path_gradients: Sequence[tuple[Classifier, Tensor]]
     preparation_seconds: float
+    zero_gradients: Tensor
+    non_finite_gradients: Tensor
 
 
 class Attack(Part):
@@ -55,6 +63,8 @@ class Attack(Part):
         transforms: The transforms of what the surrogate sees, in the order in which they are applied.
         smoothing: A filter on the gradient; None for none.
         targeted: Whether images are moved towards the given classes, by decreasing the objective, instead of away.
+        temperature: What the surrogate's logits are divided by, above 1 where its softmax is saturated and gradients
+            vanish; see `Crafted.zero_gradients`.
 
     Raises:
         ValueError: A part is of the wrong kind, or parts do not go together.
@@ -86,6 +96,7 @@ class Attack(Part):
         transforms: Sequence[Transform] = (),
         smoothing: Smoothing | None = None,
         targeted: bool = False,
+        temperature: float = 1.0,
     ) -> None:
         kinds: list[tuple[type, object]] = [(Objective, objective), (Update, update), (Budget, budget)]
         kinds += [(Transform, transform) for transform in transforms]
@@ -107,6 +118,9 @@ class Attack(Part):
         self.transforms = tuple(transforms)
         self.smoothing = smoothing
         self.targeted = targeted
+        self.temperature = parse_number("temperature", temperature)
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature must be positive and finite, got {temperature}")
 
     def __call__(self, surrogate: nn.Module, images: Images, labels: Classes, draws: Draws | None = None) -> Tensor:
         """Return the adversarial images (B, 3, H, W) that `craft` makes of the same arguments."""
@@ -143,6 +157,8 @@ class Attack(Part):
                 features and the surrogate names no layer.
         """
         model = as_surrogate(surrogate)
+        if self.temperature != 1:
+            model = model.tempered(self.temperature)
         clean, classes = as_batch(model, images, labels)
         if draws is None:
             mixed = any(transform.mixes_images for transform in self.transforms)
@@ -157,7 +173,14 @@ class Attack(Part):
             (adversarial,) = deque(ascent.steps(), maxlen=1)
         first = images if isinstance(images, Tensor) else images[0]
         adversarial = adversarial.to(first.device if isinstance(first, Tensor) else "cpu")
-        return Crafted(adversarial, ascent.gradient_evaluations, ascent.path_gradients, prepared - begun)
+        return Crafted(
+            adversarial,
+            ascent.gradient_evaluations,
+            ascent.path_gradients,
+            prepared - begun,
+            ascent.zero_gradients,
+            ascent.non_finite_gradients,
+        )
 
 
 class Ascent:
@@ -174,6 +197,7 @@ class Ascent:
     Attributes:
         gradient_evaluations: The number of gradients taken per image so far.
         path_gradients: Averaged gradients of every attacked layer; see `Crafted`.
+        zero_gradients, non_finite_gradients: The numbers of such gradients of each image so far; see `Crafted`.
     """
 
     def __init__(
@@ -189,6 +213,8 @@ class Ascent:
         self.attack = attack
         self.images = images
         self.draws = draws
+        self.zero_gradients = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+        self.non_finite_gradients = self.zero_gradients.clone()
         self._views = 0  # seen of each image in steps so far
         if images_per_pass is not None:  # whole points of a path
             images_per_pass = max(1, images_per_pass // len(images)) * len(images)
@@ -231,6 +257,9 @@ class Ascent:
         if self.attack.smoothing is not None:
             with torch.autocast(gradient.device.type, enabled=False):
                 gradient = self.attack.smoothing(gradient)
+        largest = gradient.abs().amax(dim=(1, 2, 3))
+        self.zero_gradients += largest == 0
+        self.non_finite_gradients += ~largest.isfinite()
         return -gradient if self.attack.targeted else gradient
 
 

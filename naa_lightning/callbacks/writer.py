@@ -20,6 +20,7 @@ from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.data import ImageRecord
 from naa_lightning.exceptions import UserError
 from naa_lightning.modules.crafting import CraftedBatch
+from naa_lightning.records.image_digest import image_digest
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name, target_class
 
 # A GPU crafts faster than one thread compresses; more threads would take a CPU's cores from crafting.
@@ -32,6 +33,7 @@ class AdversarialWriter(BasePredictionWriter):
     Args:
         manifest: Manifest of the folder that takes the images.
         records: Images of the data set.
+        made_of: Digest of what the images are crafted with, for their rows; see `SavedImage`.
         stopwatch: Stopwatch that counts the seconds for which crafting waits for files.
         waiting: Largest number of images that may wait to be written; the next one waits for the first of them.
 
@@ -40,12 +42,19 @@ class AdversarialWriter(BasePredictionWriter):
     """
 
     def __init__(
-        self, manifest: Manifest, records: Sequence[ImageRecord], stopwatch: Stopwatch, *, waiting: int = 64
+        self,
+        manifest: Manifest,
+        records: Sequence[ImageRecord],
+        stopwatch: Stopwatch,
+        *,
+        made_of: str = "",
+        waiting: int = 64,
     ) -> None:
         super().__init__(write_interval="batch")
         self.manifest = manifest
         self.saved: list[SavedImage] = []
         self.records: Mapping[int, ImageRecord] = {record.id: record for record in records}
+        self.made_of = made_of
         self._stopwatch = stopwatch
         self._waiting = waiting
         self._listing = Lock()
@@ -85,22 +94,26 @@ class AdversarialWriter(BasePredictionWriter):
         with self._stopwatch.phase("crafting/files"):
             levels = (prediction["adversarial"] * 255).round().to(torch.uint8)
             known = {
+                "made_of": self.made_of,
                 "seconds": prediction["seconds"].item() / len(levels),
                 "gradient_evaluations": int(prediction["gradient_evaluations"]),
             }
+            of_image = {name: prediction[name] for name in ("zero_gradients", "non_finite_gradients")}
+            of_image |= prediction["attribution"]
             self._background.do(
                 *(
                     partial(
                         self._save,
                         levels[index],
+                        batch["image"][index],
                         self.records[image_id],
-                        known | {name: values[index].item() for name, values in prediction["attribution"].items()},
+                        known | {name: values[index].item() for name, values in of_image.items()},
                     )
                     for index, image_id in enumerate(prediction["id"].tolist())
                 )
             )
 
-    def _save(self, image: Tensor, record: ImageRecord, known: Mapping[str, Any]) -> None:
+    def _save(self, image: Tensor, clean: Tensor, record: ImageRecord, known: Mapping[str, Any]) -> None:
         file = adversarial_name(record)
         content = encode_png(image)
         row = SavedImage(
@@ -109,6 +122,7 @@ class AdversarialWriter(BasePredictionWriter):
             label=record.label,
             target_class=target_class(record),
             sha256=hashlib.sha256(content).hexdigest(),
+            clean_sha256=image_digest(clean),
             **known,
         )
         try:

@@ -26,6 +26,7 @@ def compose_attack(node: AttackNode) -> Attack:
         "update": build_part(Update, node.update_rule, "attack.update_rule"),
         "budget": build(Budget, node.budget, "attack.budget"),
         "targeted": node.targeted,
+        "temperature": node.temperature,
     }
     try:
         return Attack(**parts)

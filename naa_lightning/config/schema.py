@@ -29,6 +29,7 @@ class AttackNode:
     transforms: dict[str, Node] = field(default_factory=dict)
     smoothing: Node | None = None
     targeted: bool = False
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,7 @@ class AttackRun:
     extras: ExtrasNode
     report: ReportNode
     attribution: AttributionNode
+    preflight: bool = True
     craft: bool = True
     adversarial_dir: str | None = None
     surrogate: Node | None = None

@@ -41,6 +41,9 @@ class Classifier(nn.Module):
         antialias: Whether shrinking filters first.
         num_classes: The number K of classes; None where it is not known before the network runs.
 
+    Attributes:
+        temperature: What the network's logits are divided by; see `tempered`.
+
     Raises:
         ValueError: The network has no such layer, or mean, std or input_size are out of range.
 
@@ -56,6 +59,7 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    temperature: float = 1.0
 
     def __init__(
         self,
@@ -107,6 +111,16 @@ class Classifier(nn.Module):
             views.append(view)
         return views
 
+    def tempered(self, temperature: float) -> "Classifier":
+        """Return this classifier with its logits divided by a temperature; the network is shared.
+
+        The classes predicted are the same. Where the softmax is saturated, so that its gradient vanishes in floating
+        point, a temperature above 1 brings it back.
+        """
+        view = copy(self)
+        view.temperature = temperature
+        return view
+
     def preprocess(self, images: Tensor) -> Tensor:
         """Resize (B, 3, H, W) images in [0, 1] to the network's size and normalise them."""
         if images.ndim != 4 or images.shape[1] != 3:
@@ -123,7 +137,7 @@ class Classifier(nn.Module):
         Raises:
             ValueError: The network returns something else.
         """
-        return logits_of(self.network(self.preprocess(images)))
+        return logits_of(self.network(self.preprocess(images))) / self.temperature
 
     def features(self, images: Tensor) -> Tensor:
         """Return the attacked layer's output for images (B, 3, H, W) in [0, 1].
@@ -134,7 +148,8 @@ class Classifier(nn.Module):
 
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the attacked layer's output and the logits (B, K) of one pass; the latter depend on the former."""
-        return features_and_outputs(self.network, self._attacked_layer(), self.preprocess(images))
+        features, logits = features_and_outputs(self.network, self._attacked_layer(), self.preprocess(images))
+        return features, logits / self.temperature
 
     def logits_with(self, images: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
         """Return the logits (B, K) that images (B, 3, H, W) give when the attacked layer's output is changed.
@@ -143,7 +158,7 @@ class Classifier(nn.Module):
             images: Images of shape (B, 3, H, W) in [0, 1].
             change: A function from the layer's output to what the network goes on with.
         """
-        return outputs_with(self.network, self._attacked_layer(), self.preprocess(images), change)
+        return outputs_with(self.network, self._attacked_layer(), self.preprocess(images), change) / self.temperature
 
     def layer_gradient(self, images: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
         """Return the gradient of each image's score with respect to the attacked layer's output.
@@ -159,7 +174,7 @@ class Classifier(nn.Module):
         """
         with torch.no_grad():
             inputs = self.preprocess(images)
-        return _gradient(above(self.network, self._attacked_layer(), inputs), score)
+        return self._gradient(above(self.network, self._attacked_layer(), inputs), score)
 
     def layer_gradient_and_change(
         self, images: Tensor, direction: Tensor, score: Callable[[Tensor], Tensor]
@@ -183,7 +198,11 @@ class Classifier(nn.Module):
                 inputs = self.preprocess(forward_ad.make_dual(images, direction))  # type: ignore[no-untyped-call]
             part = above(self.network, self._attacked_layer(), inputs)
             change = torch.zeros_like(part.features) if part.change is None else part.change
-            return _gradient(part, score), change
+            return self._gradient(part, score), change
+
+    def _gradient(self, part: Above, score: Callable[[Tensor], Tensor]) -> Tensor:
+        with torch.enable_grad():
+            return torch.autograd.grad(score(part.outputs / self.temperature).sum(), part.features)[0]
 
     def _attacked_layer(self) -> nn.Module:
         if len(self.layers) != 1:
@@ -193,11 +212,6 @@ class Classifier(nn.Module):
 
 def _first_weight(network: nn.Module) -> Tensor | None:
     return next((parameter for parameter in network.parameters() if parameter.is_floating_point()), None)
-
-
-def _gradient(part: Above, score: Callable[[Tensor], Tensor]) -> Tensor:
-    with torch.enable_grad():
-        return torch.autograd.grad(score(part.outputs).sum(), part.features)[0]
 
 
 @contextmanager

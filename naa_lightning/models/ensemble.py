@@ -54,6 +54,10 @@ class Ensemble(nn.Module):
         """Return the members' mean logits (B, K) of images (B, 3, H, W) in [0, 1]."""
         return torch.stack([member(images) for member in self.members]).mean(0)
 
+    def tempered(self, temperature: float) -> "Ensemble":
+        """Return an ensemble of the members with their logits divided by a temperature; see `Classifier.tempered`."""
+        return Ensemble([member.tempered(temperature) for member in self.members], self.combine)
+
     def layer_views(self) -> list[Classifier]:
         """Return each member once for each of its attacked layers.
 

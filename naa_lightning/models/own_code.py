@@ -49,6 +49,15 @@ def check_code(function: str, model: str) -> None:
         )
 
 
+def files_of(function: str) -> list[Path]:
+    """Return the file that code is in; none where its module, which must be there, is in no file."""
+    module = function.rpartition(":")[0]
+    if module.endswith(".py"):
+        return [Path(module)]
+    found = find_spec(module)
+    return [Path(found.origin)] if found is not None and found.has_location and found.origin else []
+
+
 def import_code(function: str, model: str) -> Any:
     """Import what a name stands for.
 

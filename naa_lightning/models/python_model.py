@@ -1,7 +1,8 @@
 """Networks that the user's own Python code makes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -9,7 +10,7 @@ from torch import nn
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import reason
 from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing
-from naa_lightning.models.own_code import check_code, check_name_of_code, import_code
+from naa_lightning.models.own_code import check_code, check_name_of_code, files_of, import_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,11 @@ class PythonModel(ClassifierSource):
                 "mean and std must be given, of images in [0, 1]; [0, 0, 0] and [1, 1, 1] for a network that "
                 "normalises by itself"
             )
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The file of the code."""
+        return files_of(self.function)
 
     def network(self, *, pretrained: bool) -> nn.Module:
         """Call the user's code.

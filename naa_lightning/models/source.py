@@ -1,6 +1,7 @@
 """What every kind of model has in common before it is loaded."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,9 @@ class ModelSource(ABC):
     num_classes: int = 1000
 
     @property
-    def file(self) -> Path | None:
-        """The file that the model is in, where its weights are no tensors of torch; None for none."""
-        return None
+    def files(self) -> Sequence[Path]:
+        """The files that say what the model does, besides weights that are tensors of torch: a network's, or code."""
+        return ()
 
     @abstractmethod
     def check(self) -> None:

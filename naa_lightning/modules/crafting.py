@@ -33,6 +33,8 @@ class CraftedBatch(TypedDict):
         label: True classes of shape (B,).
         adversarial: Adversarial images of shape (B, 3, H, W) in [0, 1] as float32, within the budget and rounded to
             multiples of 1/255.
+        zero_gradients: Number of each image's gradients that were zero, of shape (B,); see `attacks.attack.Crafted`.
+        non_finite_gradients: Number of those that were not finite, likewise.
         gradient_evaluations: Number of gradient evaluations per image, a scalar.
         seconds: Crafting time of the batch in seconds, a scalar, without its attribution statistics.
         preparation_seconds: Share of `seconds` until the objective was prepared, a scalar.
@@ -46,6 +48,8 @@ class CraftedBatch(TypedDict):
     id: Tensor
     label: Tensor
     adversarial: Tensor
+    zero_gradients: Tensor
+    non_finite_gradients: Tensor
     gradient_evaluations: Tensor
     seconds: Tensor
     preparation_seconds: Tensor
@@ -149,6 +153,8 @@ class AttackModule(ImageModule):
                 "id": ids.cpu(),
                 "label": ordinary["label"].cpu(),
                 "adversarial": torch.cat([group.levels for group in groups]).float() / 255,
+                "zero_gradients": torch.cat([group.zero_gradients for group in groups]),
+                "non_finite_gradients": torch.cat([group.non_finite_gradients for group in groups]),
                 "gradient_evaluations": torch.tensor(groups[0].gradient_evaluations),
                 "seconds": _total(group.seconds for group in groups),
                 "preparation_seconds": _total(group.preparation_seconds for group in groups),
@@ -227,6 +233,8 @@ class AttackModule(ImageModule):
         seconds = time.perf_counter() - start
         return _Group(
             levels=quantised,
+            zero_gradients=crafted.zero_gradients[:count].cpu(),
+            non_finite_gradients=crafted.non_finite_gradients[:count].cpu(),
             seconds=seconds,
             gradient_evaluations=crafted.gradient_evaluations,
             attribution=self._attribution_statistics(crafted, images, classes, count),
@@ -255,6 +263,8 @@ class _Group:
     """Adversarial images that were crafted together, uint8 (B, 3, H, W), and what they cost; see `CraftedBatch`."""
 
     levels: Tensor
+    zero_gradients: Tensor
+    non_finite_gradients: Tensor
     gradient_evaluations: int
     seconds: float
     preparation_seconds: float

@@ -1,14 +1,15 @@
 """Sizes of perturbations as a LightningModule's predict step."""
 
-import hashlib
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.metrics import PerturbationSizes, perturbation_sizes
 from naa_lightning.modules.image_module import ImageModule
 from naa_lightning.records import PairBatch
+from naa_lightning.records.image_digest import image_digest
 
 
 class PerturbationModule(ImageModule):
@@ -25,7 +26,7 @@ class PerturbationModule(ImageModule):
         self.title = title
         self._memory = AdaptiveChunks(title)
 
-    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: PairBatch, batch_idx: int) -> dict[str, Any]:
         """Measure a batch, in full precision whatever the trainer's.
 
         Args:
@@ -34,7 +35,7 @@ class PerturbationModule(ImageModule):
 
         Returns:
             Image ids under "id", and the sizes by their names in `PerturbationSizes`, each of shape (B,), on the CPU;
-            and the digests of the clean images under "clean_sha256", uint8 (B, 32), see `PerturbationRow`.
+            and the digests of the clean images under "clean_sha256", see `PerturbationRow`.
 
         Raises:
             UserError: The memory is too small for one image.
@@ -47,9 +48,4 @@ class PerturbationModule(ImageModule):
 
         parts = [vars(sizes) for sizes in self._memory.map(measure, len(ids), len(ids))]
         sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
-        return {"id": ids.cpu(), **sizes, "clean_sha256": torch.stack([_digest(image) for image in clean])}
-
-
-def _digest(image: Tensor) -> Tensor:
-    pixels = (image * 255).round().to(torch.uint8).cpu()
-    return torch.tensor(list(hashlib.sha256(pixels.numpy().tobytes()).digest()), dtype=torch.uint8)
+        return {"id": ids.cpu(), **sizes, "clean_sha256": [image_digest(image) for image in clean]}

@@ -1,5 +1,6 @@
 """What a folder's images were crafted with, so that no other run mixes its own among them."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,36 +8,66 @@ from typing import Any
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import FolderInUseError
+from naa_lightning.records.manifest import SavedImage
 
 FILE_NAME = "crafting.json"
 
 
-def write_or_check_identity(folder: Path, identity: Mapping[str, Any], *, empty: bool) -> None:
-    """Write down what a folder's images depend on, or compare it with what stands there.
+def identity_digest(identity: Mapping[str, Any]) -> str:
+    """Return a digest of what images are crafted with, by which each row of the manifest names it.
 
     Args:
-        folder: The folder of the run.
         identity: The values that the images depend on, plain and nested.
-        empty: Whether the folder holds no image yet, so that what stands there binds nobody.
+    """
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def write_or_check_identity(folder: Path, identity: Mapping[str, Any], saved: Mapping[int, SavedImage]) -> None:
+    """Write down what a folder's images depend on, or compare it with what stands there.
+
+    Where the file was lost or damaged, what the rows of the manifest say is enough to write it anew.
+
+    Args:
+        folder: The folder of the run, which no other run is in.
+        identity: The values that the images depend on, plain and nested.
+        saved: The rows of the manifest; a folder without any is bound to nothing.
 
     Raises:
-        FolderInUseError: The folder's images were crafted with other values; the message lists the differences.
+        FolderInUseError: The folder's images were crafted with other values; the message lists the differences. Or
+            nothing says what they were crafted with.
     """
     path = folder / FILE_NAME
-    if empty or not path.is_file():
-        write_atomically(path, json.dumps(identity, indent=2) + "\n")
-        return
-    before, now = dict(_leaves(json.loads(path.read_text(encoding="utf-8")))), dict(_leaves(identity))
-    differences = [
-        f"{key} was {before.get(key, 'absent')!r}, is {now.get(key, 'absent')!r}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if differences:
+    said = _read(path)
+    if saved and said is not None and (differences := _differences(said, identity)):
         raise FolderInUseError(
             f"the images in {folder} were crafted with another configuration ({'; '.join(differences[:5])}): "
             "choose another folder"
         )
+    digest = identity_digest(identity)
+    if any(row.made_of != digest for row in saved.values() if row.made_of or said is None):
+        raise FolderInUseError(
+            f"{path} is missing, damaged or of other images than {len(saved)} that are there, and they were crafted "
+            "with another configuration, or it is not known with which: choose another folder"
+        )
+    if not saved or said is None:
+        write_atomically(path, json.dumps(identity, indent=2) + "\n")
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # also of bytes that are no UTF-8
+        return None
+    return said if isinstance(said, Mapping) else None
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    was, is_now = dict(_leaves(before)), dict(_leaves(now))
+    return [
+        f"{key} was {was.get(key, 'absent')!r}, is {is_now.get(key, 'absent')!r}"
+        for key in sorted(was.keys() | is_now.keys())
+        if was.get(key) != is_now.get(key)
+    ]
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:

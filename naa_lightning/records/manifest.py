@@ -5,7 +5,7 @@ import hashlib
 import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from naa_lightning.atomic import write_atomically
@@ -25,8 +25,12 @@ class SavedImage:
         label: The true class.
         target_class: The class that a targeted attack aimed at; -1 in an untargeted run.
         sha256: The SHA-256 digest of the file.
+        clean_sha256: The digest of the clean image, see `image_digest`; empty where it is unknown.
+        made_of: The digest of what it was crafted with, see `crafting_json`; empty likewise.
         seconds: The image's share of its batch's crafting time, in seconds.
         gradient_evaluations: The number of gradients taken for it.
+        zero_gradients, non_finite_gradients: The numbers of its steps' gradients that were zero, or held values that
+            are not finite; see `naa_lightning.attacks.attack.Crafted`.
         positive_share, participation, gini, attributed, explained: See `AttributionStatistics`; NaN for an attack
             without attribution.
     """
@@ -38,6 +42,10 @@ class SavedImage:
     sha256: str
     seconds: float
     gradient_evaluations: int
+    clean_sha256: str = ""
+    made_of: str = ""
+    zero_gradients: int = 0
+    non_finite_gradients: int = 0
     positive_share: float = math.nan
     participation: float = math.nan
     gini: float = math.nan
@@ -46,6 +54,7 @@ class SavedImage:
 
 
 _TYPES = {field.name: field.type for field in fields(SavedImage)}
+_OPTIONAL = {field.name for field in fields(SavedImage) if field.default is not MISSING}  # older files lack some
 
 
 class Manifest:
@@ -72,8 +81,6 @@ class Manifest:
     def repair(self, records: Sequence[ImageRecord]) -> dict[int, SavedImage]:
         """Keep only rows whose image is there, unharmed; the others will be crafted again.
 
-        What a killed run left of a file that it was writing is removed.
-
         Args:
             records: The images of the data set, with target classes only where the attack aims at them.
 
@@ -83,8 +90,6 @@ class Manifest:
         Raises:
             FolderInUseError: A saved image belongs to another image of the data set.
         """
-        for leftover in self.folder.rglob(".*.png.*"):
-            leftover.unlink()
         kept = {id: row for id, row in self.read().items() if self._intact(row)}
         for record in records:
             row = kept.get(record.id)
@@ -155,6 +160,8 @@ def _line(row: SavedImage) -> str:
 
 def _parse(row: dict[str, str]) -> SavedImage | None:
     try:
-        return SavedImage(**{name: kind(row[name]) for name, kind in _TYPES.items()})  # type: ignore[operator]
+        return SavedImage(
+            **{name: kind(row[name]) for name, kind in _TYPES.items() if name in row or name not in _OPTIONAL}  # type: ignore[operator]
+        )
     except (KeyError, TypeError, ValueError):
         return None

@@ -71,11 +71,14 @@ class MeasureResult(Part):
     """A measure of perturbations over images; None where no image has it.
 
     Args:
+        images: Number of images that have it, as the peak signal-to-noise ratio only those have that differ from the
+            clean image; None in older files.
         mean: Its mean.
         min: Its smallest value, where small is worse.
         max: Its largest value, where large is worse.
     """
 
+    images: int | None = None
     mean: float | None = None
     min: float | None = None
     max: float | None = None
@@ -84,6 +87,20 @@ class MeasureResult(Part):
     def worst(self) -> float | None:
         """The value of the image that is changed most."""
         return self.min if self.max is None else self.max
+
+
+class GradientResult(Part):
+    """Numbers of images for which gradients told nothing while they were crafted.
+
+    Args:
+        zero: Those that had a gradient of zero at some step.
+        non_finite: Those that had one with values that are not finite.
+        unchanged: Those that equal the clean image.
+    """
+
+    zero: int = 0
+    non_finite: int = 0
+    unchanged: int = 0
 
 
 class ExactAttribution(Part):
@@ -145,11 +162,14 @@ class RunResults(Provenance):
             an image, as `perturbations.parquet` lists them.
         weights: The SHA-256 digest of each model's weights, or of the file that it is in, by the model's name; None
             where it has neither.
+        model_files: The SHA-256 digest of the local files that each model was read from, by the model's name.
+        noticed: What seemed wrong with a model before anything was crafted, by the model's name.
         budget: The bound of perturbations.
         targeted: Whether the attack aims at target classes.
         targets: The targets that gave predictions, by name.
         failed: The targets that did not.
         perturbation: The mean and the worst of each measure of perturbations, by its name.
+        gradients: The images for which gradients told nothing; None where nothing was crafted.
         classes: The success rate of each class.
         confusions: What was taken for what, the most frequent first.
         class_names: The names of the classes that occur, by class.
@@ -161,11 +181,14 @@ class RunResults(Provenance):
     missing: tuple[str, ...] = ()
     clean_images: dict[str, str] = Field(default_factory=dict)
     weights: dict[str, str | None] = Field(default_factory=dict)
+    model_files: dict[str, str] = Field(default_factory=dict)
+    noticed: dict[str, str] = Field(default_factory=dict)
     budget: BudgetResult | None = None
     targeted: bool = False
     targets: dict[str, TargetResult]
     failed: dict[str, FailedTarget] = Field(default_factory=dict)
     perturbation: dict[str, MeasureResult] = Field(default_factory=dict)
+    gradients: GradientResult | None = None
     classes: tuple[ClassResult, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     class_names: dict[int, str] = Field(default_factory=dict)
@@ -223,10 +246,14 @@ class RunResults(Provenance):
 
     @property
     def judges(self) -> tuple[str, ...]:
-        """The targets that transfer is judged by: black-box ones or else attacked ones, undefended ones if any."""
+        """The targets that transfer is judged by: black-box ones or else attacked ones, undefended ones if any.
+
+        Those that are no better than guessing are among them only where all are.
+        """
         roles: tuple[Role, ...] = ("black-box", "white-box")
-        groups = (self.select(role, defended=defended) for role in roles for defended in (False, True))
-        return tuple(next(filter(None, groups), ()))
+        groups = [self.select(role, defended=defended) for role in roles for defended in (False, True)]
+        telling = [[name for name, target in group.items() if not target.is_chance] for group in groups]
+        return tuple(next(filter(None, [*telling, *groups]), ()))
 
     def select(self, role: Role, *, defended: bool) -> dict[str, TargetResult]:
         """Return the targets of a role, by name, those with or those without a defence."""
@@ -242,17 +269,17 @@ class RunResults(Provenance):
 
     def _mean(self, *, defended: bool) -> MeanResult:
         members = self.select("black-box", defended=defended)
-        counted = [name for name, target in members.items() if target.rate(self.headline).total]
+        reasons = {name: target.left_out(self.headline) for name, target in members.items()}
+        counted = [name for name, reason in reasons.items() if reason is None]
         failed = {
             name: target.reason
             for name, target in self.failed.items()
             if target.role == "black-box" and bool(target.defences) == defended
         }
-        nothing = {name: "no image counts" for name in members if name not in counted}
         rates = {rate: [members[name].rate(rate).value for name in counted] for rate in RATES}
         return MeanResult(
             targets=tuple(counted),
-            left_out=nothing | failed,
+            left_out={name: reason for name, reason in reasons.items() if reason is not None} | failed,
             **{rate: _mean_of(values) for rate, values in rates.items()},
         )
 

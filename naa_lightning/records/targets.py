@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from naa_lightning.metrics.chance import is_chance
 from naa_lightning.records.json_file import Part
 
 RATES = ("fooling_rate", "error_rate", "success_rate", "clean_accuracy", "target_rate", "robust_accuracy")
@@ -59,6 +60,7 @@ class TargetResult(Part):
         model: The name of its model.
         defences: The names of its defences, of which the first one meets an image first.
         repeats: Number of predictions for each image, for each of which its defences draw anew.
+        num_classes: Number of classes that its model tells apart; None in older files.
         fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The rates, see
             `naa_lightning.metrics.TransferRates`.
         unanswered: Numbers of images without a prediction, by the reason: "invalid" or "abstained".
@@ -69,6 +71,7 @@ class TargetResult(Part):
     model: str = ""
     defences: tuple[str, ...] = ()
     repeats: int = 1
+    num_classes: int | None = None
     fooling_rate: RateResult = RateResult()
     error_rate: RateResult = RateResult()
     success_rate: RateResult = RateResult()
@@ -82,6 +85,22 @@ class TargetResult(Part):
         """Return the rate of this name."""
         found: RateResult = getattr(self, name)
         return found
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether its clean accuracy is no better than guessing; see `naa_lightning.metrics.chance`."""
+        known, accuracy = self.num_classes, self.clean_accuracy.value
+        return known is not None and accuracy is not None and is_chance(accuracy, known)
+
+    def left_out(self, headline: str) -> str | None:
+        """Return the reason why it is in no mean over targets; None where it is.
+
+        Args:
+            headline: The rate that stands for the run.
+        """
+        if self.is_chance:
+            return "clean accuracy no better than guessing"
+        return None if self.rate(headline).total else "no image counts"
 
 
 class FailedTarget(Part):
@@ -115,7 +134,8 @@ class MeanResult(Part):
     """The mean of each rate over black-box targets, None where no target has the rate.
 
     Args:
-        targets: The names of the targets that the means are over: those on which an image counts for the headline rate.
+        targets: The names of the targets that the means are over: those that are better than guessing and on which an
+            image counts for the headline rate.
         left_out: The reason why a target is not among them, by its name.
         fooling_rate, error_rate, success_rate, clean_accuracy, target_rate, robust_accuracy: The means.
     """

@@ -28,8 +28,9 @@ _COLUMNS = {
     **_RATES,
     **{"images": int, "norm": object, "eps": float, "targeted": bool},
     **dict.fromkeys(("gradient_evaluations", "seconds_per_image"), float),
+    **dict.fromkeys(("zero_gradients", "non_finite_gradients", "unchanged"), "Int64"),
     **dict.fromkeys(("started", "written"), "datetime64[ns, UTC]"),
-    **dict.fromkeys(("version", "clean_images", "failed"), object),
+    **dict.fromkeys(("version", "clean_images", "failed", "left_out"), object),
 }
 
 
@@ -46,10 +47,12 @@ def load(path: str | Path) -> pd.DataFrame:
       [0, 1], each with the ends of its 95 % Wilson interval, `..._low` and `..._high`, with the numbers of answers,
       `..._count` of `..._total`, and with `..._spread`, the standard deviation over random draws
     - `images`, their number; `norm` and `eps` of the budget; `targeted`; `gradient_evaluations` and
-      `seconds_per_image`, means over images
+      `seconds_per_image`, means over images; `zero_gradients`, `non_finite_gradients` and `unchanged`, the numbers of
+      images whose gradient was zero or not finite at some step, and of those that equal the clean image
     - `started` and `written`, the times of the run's begin and of its results; `version` of naa_lightning;
       `clean_images`, the digest of the clean images
-    - `failed`, the reason why the target gave no predictions; its rates are NaN
+    - `failed`, the reason why the target gave no predictions; its rates are NaN. `left_out`, the reason why it is in no
+      mean over targets
 
     What is unknown is missing (NaN, NaT, NA), a name "unknown". A run without targets has one row, without a target.
 
@@ -93,7 +96,7 @@ def lines_of(frame: pd.DataFrame) -> list[Any]:
 
 
 def _facts(folder: Path, record: RunResults) -> dict[str, Any]:
-    seed, cost = record.config.get("seed"), record.cost
+    seed, cost, gradients = record.config.get("seed"), record.cost, record.gradients
     names = {name: getattr(record, name) or UNKNOWN for name in ("surrogate", "attack", "data")}
     alike = {name: getattr(record, name) for name in ("images", "targeted", "started", "version")}
     budget = {} if record.budget is None else {"norm": record.budget.norm, "eps": record.budget.eps}
@@ -106,6 +109,9 @@ def _facts(folder: Path, record: RunResults) -> dict[str, Any]:
             "seed": seed if isinstance(seed, int) else None,
             "gradient_evaluations": cost.gradient_evaluations_per_image,
             "seconds_per_image": cost.seconds_per_image,
+            "zero_gradients": gradients and gradients.zero,
+            "non_finite_gradients": gradients and gradients.non_finite,
+            "unchanged": gradients and gradients.unchanged,
             "written": pd.Timestamp((folder / FILE_NAME).stat().st_mtime_ns, tz="UTC"),
             "clean_images": " ".join(record.clean_images.values()) or None,
         }
@@ -118,6 +124,7 @@ def _targets(record: RunResults) -> list[dict[str, Any]]:
     return [
         {"target": name, "model": target.model, "role": target.role, "defences": "+".join(target.defences)}
         | {"repeats": target.repeats, "failed": record.failed[name].reason if name in lost else None}
+        | {"left_out": record.failed[name].reason if name in lost else target.left_out(record.headline)}
         | {rate + end: getattr(target.rate(rate), part) for rate in RATES for part, end in _PARTS.items()}
         for name, target in (record.targets | lost).items()
     ]

@@ -30,7 +30,11 @@ def tables(results: RunResults) -> list[tuple[str, list[str], Rows]]:
     parts = ["NAA's approximation" if part == "naa" else part for part in exact.agreement]
     found = [
         ("What the run took", ["cost"], rows("cost", results.cost)),
-        ("How far images were moved", ["mean", "worst"], rows("perturbation", *_parts(moved, "mean", "worst"))),
+        (
+            f"How far images were moved{over_some(results)}",
+            ["mean", "worst"],
+            rows("perturbation", *_parts(moved, "mean", "worst")),
+        ),
         (
             "Attribution over the attacked layer, as approximated while crafting",
             ["mean"],
@@ -45,6 +49,13 @@ def tables(results: RunResults) -> list[tuple[str, list[str], Rows]]:
         ("Agreement with exact attribution", parts, rows("agreement", *exact.agreement.values())),
     ]
     return [table for table in found if table[2]]
+
+
+def over_some(results: RunResults) -> str:
+    """Return words on how many images a measure is over that equal images do not have; empty where that is all."""
+    measured = results.perturbation.get("psnr")
+    known = results.images if measured is None or measured.images is None else measured.images
+    return "" if known == results.images else f", PSNR over the {counted(known, 'image')} that changed"
 
 
 def phase_rows(results: RunResults) -> Rows:

@@ -4,10 +4,11 @@ from rich.table import Table
 
 from naa_lightning.records import RunResults
 from naa_lightning.records.targets import Unanswered
-from naa_lightning.report.measures import rows
+from naa_lightning.report.doubts import doubts, gradient_doubt
+from naa_lightning.report.measures import over_some, rows
 from naa_lightning.report.phases import stage_shares
 from naa_lightning.report.terminal import Name, numbers_table
-from naa_lightning.report.wording import counted, decimal, duration, interval, levels, listed, percent
+from naa_lightning.report.wording import DOUBT, counted, decimal, duration, interval, levels, listed, percent
 
 _UNTARGETED = {
     "clean": "clean_accuracy",
@@ -32,13 +33,15 @@ def results_table(results: RunResults) -> Table:
     random = any(target.repeats > 1 for target in results.targets.values())
     aimed = "; target hit: predicted as the class aimed at, over all images" if results.targeted else ""
     spread = "; \N{PLUS-MINUS SIGN}: standard deviation over a defence's random draws" if random else ""
+    vanished = bool(gradient_doubt(results))
+    marked = f"; {DOUBT}: doubtful, see below" if doubts(results) else ""
     attack = results.attack if results.surrogate is None else f"{results.attack} on {results.surrogate}"
     table = numbers_table(
         "target",
         [*rates, "95 %", *(["\N{PLUS-MINUS SIGN}"] if random else [])],
         title=f"{'targeted ' if results.targeted else ''}{attack}: {results.images} images of {results.data}",
         caption="in %; clean: accuracy on clean images; success: among images classified correctly when clean"
-        f"{aimed}, with its 95 % Wilson interval{spread}",
+        f"{aimed}, with its 95 % Wilson interval{spread}{marked}",
     )
     for name, target in results.targets.items():
         white_box, headline = target.role == "white-box", target.rate(results.headline)
@@ -46,7 +49,9 @@ def results_table(results: RunResults) -> Table:
         shown = f"{name} (white-box)" if white_box else name
         if target.defences and target.model in results.targets:
             shown = f"+ {' + '.join(target.defences)}"
-        numbers = [*(percent(target.rate(rate).value) for rate in rates.values()), interval(headline)]
+        shares = [percent(target.rate(rate).value) for rate in rates.values()]
+        doubtful = vanished or target.is_chance
+        numbers = [*shares[:-1], shares[-1] + (DOUBT if doubtful else ""), interval(headline)]
         drawn = [] if headline.spread is None else [percent(headline.spread)]
         table.add_row(Name(shown), *numbers, *drawn, style="dim" if white_box else None)
     for name in results.failed:
@@ -70,12 +75,12 @@ def perturbation_line(results: RunResults) -> str:
     means = {key: size.mean for key, size in results.perturbation.items() if key != "linf"}
     measured = [f"largest change {levels(results.perturbation['linf'].max)}"]
     measured += [f"{name} {text}" for name, (text,), _ in rows("perturbation", means)]
-    return f"perturbation: {', '.join(measured)}, means over images"
+    return f"perturbation: {', '.join(measured)}, means over images{over_some(results)}"
 
 
 def notices(results: RunResults) -> list[str]:
-    """Return lines on what a reader of the rates must know: what is left out, and images without a prediction."""
-    lines = []
+    """Return lines on what a reader of the rates must know: doubts, what is left out, and what got no prediction."""
+    lines = [*doubts(results)]
     for title, mean in (("black-box mean", results.black_box_mean), ("defended mean", results.defended_mean)):
         if mean.targets and mean.left_out:
             why = "; ".join(f"{name}: {reason}" for name, reason in mean.left_out.items())

@@ -14,6 +14,9 @@ from naa_lightning.records.targets import EstimateResult, RateResult
 NONE = "\N{EN DASH}"
 """Stands where there is no number."""
 
+DOUBT = "\N{DOUBLE DAGGER}"
+"""Marks rates that mean less than they seem to."""
+
 BREAK = re.compile(r"(?<=\w[-+_./])(?![-+_./\d]|$)")
 """Where a line may break in a name: behind a sign between words, but not in a number such as 1e-05 or 0.5."""
 

@@ -23,6 +23,7 @@ from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.finished import finished_results
 from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results
 from naa_lightning.runs.pipeline import attack_and_report
+from naa_lightning.runs.stages.preflight import preflight
 from naa_lightning.runs.stages.training import train
 from naa_lightning.runs.studies.attribution_study import study_attribution
 from naa_lightning.runs.studies.layer_study import study_layers
@@ -50,7 +51,7 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True, began: float
         Stopped: SIGTERM asked for it; what is crafted is saved.
     """
     run = experiment.run
-    if not again and (results := finished_results(run)) is not None:
+    if not again and (results := finished_results(experiment)) is not None:
         log.info("finished before: %s", run.paths.run_dir)
         return results.optimised
     began = time.perf_counter() if began is None else began
@@ -84,6 +85,8 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
 
 
 def _attack_or_study(context: RunContext) -> float | None:
+    if context.experiment.run.preflight:
+        context.noticed.update(preflight(context))
     match context.experiment.study:
         case AttributionStudy() as study:
             study_attribution(study, context)

@@ -27,6 +27,7 @@ class RunContext:
         loggers: The loggers of the run; none on ranks other than the first.
         ranks: The ranks that share the work.
         stopwatch: The stopwatch that counts this rank's seconds by phase.
+        noticed: What the preflight found wrong with models that can be used all the same, by their names.
     """
 
     experiment: AttackExperiment
@@ -35,6 +36,7 @@ class RunContext:
     loggers: Sequence[Logger]
     ranks: Ranks = field(default_factory=Ranks)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    noticed: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

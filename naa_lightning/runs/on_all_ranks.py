@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.schema import AttackRun, TrainRun
 from naa_lightning.config.training_experiment import TrainingExperiment
+from naa_lightning.distributed.folder_lock import alone_in
 from naa_lightning.distributed.launching import launch
 from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined
@@ -33,13 +35,21 @@ def on_all_ranks(experiment: E, work: Callable[[E, Ranks], R], *, resume_hint: s
 
     Returns:
         The first rank's result.
+
+    Raises:
+        UserError: Another run is in the folder.
     """
     run, process = experiment.run, detect_process()
     _quieten(run)
     count = local_ranks(run.trainer, process)
     make_trainer(run.trainer, folder=Path(run.paths.run_dir), title="", process=process)  # refuses what is not there
+    # The first rank keeps the folder for all of them.
+    alone = alone_in(Path(run.paths.run_dir)) if process.rank == 0 else nullcontext()
     on_rank = partial(_on_rank, work=work, resume_hint=resume_hint)
-    return launch(count, on_rank, experiment, resume_hint=resume_hint) if count > 1 else on_rank(experiment, process)
+    with alone:
+        return (
+            launch(count, on_rank, experiment, resume_hint=resume_hint) if count > 1 else on_rank(experiment, process)
+        )
 
 
 def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], R], resume_hint: str) -> R:

@@ -1,5 +1,7 @@
 """An attack from its images to its report."""
 
+import logging
+
 from rich.console import Console
 
 from naa_lightning.loggers.run import log_run
@@ -10,10 +12,13 @@ from naa_lightning.records import (
     write_predictions,
     write_results,
 )
+from naa_lightning.records.results import FILE_NAME
 from naa_lightning.report.page.run_page import write_run_page
 from naa_lightning.report.run_table import result_lines, results_table
 from naa_lightning.report.terminal import tell
+from naa_lightning.report.wording import listed
 from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.finished import changed_models, results_in
 from naa_lightning.runs.stages.collecting import collect
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate
@@ -22,6 +27,8 @@ from naa_lightning.runs.stages.perturbations import check_budget, measure_pertur
 from naa_lightning.runs.stages.pictures import draw_pictures
 from naa_lightning.runs.stages.reading import read_pairs
 from naa_lightning.runs.stages.summary import cost_of, summarise
+
+log = logging.getLogger(__name__)
 
 
 def attack_and_report(context: RunContext) -> float | None:
@@ -40,14 +47,17 @@ def attack_and_report(context: RunContext) -> float | None:
         UserError: The data or a model is refused, or a target failed; then everything else is done.
     """
     run, folder, stopwatch = context.experiment.run, context.folder, context.stopwatch
+    before = results_in(folder)
     with stopwatch.phase("crafting/other" if run.craft else "collecting"):
         adversarial = craft(context) if run.craft else collect(context)
     pairs = read_pairs(context, adversarial)
     with stopwatch.phase("measuring"):
         perturbations = measure_perturbations(context, pairs)
-    if not run.craft:
-        check_budget(perturbations, context.experiment.attack.budget)
+    budget = context.experiment.attack.budget
+    check_budget(perturbations, budget, crafted_in=adversarial.folder if run.craft else None)
     evaluation = evaluate(context, pairs)
+    if before is not None and (changed := changed_models(before.weights, evaluation.weights)):
+        log.warning("%s had other weights when %s was written before: asked anew", listed(changed), folder / FILE_NAME)
     with stopwatch.phase("explaining"):
         attributions = explain(context, adversarial, list(adversarial.saved)[: run.attribution.exact_images])
     if not context.ranks.part():

@@ -39,6 +39,8 @@ def hand_over(writer: AdversarialWriter, count: int = COUNT) -> None:
         "id": torch.arange(count),
         "label": torch.zeros(count, dtype=torch.long),
         "adversarial": images()[:count].float() / 255,
+        "zero_gradients": torch.arange(count) % 2,
+        "non_finite_gradients": torch.zeros(count, dtype=torch.long),
         "gradient_evaluations": torch.tensor(7),
         "seconds": torch.tensor(2.0),
         "preparation_seconds": nothing,
@@ -46,7 +48,8 @@ def hand_over(writer: AdversarialWriter, count: int = COUNT) -> None:
         "arranging_seconds": nothing,
         "attribution": {},
     }
-    writer.write_on_batch_end(Trainer(logger=False), LightningModule(), crafted, None, (), 0, 0)
+    batch = {"image": images()[:count].float() / 255}
+    writer.write_on_batch_end(Trainer(logger=False), LightningModule(), crafted, None, batch, 0, 0)
 
 
 def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
@@ -59,9 +62,11 @@ def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
     assert sorted(row.id for row in writer.saved) == list(rows)
     assert [row.file for row in rows.values()] == ["a.png", "b.png", "sub/c.png", "d.png", "e.png"]
     assert {(row.seconds, row.gradient_evaluations) for row in rows.values()} == {(2.0 / COUNT, 7)}
+    assert [row.zero_gradients for row in rows.values()] == [0, 1, 0, 1, 0]
     for row, image in zip(rows.values(), images(), strict=True):
         with Image.open(tmp_path / row.file) as file:
             assert list(file.tobytes()) == image.permute(1, 2, 0).flatten().tolist()
+        assert row.clean_sha256 == hashlib.sha256(image.numpy().tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit, ValueError])

@@ -43,10 +43,13 @@ LONG_NAMES = ["W" * 70, r"$\frac{1}$ old English sheepdog or bobtail " * 3, "m" 
 LONG_LAYER_NAMES = [f"features.denseblock{number // 6 + 1}.denselayer{number + 10}.conv2" for number in range(12)]
 
 
-def asked_target(model: str, defences: Sequence[str] = (), repeats: int = 1) -> Any:
-    """A target as far as results describe it."""
+def asked_target(model: str, defences: Sequence[str] = (), repeats: int = 1, num_classes: int | None = None) -> Any:
+    """A target as far as results describe it; without a number of classes it is never taken to guess."""
     return SimpleNamespace(
-        name="+".join([model, *defences]), source=SimpleNamespace(name=model), defences=defences, repeats=repeats
+        name="+".join([model, *defences]),
+        source=SimpleNamespace(name=model, num_classes=num_classes),
+        defences=defences,
+        repeats=repeats,
     )
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from naa_lightning import __version__
-from naa_lightning.config.attack_experiment import compose_attack_run
-from naa_lightning.config.schema import AttackRun
+from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
 from naa_lightning.runs.finished import finished_results
 from tests.experiments import composed
 
 Change = Callable[[dict[str, Any]], Any]
 
 
-def run_of(folder: Path, *overrides: str) -> AttackRun:
-    return compose_attack_run(composed("experiment=digits", f"paths.run_dir={folder}", *overrides)).run
+def run_of(folder: Path, *overrides: str) -> AttackExperiment:
+    models = f"paths.models_dir={folder / 'models'}"
+    return compose_attack_run(composed("experiment=digits", f"paths.run_dir={folder}", models, *overrides))
 
 
 def write(folder: Path, change: Change = lambda _: None) -> None:
@@ -29,7 +29,7 @@ def write(folder: Path, change: Change = lambda _: None) -> None:
         "images": 4,
         "targets": {"plain": plain},
         "failed": {},
-        "config": asdict(run_of(folder)),
+        "config": asdict(run_of(folder).run),
     }
     change(results)
     (folder / "results.json").write_text(json.dumps(results))

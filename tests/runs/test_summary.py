@@ -289,11 +289,11 @@ def test_perturbations_are_summed_up_over_images_that_have_a_number() -> None:
     ]
     found = perturbation_of(rows)
     assert found == {
-        "linf": MeasureResult(mean=0.25, max=0.5),
-        "l2": MeasureResult(mean=2.0, max=4.0),
-        "ssim": MeasureResult(mean=0.75, min=0.5),
-        "psnr": MeasureResult(mean=25.0, min=20.0),
-        "lpips": MeasureResult(mean=0.25, max=0.375),
+        "linf": MeasureResult(images=3, mean=0.25, max=0.5),
+        "l2": MeasureResult(images=3, mean=2.0, max=4.0),
+        "ssim": MeasureResult(images=2, mean=0.75, min=0.5),
+        "psnr": MeasureResult(images=2, mean=25.0, min=20.0),
+        "lpips": MeasureResult(images=2, mean=0.25, max=0.375),
     }
     assert [found[name].worst for name in ("linf", "ssim")] == [0.5, 0.5]
 
@@ -301,8 +301,8 @@ def test_perturbations_are_summed_up_over_images_that_have_a_number() -> None:
 @pytest.mark.parametrize("unknown", [None, math.nan])
 def test_what_no_image_has_is_null(unknown: float | None) -> None:
     sizes = perturbation_of([perturbation(image, ssim=unknown, psnr=math.inf, lpips=unknown) for image in range(3)])
-    assert sizes["ssim"] == sizes["psnr"] == sizes["lpips"] == MeasureResult()
-    assert sizes["linf"] == MeasureResult(mean=0.0625, max=0.0625)
+    assert sizes["ssim"] == sizes["psnr"] == sizes["lpips"] == MeasureResult(images=0)
+    assert sizes["linf"] == MeasureResult(images=3, mean=0.0625, max=0.0625)
 
 
 def test_attribution_is_that_of_the_images_that_have_it() -> None:

@@ -1,6 +1,6 @@
 """The user's own Python code as a model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
-from naa_lightning.models.own_code import check_code, check_name_of_code, import_code
+from naa_lightning.models.own_code import check_code, check_name_of_code, files_of, import_code
 from naa_lightning.models.source import ModelSource
 
 
@@ -44,10 +44,9 @@ class CallableModel(ModelSource):
         self.output_format()
 
     @property
-    def file(self) -> Path | None:
-        """The file of the code, where it is named by one."""
-        path = self.function.rpartition(":")[0]
-        return Path(path) if path.endswith(".py") else None
+    def files(self) -> Sequence[Path]:
+        """The file of the code."""
+        return files_of(self.function)
 
     def output_format(self) -> OutputFormat:
         """Return the format of what the code returns."""

@@ -48,9 +48,9 @@ class NetworkFile(ModelSource):
         self.output_format()
 
     @property
-    def file(self) -> Path:
+    def files(self) -> Sequence[Path]:
         """The file of the network."""
-        return Path(self.path)
+        return [Path(self.path)]
 
     def image_format(self) -> ImageFormat:
         """Return how it takes images, as far as this description says."""

@@ -1,7 +1,10 @@
 """Networks in ONNX files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import escape
 from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
 from naa_lightning.exceptions import ModelError
@@ -20,6 +23,12 @@ class OnnxModel(NetworkFile):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The file of the network, and those beside it whose names begin alike, as those of large weights do."""
+        path = Path(self.path)
+        return [path, *sorted(other for other in path.parent.glob(f"{escape(path.stem)}*") if other != path)]
 
     def check(self) -> None:
         """Check at once that the file and onnxruntime are there.

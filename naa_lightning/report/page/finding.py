@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from naa_lightning.records.results import RunResults
 from naa_lightning.records.targets import TargetResult
+from naa_lightning.report.doubts import gradient_doubt
 from naa_lightning.report.wording import budget_text, counted, whole_percent
 
 
@@ -25,6 +26,8 @@ def finding(results: RunResults) -> str:
         sentences.append(f"Behind defences it is {whole_percent(defended)}.")
     if results.failed:
         sentences.append(f"{lost} could not be asked.")
+    if doubt := gradient_doubt(results):
+        sentences.append(f"But {doubt.partition(':')[0]}.")
     return " ".join(sentences)
 
 

@@ -7,6 +7,7 @@ from naa_lightning.records import read_predictions
 from naa_lightning.records.results import ClassResult, RunResults, read_results
 from naa_lightning.records.targets import MeanResult, Role, TargetResult
 from naa_lightning.report.definitions import CONVENTIONS, SHORT, own_convention
+from naa_lightning.report.doubts import doubts
 from naa_lightning.report.featured import featured
 from naa_lightning.report.measures import phase_rows, tables
 from naa_lightning.report.page import images
@@ -57,6 +58,7 @@ def write_run_page(folder: Path) -> Path:
         title=f"{attack} on {results.surrogate}" if results.surrogate else f"{attack}, surrogate unknown",
         subtitle=_subtitle(results),
         finding=finding(results),
+        doubts=doubts(results),
         judged_by=judged_by(results),
         key_figures=key_figures(results, predictions),
         results=results,

@@ -12,6 +12,11 @@ from naa_lightning.report.wording import counted, listed
 
 def notices(rows: pd.DataFrame, cells: pd.DataFrame, outcomes: pd.DataFrame, baseline: str | None) -> Iterator[str]:
     """Yield sentences on what is not compared with the baseline asked for, and on rates that lack seeds or targets."""
+    for row in lines_of(rows[rows.doubtful > 0]):
+        yield (
+            f"{row.name} on {row.surrogate}: the gradient vanished, or changed nothing, for {row.doubtful} of "
+            f"{counted(row.images, 'image')}: that those fool nobody says nothing of robustness"
+        )
     images = outcomes[["row", "seed", "images"]].drop_duplicates()
     for _, block in rows.groupby("block"):
         surrogate = block.surrogate.iloc[0]

@@ -31,12 +31,19 @@ def placed(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def rows_of(heads: pd.DataFrame, baseline: str | None) -> pd.DataFrame:
     """Return one line per row of runs that are `placed`, as `SweepTable` describes them."""
-    rows = heads.groupby("row").agg(
-        **{name: (name, "first") for name in ("block", "surrogate", "attack", "setting", "data", "rate")},
-        seeds=("seed", lambda seeds: tuple(None if pd.isna(seed) else int(seed) for seed in seeds)),
-        folders=("folder", tuple),
-        gradient_evaluations=("gradient_evaluations", "mean"),
-        seconds_per_image=("seconds_per_image", "mean"),
+    gradients = heads[["zero_gradients", "non_finite_gradients", "unchanged"]].fillna(0)
+    rows = (
+        heads.assign(doubtful=gradients.max(axis=1))
+        .groupby("row")
+        .agg(
+            **{name: (name, "first") for name in ("block", "surrogate", "attack", "setting", "data", "rate")},
+            seeds=("seed", lambda seeds: tuple(None if pd.isna(seed) else int(seed) for seed in seeds)),
+            folders=("folder", tuple),
+            gradient_evaluations=("gradient_evaluations", "mean"),
+            seconds_per_image=("seconds_per_image", "mean"),
+            images=("images", "sum"),
+            doubtful=("doubtful", "sum"),
+        )
     )
     data = " on " + rows.data if rows.data.nunique() > 1 else ""
     rate = ", " + rows.rate.map(SHORT) + " rate" if rows.rate.nunique() > 1 else ""

@@ -28,8 +28,9 @@ class SweepTable:
         rows: One line for each row of the table, that is for runs that differ in nothing but their seed: `block`, the
             number of the rows of one surrogate, data set and rate, which can be compared, and its `title`; `surrogate`,
             `attack`, `setting`, `data`; `rate`, the headline; `name`, attack and setting; `seeds`, `folders`, tuples;
-            `gradient_evaluations` and `seconds_per_image`, means; `is_baseline`, whether others are compared with it.
-            The index counts the rows block by block, in the order of the jobs.
+            `gradient_evaluations` and `seconds_per_image`, means; `images`, their number over all runs, and `doubtful`,
+            that of those whose gradient vanished or that equal the clean image; `is_baseline`, whether others are
+            compared with it. The index counts the rows block by block, in the order of the jobs.
         cells: One line for each row and column that has a rate or failed: `row`; `column`; `kind`, "undefended",
             "defended" or "mean"; `white_box`, whether the images were crafted on the target's model; `failed`, whether
             the target failed in a run; `mean` of the headline rate over seeds; `low` and `high`, the 95 % interval for

@@ -10,7 +10,7 @@ from naa_lightning.report.loading import lines_of
 from naa_lightning.report.sweep.finding import sweep_findings
 from naa_lightning.report.sweep.paired import ALPHA
 from naa_lightning.report.sweep.table import SweepTable
-from naa_lightning.report.wording import NONE, interval, listed, percent
+from naa_lightning.report.wording import DOUBT, NONE, interval, listed, percent
 
 PLUS_MINUS, DAGGER = "\N{PLUS-MINUS SIGN}", "\N{DAGGER}"
 
@@ -64,6 +64,7 @@ def texts(
     def written(cell: Any) -> str:
         shown = best.format(rate_text(cell)) if cell.distinct else rate_text(cell)
         marks = (star if differs(cell) else "") + (DAGGER if cell.white_box and pd.notna(cell.mean) else "")
+        marks += DOUBT if table.rows.doubtful[cell.row] and pd.notna(cell.mean) else ""
         return shown + marks + (interval.format(interval_text(cell)) if interval_text(cell) else "")
 
     cells = table.cells.assign(text=[written(cell) for cell in lines_of(table.cells)])
@@ -86,6 +87,8 @@ def legend(table: SweepTable, *, best: str) -> list[str]:
         parts.append(f"*: differs from the baseline, {names} ({paired})")
     if cells.white_box.any():
         parts.append(f"{DAGGER}: white-box")
+    if rows.doubtful.any():
+        parts.append(f"{DOUBT}: gradients vanished")
     return parts
 
 

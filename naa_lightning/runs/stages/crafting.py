@@ -1,11 +1,9 @@
 """Crafting: from clean images to saved adversarial images."""
 
-import hashlib
 import logging
 import resource
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 from pytorch_lightning import Trainer
@@ -13,16 +11,16 @@ from torch import Tensor
 
 from naa_lightning.attacks import Attack
 from naa_lightning.callbacks import AdversarialWriter, CraftingTimes
-from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.data import LabelledImages
-from naa_lightning.exceptions import FolderInUseError, UserError
-from naa_lightning.identity import images_depend_on
-from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.exceptions import UserError
+from naa_lightning.models import Classifier, Ensemble, as_surrogate
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.crafting import AttackModule
-from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
+from naa_lightning.records import Manifest
+from naa_lightning.records.crafting_json import identity_digest
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
+from naa_lightning.runs.stages.stock import identity, take_stock
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +38,7 @@ def craft(context: RunContext) -> AdversarialSet:
         UserError: The folder holds images of another configuration, or the disk takes no more.
     """
     experiment, data, ranks, stopwatch = context.experiment, context.data, context.ranks, context.stopwatch
+    assert experiment.surrogate is not None, "composition checks it"
     manifest = Manifest(context.folder / "adversarial", ranks.process.rank)
     records = data.images.records
     if not experiment.attack.targeted:
@@ -52,17 +51,13 @@ def craft(context: RunContext) -> AdversarialSet:
     )
     device = trainer.strategy.root_device
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
-
-    def take_stock() -> dict[int, SavedImage]:
-        made_of = identity(experiment, device, pool_size=len(pool))
-        try:
-            write_or_check_identity(context.folder, made_of, empty=not manifest.read())
-            return manifest.repair(records)
-        except FolderInUseError as error:
-            raise UserError(f"{error} with hydra.run.dir=PATH") from error
+    with stopwatch.phase("crafting/build"):
+        surrogate = as_surrogate(ranks.everywhere(experiment.surrogate.build))
+        made_of = identity(experiment, surrogate.members, device, pool_size=len(pool))
+        writer.made_of = identity_digest(made_of)
 
     with stopwatch.phase("crafting/stock"):
-        saved = ranks.from_first(take_stock)
+        saved = ranks.from_first(lambda: take_stock(manifest, records, made_of, data))
     missing = [record.id for record in records if record.id not in saved]
     peaks = []
     if missing:
@@ -72,7 +67,7 @@ def craft(context: RunContext) -> AdversarialSet:
 
         def craft_share() -> int:
             with writer.saving():
-                return _craft(ranks.share(missing), context, trainer, pool)
+                return _craft(ranks.share(missing), surrogate, context, trainer, pool)
 
         peaks = ranks.gathered(craft_share)
         crafted = [row for rows in ranks.gathered(lambda: writer.saved) for row in rows]
@@ -86,13 +81,17 @@ def craft(context: RunContext) -> AdversarialSet:
     )
 
 
-def _craft(ids: Sequence[int], context: RunContext, trainer: Trainer, pool: Sequence[Tensor]) -> int:
+def _craft(
+    ids: Sequence[int],
+    surrogate: Classifier | Ensemble,
+    context: RunContext,
+    trainer: Trainer,
+    pool: Sequence[Tensor],
+) -> int:
     """Craft images with a trainer that saves them and return the peak memory in bytes."""
     experiment, data, device = context.experiment, context.data, trainer.strategy.root_device
     assert experiment.surrogate is not None, "composition checks it"
     if ids:
-        with context.stopwatch.phase("crafting/build"):
-            surrogate = experiment.surrogate.build()
         module = AttackModule(
             surrogate=surrogate,
             attack=experiment.attack,
@@ -119,24 +118,6 @@ def _pool(attack: Attack, images: LabelledImages) -> list[Tensor]:
     if not any(transform.mixes_images for transform in attack.transforms):
         return []
     return [images[index]["image"] for index in range(min(POOL_SIZE, len(images)))]
-
-
-def identity(experiment: AttackExperiment, device: torch.device, pool_size: int = 0) -> dict[str, Any]:
-    """Return what an adversarial image depends on, down to the kind of device, whose random numbers are its own."""
-    return {
-        **images_depend_on(asdict(experiment.run)),
-        "weights": {source.name: _weights_digest(source) for source in experiment.white_box},
-        "seen_as": {source.name: [source.mean, source.std, source.input_size] for source in experiment.white_box},
-        "layers": {source.name: source.layer for source in experiment.white_box},
-        "transform_order": ", ".join(experiment.run.attack.transforms),
-        "images_mixed_from": pool_size,
-        "device": device.type,
-    }
-
-
-def _weights_digest(source: ClassifierSource) -> str | None:
-    path = source.weights_path if isinstance(source, TrainedModel) else source.local_weights
-    return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -77,7 +77,7 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
         with _failures_noted(of_source, failed):
             with stopwatch.phase(f"targets/{source.name}/build"):
                 model = ranks.everywhere(source.build)
-                weights[source.name] = weights_digest(model, source.file)
+                weights[source.name] = weights_digest(model, source.files)
             for target in of_source:
                 with _failures_noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
                     module = TargetModule(

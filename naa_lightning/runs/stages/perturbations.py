@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import fields
-
-from torch import Tensor
+from pathlib import Path
+from typing import Any
 
 from naa_lightning.attacks import Budget
 from naa_lightning.exceptions import UserError
@@ -31,7 +31,7 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
         UserError: A file cannot be read or is of another size than its clean image.
     """
     module = PerturbationModule(lpips_network(), title="measuring perturbations")
-    batches: list[dict[str, Tensor]] = predict(
+    batches: list[dict[str, Any]] = predict(
         context, module, pairs.pairs, batch_size=context.data.batch_size, num_workers=pairs.num_workers
     )
     return [
@@ -39,19 +39,20 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
             id=image,
             file=pairs.pairs.saved[image].file,
             **{field.name: float(batch[field.name][row]) for field in fields(PerturbationSizes)},
-            clean_sha256=bytes(batch["clean_sha256"][row].tolist()).hex(),
+            clean_sha256=batch["clean_sha256"][row],
         )
         for batch in batches
         for row, image in enumerate(batch["id"].tolist())
     ]
 
 
-def check_budget(rows: Sequence[PerturbationRow], budget: Budget) -> None:
+def check_budget(rows: Sequence[PerturbationRow], budget: Budget, *, crafted_in: Path | None = None) -> None:
     """Check that no perturbation is larger than the budget.
 
     Args:
         rows: The measured perturbations.
         budget: The budget that all of them must keep to.
+        crafted_in: The folder that the images were crafted into, for the message; None where they come from elsewhere.
 
     Raises:
         UserError: A perturbation is larger.
@@ -60,10 +61,15 @@ def check_budget(rows: Sequence[PerturbationRow], budget: Budget) -> None:
     over = [file for file, size in sizes.items() if size > budget.eps * (1 + ROUNDING) + ROUNDING]
     if over:
         largest = max(over, key=sizes.__getitem__)
+        size = _as_eps(sizes[largest], budget.norm)
+        remedy = (
+            f"give the budget that they were made for, such as attack.budget.eps={size}"
+            if crafted_in is None
+            else f"clean images have changed since they were crafted: choose another folder, or remove {crafted_in}"
+        )
         raise UserError(
             f"{len(over)} of {len(rows)} images are over the budget of {_as_eps(budget.eps, budget.norm)}, {largest} "
-            f"furthest with {_as_eps(sizes[largest], budget.norm)}: give the budget that they were made for, such as "
-            f"attack.budget.eps={_as_eps(sizes[largest], budget.norm)}"
+            f"furthest with {size}: {remedy}"
         )
 
 

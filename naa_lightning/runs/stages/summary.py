@@ -43,11 +43,13 @@ from naa_lightning.records.results import (
     Confusion,
     Cost,
     ExactAttribution,
+    GradientResult,
     MeasureResult,
     PhaseResult,
 )
 from naa_lightning.records.targets import RATES, FailedTarget, Role, Unanswered
 from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.finished import files_of_models
 from naa_lightning.runs.provenance import provenance
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.stages.evaluation import Evaluation
@@ -81,10 +83,13 @@ def summarise(
         missing=tuple(adversarial.missing),
         clean_images={data.name: images_digest(perturbations)},
         weights=dict(evaluation.weights),
+        model_files=files_of_models(experiment.sources),
+        noticed=context.noticed,
         budget=BudgetResult(norm=budget.norm, eps=budget.eps),
         targeted=run.attack.targeted,
         **targets_of(experiment.targets, white_box, evaluation.predictions, evaluation.failed),
         perturbation=perturbation_of(perturbations),
+        gradients=gradients_of(saved, perturbations) if run.craft else None,
         class_names=names_of(evaluation.predictions, context.class_names),
         attribution=attribution_of(saved),
         exact_attribution=exact_attribution_of(attributions),
@@ -117,7 +122,12 @@ def targets_of(
 
     return {
         "targets": {
-            target.name: target_result(by_target[target.name], repeats=target.repeats, **described(target))
+            target.name: target_result(
+                by_target[target.name],
+                repeats=target.repeats,
+                num_classes=target.source.num_classes,
+                **described(target),
+            )
             for target in targets
             if target.name in by_target
         },
@@ -130,7 +140,13 @@ def targets_of(
 
 
 def target_result(
-    rows: Sequence[Prediction], *, role: Role, model: str, defences: Sequence[str], repeats: int
+    rows: Sequence[Prediction],
+    *,
+    role: Role,
+    model: str,
+    defences: Sequence[str],
+    repeats: int,
+    num_classes: int | None = None,
 ) -> TargetResult:
     """Return the rates of a target.
 
@@ -140,14 +156,17 @@ def target_result(
         model: The name of its model.
         defences: The names of its defences.
         repeats: Number of random draws.
+        num_classes: Number of classes that the model tells apart.
     """
     draws = [_rates_of([row for row in rows if row.repeat == repeat]) for repeat in range(repeats)]
+    rates: dict[str, Any] = {rate: rate_result([getattr(of_draw, rate) for of_draw in draws]) for rate in RATES}
     return TargetResult(
         role=role,
         model=model,
         defences=tuple(defences),
         repeats=repeats,
-        **{rate: rate_result([getattr(rates, rate) for rates in draws]) for rate in RATES},
+        num_classes=num_classes,
+        **rates,
         unanswered={"invalid": _counts(rows, INVALID), "abstained": _counts(rows, ABSTAINED)},
         invalid_files=tuple(
             sorted({row.file for row in rows if INVALID in (row.clean_prediction, row.adversarial_prediction)})
@@ -248,11 +267,21 @@ def cost_of(
 
 def perturbation_of(rows: Sequence[PerturbationRow]) -> dict[str, MeasureResult]:
     """Return the mean and the worst of each measure of perturbations."""
+    columns = _tensors(rows, PerturbationSizes)
     found: dict[str, dict[str, float | None]] = {}
-    for key, value in _over_images(PerturbationMetric(), PerturbationSizes, _tensors(rows, PerturbationSizes)).items():
+    for key, value in _over_images(PerturbationMetric(), PerturbationSizes, columns).items():
         name, _, which = key.rpartition("_")
         found.setdefault(name, {})[which] = value
-    return {name: MeasureResult(**values) for name, values in found.items()}
+    return {name: MeasureResult(images=int(columns[name].isfinite().sum()), **values) for name, values in found.items()}
+
+
+def gradients_of(saved: Sequence[SavedImage], perturbations: Sequence[PerturbationRow]) -> GradientResult:
+    """Return for how many images gradients told nothing."""
+    return GradientResult(
+        zero=sum(row.zero_gradients > 0 for row in saved),
+        non_finite=sum(row.non_finite_gradients > 0 for row in saved),
+        unchanged=sum(row.linf == 0 for row in perturbations),
+    )
 
 
 def attribution_of(saved: Sequence[SavedImage]) -> dict[str, float | None] | None:

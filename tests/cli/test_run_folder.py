@@ -1,4 +1,4 @@
-"""Hydra's files and log are the first rank's."""
+"""Each run has a folder of its own, whose files and log are the first rank's."""
 
 import logging
 
@@ -6,7 +6,7 @@ import pytest
 from hydra import compose
 from omegaconf import DictConfig
 
-from naa_lightning.cli.later_ranks import LaterRanks
+from naa_lightning.cli.run_folder import RunFolder
 from tests.experiments import composed
 
 
@@ -24,7 +24,7 @@ def test_of_several_processes_the_first_alone_writes_and_logs(
     given = {"RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2", "MASTER_PORT": "1"}
     for name, value in {**given, "TORCHELASTIC_RUN_ID": "run", "MASTER_ADDR": "localhost"}.items():
         monkeypatch.setenv(name, value)
-    LaterRanks().on_run_start(config)
+    RunFolder().on_run_start(config)
     writes = rank == "0"
     assert config.hydra.run.dir == folder
     assert (config.hydra.output_subdir is not None, config.hydra.job_logging.root is not None) == (writes, writes)
@@ -32,5 +32,5 @@ def test_of_several_processes_the_first_alone_writes_and_logs(
 
 
 def test_a_process_alone_is_the_first(config: DictConfig) -> None:
-    LaterRanks().on_run_start(config)
+    RunFolder().on_run_start(config)
     assert config.hydra.run.dir == "mine"

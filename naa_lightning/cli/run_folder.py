@@ -1,0 +1,75 @@
+"""The folder of a run or sweep, before Hydra writes into it."""
+
+import logging
+import os
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, read_write
+
+
+class RunFolder(Callback):
+    """Gives a run or a sweep a folder that is its own.
+
+    Of a folder that is named by the time there is never a second one; another one must not be in use. Hydra's files,
+    and the log, of a run under `srun` or `torchrun` are left to its first rank.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Choose the folder of a run.
+
+        Args:
+            config: The composed configuration with its `hydra` node, which is changed.
+            **kwargs: What Hydra also tells.
+
+        Raises:
+            UserError: Another run is in the folder.
+        """
+        with read_write(config.hydra):  # Hydra 1.4 hands it over read-only
+            if _is_later_rank():
+                config.hydra.run.dir = "."
+                config.hydra.output_subdir = None
+                config.hydra.job_logging.root = None
+                logging.getLogger().handlers.clear()
+            elif _is_named_by_time(config.hydra.run):
+                config.hydra.run.dir = str(_new(Path(config.hydra.run.dir)))
+            elif Path(config.hydra.run.dir).is_dir():
+                from naa_lightning.distributed.folder_lock import alone_in  # noqa: PLC0415 - loads torch
+
+                with alone_in(Path(config.hydra.run.dir)):
+                    pass
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Choose the folder of a sweep, and pass it on to the jobs, whatever launches them."""
+        if _is_named_by_time(config.hydra.sweep):
+            folder = str(_new(Path(config.hydra.sweep.dir)))
+            with read_write(config.hydra):
+                config.hydra.sweep.dir = folder
+                quoted = folder.replace("\\", "\\\\").replace("'", "\\'")
+                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+
+
+def _is_later_rank() -> bool:
+    if not {"SLURM_STEP_NUM_TASKS", "TORCHELASTIC_RUN_ID"} & os.environ.keys():
+        return False
+    from naa_lightning.distributed.process_info import detect_process  # noqa: PLC0415 - loads torch
+
+    return detect_process().rank > 0
+
+
+def _is_named_by_time(node: DictConfig) -> bool:
+    return "${now:" in str(OmegaConf.to_container(node, resolve=False)["dir"])  # type: ignore[call-overload,index]
+
+
+def _new(wanted: Path) -> Path:
+    """Make a folder that is not there yet, with a number after its name where that one is."""
+    for number in count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("there is always another number")

@@ -1,0 +1,144 @@
+"""A few questions to every model before anything is crafted."""
+
+import gc
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from naa_lightning.attacks.saturation import saturation_of
+from naa_lightning.config.options import in_options, key_of
+from naa_lightning.data import LabelledImages
+from naa_lightning.distributed.stopping import stop_if_asked
+from naa_lightning.exceptions import ModelError, UserError, in_one_line
+from naa_lightning.metrics.chance import is_chance
+from naa_lightning.models import Classifier, ModelSource
+from naa_lightning.models.black_box.black_box import BlackBox
+from naa_lightning.models.logits import logits_of
+from naa_lightning.models.mismatch import best_remedy
+from naa_lightning.models.predicted_classes import INVALID, predicted_classes
+from naa_lightning.modules.target import Predictions, TargetModule
+from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.stages.prediction import predict
+from naa_lightning.runs.trainer import device_of
+
+log = logging.getLogger(__name__)
+
+IMAGES = 16
+"""Every model is asked for so many images, spread over the data set."""
+GRADIENTS = 4
+"""Of so many of them, the surrogate's gradient is looked at."""
+
+
+def preflight(context: RunContext) -> Mapping[str, str]:
+    """Open every model and ask it for a few images, so that what is wrong is told before anything is crafted.
+
+    Args:
+        context: The run, on every rank of which this is called.
+
+    Returns:
+        What seems wrong with a model that can be used all the same, by the model's name.
+
+    Raises:
+        UserError: Models cannot be loaded, fail, or give no numbers for any image; all of them are named.
+    """
+    images = _some(context.data.images)
+    failed: dict[str, str] = {}
+    noticed: dict[str, str] = {}
+    for source in context.experiment.sources:
+        stop_if_asked(f"looking at {source.name}")
+        gc.collect()  # the model before this one lingers
+        with _noted(source, context, failed), context.stopwatch.phase("preflight"):
+            if notice := _look_at(source, images, context):
+                noticed[source.name] = notice
+                log.warning("%s: %s", source.name, notice)
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(context.experiment.sources)} models cannot be used ({'; '.join(failed.values())}); "
+            "nothing was crafted; preflight=false crafts all the same and leaves out targets that fail"
+        )
+    return noticed
+
+
+def _some(images: LabelledImages) -> LabelledImages:
+    """Return a few images, spread over all, in memory."""
+    step = -(-len(images) // IMAGES)
+    records = images.records[::step]
+    pixels = {record.id: images.read(record) for record in records}
+    return LabelledImages(records, lambda record: pixels[record.id])
+
+
+@contextmanager
+def _noted(source: ModelSource, context: RunContext, failed: dict[str, str]) -> Iterator[None]:
+    """Note why a model cannot be used, in the words of the command line."""
+    try:
+        with in_options(key_of(source, context.experiment.run), ModelError):
+            yield
+    except Exception as error:
+        reason = in_one_line(error)
+        failed[source.name] = reason if source.name in reason else f"{source.name}: {reason}"
+        if not isinstance(error, UserError):
+            log.debug("%s failed", source.name, exc_info=True)
+
+
+def _look_at(source: ModelSource, images: LabelledImages, context: RunContext) -> str:
+    """Ask a model, and return what seems wrong with it; empty for nothing."""
+    model = context.ranks.everywhere(source.build)
+    module = TargetModule(model, name=source.name, num_classes=source.num_classes)
+    module.title = f"looking at {source.name}"
+    batches: list[Predictions] = predict(context, module, images, batch_size=context.data.batch_size, num_workers=0)
+    predicted, labels = (torch.cat([batch[key] for batch in batches]) for key in ("class", "label"))
+    if bool((predicted == INVALID).all()):
+        raise ModelError(f"{source.name} gives logits that are no numbers for any of {len(labels)} images")
+    right = int((predicted == labels).sum())
+    device = device_of(context.experiment.run.trainer, context.ranks.process)
+    model.to(device)
+    if is_chance(right / len(labels), source.num_classes):
+        return context.ranks.from_first(lambda: _about_chance(source, model, images, right, device))
+    if isinstance(model, Classifier) and context.experiment.run.craft and source in context.experiment.white_box:
+        few = [images[index] for index in range(min(GRADIENTS, len(images)))]
+        tempered = model.tempered(context.experiment.attack.temperature)
+        seen = [sample["image"].to(device) for sample in few]
+        return context.ranks.from_first(lambda: str(saturation_of(tempered, seen, [s["label"] for s in few])))
+    return ""
+
+
+def _about_chance(
+    source: ModelSource, model: nn.Module, images: LabelledImages, right: int, device: torch.device
+) -> str:
+    """Say what may be wrong with labels, images or model where it knows hardly any image."""
+    samples = [images[index] for index in range(len(images))]
+    labels = torch.tensor([sample["label"] for sample in samples])
+
+    @torch.no_grad()
+    def classify(changed: Tensor) -> Tensor:
+        return predicted_classes(logits_of(model(changed))).classes
+
+    by_size: dict[torch.Size, list[int]] = {}
+    for index, sample in enumerate(samples):
+        by_size.setdefault(sample["image"].shape, []).append(index)
+    alike = max(by_size.values(), key=len)
+    batch = torch.stack([samples[index]["image"] for index in alike]).to(device)
+    remedy, count = best_remedy(classify, batch, labels[alike], **_normalisation(model))
+    found = f"is right for {right} of {len(samples)} clean images, no better than guessing among {source.num_classes}: "
+    if remedy and not is_chance(count / len(alike), source.num_classes) and count > 2 * right:
+        return f"{found}{remedy} would be right for {count} of {len(alike)}"
+    return (
+        f"{found}look at the labels (counted from 0, in the order of the model's classes), at mean and std, the order "
+        "of the channels, the range of the values and num_classes"
+    )
+
+
+def _normalisation(model: nn.Module) -> dict[str, list[float]]:
+    """Return the mean and std by which a model normalises images, as far as it is known."""
+    if isinstance(model, Classifier):
+        return {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
+    said = model.image_format if isinstance(model, BlackBox) else None
+    if said is not None and said.mean is not None and said.std is not None:
+        return {"mean": list(said.mean), "std": list(said.std)}
+    if said is not None and said.value_range is not None:
+        black, white = said.value_range
+        return {"mean": [-black / (white - black)] * 3, "std": [1 / (white - black)] * 3}
+    return {}

@@ -1,0 +1,97 @@
+"""Which adversarial images of a folder can stay, and what all of them were crafted with."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from naa_lightning.atomic import leftovers
+from naa_lightning.config.attack_experiment import AttackExperiment
+from naa_lightning.data import ImageDataModule, ImageRecord, Sample
+from naa_lightning.data.workers import ignore_sigterm
+from naa_lightning.exceptions import FolderInUseError, UserError
+from naa_lightning.identity import images_depend_on
+from naa_lightning.models import Classifier
+from naa_lightning.models.weights_digest import weights_digest
+from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
+from naa_lightning.records.image_digest import image_digest
+from naa_lightning.report.wording import listed
+
+log = logging.getLogger(__name__)
+
+
+def take_stock(
+    manifest: Manifest, records: Sequence[ImageRecord], made_of: Mapping[str, Any], data: ImageDataModule
+) -> dict[int, SavedImage]:
+    """Return the images that need not be crafted again: whole files of this very attack on these very clean images.
+
+    What killed runs left of files that they were writing is removed.
+
+    Args:
+        manifest: The list of the saved images, in a folder that no other run is in.
+        records: The clean images, with target classes only where the attack aims at them.
+        made_of: What the images depend on; see `identity`.
+        data: The clean images.
+
+    Returns:
+        The rows of the manifest by image id, also of images that the data do not have now.
+
+    Raises:
+        UserError: The folder holds images of another configuration or data set.
+    """
+    folder = manifest.folder.parent
+    try:
+        write_or_check_identity(folder, made_of, manifest.read())
+        for leftover in leftovers(folder):
+            leftover.unlink()
+        return _without_changed(manifest, manifest.repair(records), data)
+    except FolderInUseError as error:
+        raise UserError(f"{error} with hydra.run.dir=PATH") from error
+
+
+def identity(
+    experiment: AttackExperiment, networks: Sequence[Classifier], device: torch.device, pool_size: int = 0
+) -> dict[str, Any]:
+    """Return what an adversarial image depends on, down to the kind of device, whose random numbers are its own.
+
+    Args:
+        experiment: The experiment.
+        networks: The networks that are attacked, in the order of `experiment.white_box`.
+        device: The device.
+        pool_size: The number of images that the attack mixes others with.
+    """
+    return {
+        **images_depend_on(asdict(experiment.run)),
+        "weights": {
+            source.name: weights_digest(network, source.files)
+            for source, network in zip(experiment.white_box, networks, strict=True)
+        },
+        "seen_as": {source.name: [source.mean, source.std, source.input_size] for source in experiment.white_box},
+        "layers": {source.name: source.layer for source in experiment.white_box},
+        "transform_order": ", ".join(experiment.run.attack.transforms),
+        "images_mixed_from": pool_size,
+        "device": device.type,
+    }
+
+
+def _without_changed(manifest: Manifest, saved: dict[int, SavedImage], data: ImageDataModule) -> dict[int, SavedImage]:
+    """Take out of a manifest what was crafted from clean images that are others now."""
+    images = data.images.only([id for id, row in saved.items() if row.clean_sha256])
+    loader: DataLoader[Sample] = DataLoader(
+        images, batch_size=None, num_workers=data.num_workers, worker_init_fn=ignore_sigterm
+    )
+    samples = loader if len(images) else ()
+    changed = [s["id"] for s in samples if image_digest(s["image"]) != saved[s["id"]].clean_sha256]
+    if not changed:
+        return saved
+    log.warning(
+        "%d clean images are not those that the images of this folder were crafted from (%s): they are crafted anew",
+        len(changed),
+        listed([saved[id].file for id in changed], 5),
+    )
+    kept = {id: row for id, row in saved.items() if id not in changed}
+    manifest.rewrite(kept.values())
+    return kept
