@@ -35,6 +35,7 @@ def best_remedy(
         that changes least.
 
     Example:
+        >>> import torch
         >>> images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2) / 4
         >>> best_remedy(lambda images: (4 * images[:, 0, 0, 0]).long(), images, torch.arange(4) + 1)
         ('labels minus 1', 4)
