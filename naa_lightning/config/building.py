@@ -1,6 +1,7 @@
 """Building checked objects from a configuration, with errors in the user's words."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import isclass
@@ -17,6 +18,7 @@ from naa_lightning.config.trust import is_lightnings, is_own, trusted_values
 from naa_lightning.exceptions import UserError, reason_of, suggest
 
 T = TypeVar("T")
+_DETAIL = re.compile(r", (unable to|got) .*")  # what the value shows by itself
 
 
 def plain_values(config: DictConfig) -> Node:
@@ -61,6 +63,8 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
     Raises:
         UserError: A key or value does not fit the signature, or `target` itself refuses a value.
     """
+    if not isinstance(node, Mapping):
+        raise UserError(f"{key} must give options by their names, got {node!r}")
     parameters = inspect.signature(target).parameters
     hints = get_type_hints(target if inspect.isfunction(target) else target.__init__)
     fields: dict[str, Any] = {
@@ -139,9 +143,14 @@ def _explain(error: ValidationError, key: str, target: Any) -> str:
         elif problem["type"] in {"missing", "missing_keyword_only_argument"}:
             sentences.append(f"{full} must be given")
         else:
-            message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            message = problem["msg"].removeprefix("Value error, ")
+            said = (
+                _DETAIL.sub("", message)
+                .replace("Input should be", "must be")
+                .replace("an instance of Sequence", "a list")
+            )
             ours = problem["type"] == "value_error"  # names its key
-            sentences.append(message if ours else f"{full} {message}, got {problem['input']!r}")
+            sentences.append(message if ours else f"{full} {said}, got {problem['input']!r}")
     return "; ".join(sentences)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from naa_lightning.validation import check_at_least
+from naa_lightning.validation import check_at_least, check_file_name
 
 Node = dict[str, Any]
 
@@ -29,6 +29,9 @@ class AttackNode:
     transforms: dict[str, Node] = field(default_factory=dict)
     smoothing: Node | None = None
     targeted: bool = False
+
+    def __post_init__(self) -> None:
+        check_file_name("attack.name", self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +144,7 @@ class AttackRun:
     trust: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        check_file_name("task_name", self.task_name)
         check_at_least("seed", self.seed, 0)
         self.extras.check_tags(self.tags)
 
@@ -168,4 +172,5 @@ class TrainRun:
     trust: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        check_file_name("task_name", self.task_name)
         self.extras.check_tags(self.tags)

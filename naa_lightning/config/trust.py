@@ -96,8 +96,10 @@ def find_own_code(trust: Sequence[str], hydra: HydraConf) -> None:
         hydra: Hydra's own part of the configuration.
 
     Raises:
-        UserError: A file says what is trusted, or a trusted file is not there.
+        UserError: A file says what is trusted, or a trusted file is not there, or these are no names.
     """
+    if isinstance(trust, str) or not isinstance(trust, Sequence) or not all(isinstance(entry, str) for entry in trust):
+        raise UserError(f"trust must be a list of packages and files, such as trust=[mine], got {trust}")
     if trust and not any(re.match(r"\+{0,2}trust=", override) for override in hydra.overrides.task):
         raise UserError(f"trust=[{','.join(trust)}] stands in a file of presets: give it on the command line")
     for folder in (*_folders(trust), *_config_dirs(hydra)) if trust else ():
