@@ -28,7 +28,7 @@ def in_batches(ask: Callable[[Tensor], Tensor], values: Tensor, least: int, most
         tensor([0, 2, 4])
     """
     answers = []
-    for part in values.split(most or max(len(values), 1)):
+    for part in torch.split(values, most or max(len(values), 1)):
         missing = max(least - len(part), 0)
         padded = torch.cat([part, part[-1:].repeat_interleave(missing, dim=0)]) if missing else part
         answers.append(ask(padded)[: len(part)])

@@ -2,7 +2,7 @@
 
 import logging
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -103,7 +103,9 @@ class ExportedNetwork(nn.Module):
         example = next(node.meta["val"] for node in program.graph.nodes if node.name == inputs[0])
         if not isinstance(example, Tensor):
             raise ValueError(f"takes {type(example).__name__}, expected a tensor")
-        self.shape = [length if isinstance(length, int) else str(length) for length in example.shape]
+        self.shape: Sequence[int | str] = [
+            length if isinstance(length, int) else str(length) for length in example.shape
+        ]
         self.element = example.dtype
         self.batch_sizes = _batch_sizes(program, self.shape)
         self.output = output
@@ -126,7 +128,7 @@ class ExportedNetwork(nn.Module):
         return answer
 
 
-def _batch_sizes(program: ExportedProgram, shape: list[int | str]) -> tuple[int, int | None]:
+def _batch_sizes(program: ExportedProgram, shape: Sequence[int | str]) -> tuple[int, int | None]:
     """Return the smallest and the largest batch that a network takes; None for no limit."""
     length = next(iter(shape), 1)
     if isinstance(length, int):

@@ -68,7 +68,8 @@ class WritingByTorchvision(nn.Module):
         self.path = path
 
     def forward(self, images: Tensor) -> Tensor:
-        return images.mean((2, 3)) + torch.ops.image.write_file(self.path, torch.zeros(8, dtype=torch.uint8))
+        written: Tensor = torch.ops.image.write_file(self.path, torch.zeros(8, dtype=torch.uint8))
+        return images.mean((2, 3)) + written
 
 
 @pytest.fixture
@@ -169,14 +170,11 @@ def test_usual_networks_are_loaded(tmp_path: Path) -> None:
     plain = torchvision.models.resnet18(num_classes=3).eval()
     quantised = torchvision.models.quantization.resnet18(num_classes=3, quantize=True).eval()
     attention = torchvision.models.swin_t(num_classes=3).eval()
-    for network, save in (
-        (plain, torch.jit.script),
-        (plain, lambda network: torch.jit.trace(network, IMAGES)),  # type: ignore[no-untyped-call]
-        (quantised, torch.jit.script),
-        (quantised, lambda network: torch.jit.trace(network, IMAGES)),  # type: ignore[no-untyped-call]
-        (attention, torch.jit.script),
+    for network, saved in (
+        *((network, torch.jit.script(network)) for network in (plain, quantised, attention)),
+        *((network, torch.jit.trace(network, IMAGES)) for network in (plain, quantised)),  # type: ignore[no-untyped-call]
     ):
-        torch.jit.save(save(network), tmp_path / "net.pt")
+        torch.jit.save(saved, tmp_path / "net.pt")
         model = source(tmp_path / "net.pt")
         model.check()
         torch.testing.assert_close(model.build()(IMAGES), network(IMAGES).detach())
