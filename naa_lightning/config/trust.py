@@ -56,10 +56,8 @@ trust=[subprocess] on the command line allows it
     modules = [_module(entry) for entry in trust if not entry.endswith(_EXPORTED)]
 
     def check(code: str, key: str, entry: str) -> None:
-        if entry not in trust and not any(f"{_module(code)}.".startswith(f"{module}.") for module in modules):
-            raise UserError(
-                f"{key} names {code}, which is not known to be safe: trust=[{entry}] on the command line allows it"
-            )
+        if not any(f"{_module(code)}.".startswith(f"{module}.") for module in modules):
+            raise _refusal(key, code, entry)
 
     def known(name: str, value: Any, key: str) -> Any:
         if not isinstance(value, str):
@@ -72,8 +70,8 @@ trust=[subprocess] on the command line allows it
         if name == "function" and ":" in value and not _is_typed(value):
             code = value.rpartition(":")[0]
             check(code, key, code if _is_path(code) else code.partition(".")[0])
-        if name == "path" and value.lower().endswith(_EXPORTED):
-            check(value, key, value)
+        if name == "path" and value.lower().endswith(_EXPORTED) and value not in trust:
+            raise _refusal(key, value, value)
         return value
 
     def walked(node: Any, above: str) -> Any:
@@ -105,6 +103,12 @@ def find_own_code(trust: Sequence[str], hydra: HydraConf) -> None:
     for folder in (*_folders(trust), *_config_dirs(hydra)) if trust else ():
         if folder not in sys.path:
             sys.path.append(folder)
+
+
+def _refusal(key: str, code: str, entry: str) -> UserError:
+    return UserError(
+        f"{key} names {code}, which is not known to be safe: trust=[{entry}] on the command line allows it"
+    )
 
 
 def _module(entry: str) -> str:
