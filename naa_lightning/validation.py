@@ -6,6 +6,8 @@ from numbers import Integral
 
 # Numbers of so many characters are as short as a fraction.
 _SHORT = 7
+# Bytes of a name: file systems take 255, and a digest and a suffix follow.
+_LONGEST = 200
 
 
 def parse_number(key: str, value: float | str, least: float | None = None) -> float:
@@ -83,3 +85,25 @@ def check_count(key: str, value: object, least: int) -> None:
     """
     if not isinstance(value, Integral) or value < least:
         raise ValueError(f"{key} must be an integer of at least {least}, got {value!r}")
+
+
+def check_file_name(key: str, name: str) -> None:
+    """Check a name that files and folders get.
+
+    Raises:
+        ValueError: It is empty, too long or hidden, leads to another folder or cannot be printed.
+
+    Example:
+        >>> check_file_name("name", "../mine")
+        Traceback (most recent call last):
+        ...
+        ValueError: name must be a plain name, without slashes and no dot before it, got '../mine'
+    """
+    if not name.strip():
+        raise ValueError(f"{key} must not be empty")
+    if name.startswith(".") or {"/", "\\"} & set(name):
+        raise ValueError(f"{key} must be a plain name, without slashes and no dot before it, got {name!r}")
+    if not name.isprintable():
+        raise ValueError(f"{key} must be printable, got {name!r}")
+    if len(name.encode()) > _LONGEST:
+        raise ValueError(f"{key} must be at most {_LONGEST} bytes long, got {len(name.encode())}: {name[:20]}...")

@@ -1,12 +1,14 @@
 """What Hydra cannot compose, in the user's words and with what there is instead."""
 
 import re
+import shlex
 import sys
 
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from naa_lightning.config.hydra_versions import VERSION_BASE
@@ -17,7 +19,8 @@ from naa_lightning.shipped import CONF
 _EXTRAS = {"hydra/sweeper/optuna": "search"}
 # By Hydra 1.3, and by 1.4.
 _PRESET = re.compile(r"In '(\w+/\w+)': (?:Could not override|Invalid Defaults List override) '/?([\w/]+)")
-_NULL_GROUP = "Config group override must be a string or a list. Got NoneType"
+_NO_NAME = "Config group override must be a string or a list. Got "
+_NEEDED = {"attack", "data", "trainer", "training", "paths", "extras"}
 
 
 def explain(error: Exception) -> str | None:
@@ -37,12 +40,46 @@ def explain(error: Exception) -> str | None:
             return "this preset is a sweep, which Hydra 1.4 is to be told on the command line: give -m"
         case HydraException() if found := _PRESET.search(text):
             return _about_a_preset(*found.groups())
-        case ValueError() if text == _NULL_GROUP:
-            groups = [word.removesuffix("=null") for word in sys.argv[1:] if word.endswith("=null")] or ["GROUP"]
-            return f"nothing of a group is an empty list of it: give {' '.join(f'{group}=[]' for group in groups)}"
-    named = re.search(r"Could not override '([^']+)'|Override \+?(\S+) looks like", text)
+        case ValueError() if text.startswith(_NO_NAME):
+            return _about_no_name()
+    return _about_an_override(error)
+
+
+def _about_an_override(error: Exception) -> str | None:
+    if isinstance(error, OverrideParseException):
+        return _about_a_value(error.override) or f"{error.override} cannot be read: {str(error).splitlines()[0]}"
+    named = re.search(r"Could not override '([^']+)'|Override \+?(\S+) looks like", str(error))
     key = (named[1] or named[2]).partition("=")[0].partition("@")[0] if named else None
     return _about_a_key(key, error.__cause__) if key else None
+
+
+def _about_a_value(override: str) -> str | None:
+    """Say how a value is quoted that Hydra reads as a part of its own grammar; None where that does not help."""
+    key, is_given, value = override.partition("=")
+    if not is_given:
+        return f"{override} has no value: give {override}=VALUE"
+    value = value.strip().strip("\"'")
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
+    quoted = f'{key}="{escaped}"'
+    try:
+        read = OverridesParser.create().parse_override(quoted).value()
+    except HydraException:
+        return None
+    if value.startswith(("[", "{")) or read != value:
+        return None
+    return f"{override} holds characters that Hydra reads otherwise: give {shlex.quote(quoted)}"
+
+
+def _about_no_name() -> str:
+    """Say what to give instead of `group=null`, or of a number."""
+    chosen = dict(word.partition("=")[::2] for word in sys.argv[1:] if re.search(r"=(null|true|false|[\d.+-]+)$", word))
+    groups = {key: value for key, value in chosen.items() if key.rpartition("/")[2] in _groups(key.rpartition("/")[0])}
+    for group, value in groups.items():
+        if group in _NEEDED or value != "null":
+            options = suggest(value, _loader().get_group_options(group), all_of_them=True)
+            return f"{group}={value} chooses nothing: leave it out, or give another; {options}"
+    empty = " ".join(f"{group}=[]" for group in groups) or "GROUP=[]"
+    return f"nothing of a group is an empty list of it: give {empty}"
 
 
 def _about_an_option(error: MissingConfigException) -> str:

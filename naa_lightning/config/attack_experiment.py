@@ -98,7 +98,7 @@ def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     if not config.get("surrogate"):  # an empty list, or deleted
         config.surrogate = None
     for key, target in (config.get("targets") or {}).items():
-        if OmegaConf.is_missing(target, "name"):
+        if isinstance(target, DictConfig) and OmegaConf.is_missing(target, "name"):
             target.name = key
     if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
         keep_only_named_origin(config, hydra)

@@ -1,10 +1,12 @@
 """Building checked objects from a configuration, with errors in the user's words."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from importlib import import_module
 from inspect import isclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -17,6 +19,7 @@ from naa_lightning.config.trust import is_lightnings, is_own, trusted_values
 from naa_lightning.exceptions import UserError, reason_of, suggest
 
 T = TypeVar("T")
+_DETAIL = re.compile(r", (unable to|got) .*")  # what the value shows by itself
 
 
 def plain_values(config: DictConfig) -> Node:
@@ -49,6 +52,7 @@ def validated(schema: type[T], node: Mapping[str, Any], key: str = "") -> T:
         naa_lightning.exceptions.UserError: extras.ignore_warnings must be given; there is no option \
 extras.ignore_warnigns; did you mean ignore_warnings?
     """
+    _check_that_truth_is_no_number(get_type_hints(schema), node, key)
     try:
         return TypeAdapter(schema).validate_python(dict(node))
     except ValidationError as error:
@@ -61,8 +65,11 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
     Raises:
         UserError: A key or value does not fit the signature, or `target` itself refuses a value.
     """
+    if not isinstance(node, Mapping):
+        raise UserError(f"{key} must give options by their names, got {node!r}")
     parameters = inspect.signature(target).parameters
     hints = get_type_hints(target if inspect.isfunction(target) else target.__init__)
+    _check_that_truth_is_no_number(hints, node, key)
     fields: dict[str, Any] = {
         name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in parameters.items()
@@ -129,6 +136,22 @@ def _instantiated(node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -
         raise UserError(f"{key}: {reason_of(wrapped or error)}") from error
 
 
+def _check_that_truth_is_no_number(hints: Mapping[str, Any], node: Mapping[str, Any], key: str) -> None:
+    """Refuse true and false where a number is meant, which pydantic takes for 1 and 0.
+
+    Raises:
+        UserError: There is one.
+    """
+    for name, value in node.items():
+        full = f"{key}.{name}".strip(".")
+        hint = hints.get(name, Any)
+        kinds = {hint, *get_args(hint)}
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise UserError(f"{full} must be a number, got {str(value).lower()}")
+        if isinstance(value, Mapping) and is_dataclass(hint):
+            _check_that_truth_is_no_number(get_type_hints(hint), value, full)
+
+
 def _explain(error: ValidationError, key: str, target: Any) -> str:
     sentences = []
     for problem in error.errors():
@@ -139,9 +162,14 @@ def _explain(error: ValidationError, key: str, target: Any) -> str:
         elif problem["type"] in {"missing", "missing_keyword_only_argument"}:
             sentences.append(f"{full} must be given")
         else:
-            message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            message = problem["msg"].removeprefix("Value error, ")
+            said = (
+                _DETAIL.sub("", message)
+                .replace("Input should be", "must be")
+                .replace("an instance of Sequence", "a list")
+            )
             ours = problem["type"] == "value_error"  # names its key
-            sentences.append(message if ours else f"{full} {message}, got {problem['input']!r}")
+            sentences.append(message if ours else f"{full} {said}, got {problem['input']!r}")
     return "; ".join(sentences)
 
 

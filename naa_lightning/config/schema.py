@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from naa_lightning.validation import check_at_least
+from naa_lightning.validation import check_at_least, check_file_name
 
 Node = dict[str, Any]
 
@@ -30,6 +30,9 @@ class AttackNode:
     smoothing: Node | None = None
     targeted: bool = False
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_file_name("attack.name", self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +146,7 @@ class AttackRun:
     trust: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        check_file_name("task_name", self.task_name)
         check_at_least("seed", self.seed, 0)
         self.extras.check_tags(self.tags)
 
@@ -170,4 +174,5 @@ class TrainRun:
     trust: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        check_file_name("task_name", self.task_name)
         self.extras.check_tags(self.tags)

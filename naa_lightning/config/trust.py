@@ -3,6 +3,7 @@
 A configuration names parts of an experiment; it does not run arbitrary code. Without being told more, `_target_` names
 what this package defines, and Lightning's trainer, callbacks, loggers, profilers, strategies and plugins. Code of the
 user's own runs where the command line names it, by `trust=` or as a `function=`: a file of presets cannot trust itself.
+A file of torch.export is code as well, though it does not look so: only `trust=` lets it run.
 What stands in `hydra.` is Hydra's own to build; Hydra 1.3 asks nobody, 1.4 builds what `MAIN_OPTIONS` allow.
 """
 
@@ -19,6 +20,7 @@ from naa_lightning.config.schema import Node
 from naa_lightning.exceptions import UserError
 
 _LIGHTNING = re.compile(r"pytorch_lightning\.(Trainer$|(callbacks|loggers|profilers|strategies|plugins)\.)")
+_EXPORTED = ".pt2"
 _UNIFIED = "lightning.pytorch."  # the same classes by the name of another distribution
 
 
@@ -50,13 +52,12 @@ def trusted_values(values: Node) -> Node:
         naa_lightning.exceptions.UserError: logger.x._target_ names subprocess.run, which is not known to be safe: \
 trust=[subprocess] on the command line allows it
     """
-    modules = [_module(entry) for entry in values.get("trust") or []]
+    trust = values.get("trust") or []
+    modules = [_module(entry) for entry in trust if not entry.endswith(_EXPORTED)]
 
     def check(code: str, key: str, entry: str) -> None:
         if not any(f"{_module(code)}.".startswith(f"{module}.") for module in modules):
-            raise UserError(
-                f"{key} names {code}, which is not known to be safe: trust=[{entry}] on the command line allows it"
-            )
+            raise _refusal(key, code, entry)
 
     def known(name: str, value: Any, key: str) -> Any:
         if not isinstance(value, str):
@@ -69,6 +70,8 @@ trust=[subprocess] on the command line allows it
         if name == "function" and ":" in value and not _is_typed(value):
             code = value.rpartition(":")[0]
             check(code, key, code if _is_path(code) else code.partition(".")[0])
+        if name == "path" and value.lower().endswith(_EXPORTED) and value not in trust:
+            raise _refusal(key, value, value)
         return value
 
     def walked(node: Any, above: str) -> Any:
@@ -91,13 +94,21 @@ def find_own_code(trust: Sequence[str], hydra: HydraConf) -> None:
         hydra: Hydra's own part of the configuration.
 
     Raises:
-        UserError: A file says what is trusted, or a trusted file is not there.
+        UserError: A file says what is trusted, or a trusted file is not there, or these are no names.
     """
+    if isinstance(trust, str) or not isinstance(trust, Sequence) or not all(isinstance(entry, str) for entry in trust):
+        raise UserError(f"trust must be a list of packages and files, such as trust=[mine], got {trust}")
     if trust and not any(re.match(r"\+{0,2}trust=", override) for override in hydra.overrides.task):
         raise UserError(f"trust=[{','.join(trust)}] stands in a file of presets: give it on the command line")
     for folder in (*_folders(trust), *_config_dirs(hydra)) if trust else ():
         if folder not in sys.path:
             sys.path.append(folder)
+
+
+def _refusal(key: str, code: str, entry: str) -> UserError:
+    return UserError(
+        f"{key} names {code}, which is not known to be safe: trust=[{entry}] on the command line allows it"
+    )
 
 
 def _module(entry: str) -> str:
@@ -116,7 +127,7 @@ def _is_typed(function: str) -> bool:
 
 
 def _folders(trust: Sequence[str]) -> Iterator[str]:
-    for path in (Path(entry).expanduser() for entry in trust if _is_path(entry)):
+    for path in (Path(entry).expanduser() for entry in trust if _is_path(entry) and not entry.endswith(_EXPORTED)):
         if not path.exists():
             raise UserError(f"trust=[{path}]: there is no such file or folder")
         yield str(path.resolve().parent)

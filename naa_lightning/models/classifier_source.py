@@ -67,6 +67,7 @@ class ClassifierSource(ModelSource):
     classes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_preprocessing(self.mean, self.std, self.input_size)
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
+from naa_lightning.validation import check_at_least, check_file_name
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSource(ABC):
@@ -15,10 +17,17 @@ class ModelSource(ABC):
     Args:
         name: The name in tables and files.
         num_classes: The number of classes.
+
+    Raises:
+        ValueError: The name is none for a file, or there are no classes.
     """
 
     name: str
     num_classes: int = 1000
+
+    def __post_init__(self) -> None:
+        check_file_name("name", self.name)
+        check_at_least("num_classes", self.num_classes, 1)
 
     @property
     def files(self) -> Sequence[Path]:

@@ -1,5 +1,6 @@
 """All that a trained model's weights depend on, besides the network and the data."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -67,7 +68,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, 1)
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
         check_at_least("weight_decay", self.weight_decay, 0)
         for key in ("momentum", "warmup"):
@@ -76,6 +77,8 @@ class Recipe:
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"ema_decay must be between 0 and 1, got {self.ema_decay}")
         check_count("seed", self.seed, 0)
+        if self.seed >= 2**32:
+            raise ValueError(f"seed must be less than 2**32, got {self.seed}")
         if self.batches is not None:
             check_count("batches", self.batches, 1)
 

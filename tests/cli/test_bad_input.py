@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,8 @@ from safetensors.torch import save_file
 from naa_lightning.atomic import write_atomically
 from naa_lightning.callbacks import writer
 from naa_lightning.cli.entry import one_line_errors
+from naa_lightning.config.attack_experiment import compose_attack_run
+from naa_lightning.config.training_experiment import compose_training_run
 from naa_lightning.exceptions import UserError
 from tests.experiments import adversarial_files, attack, composed
 
@@ -213,6 +216,61 @@ def test_errors_that_the_user_can_mend_are_one_line(error: Exception, line: str)
     with pytest.raises(SystemExit) as end, one_line_errors():
         raise error
     assert end.value.code == line
+
+
+# Each is told before anything is loaded. What Hydra itself refuses is in test_composition_errors.py.
+ODD_VALUES = {
+    "surrogate.input_size=[0,0]": "surrogate: input_size must be positive, got [0, 0]",
+    "surrogate.input_size=[-1,8]": "surrogate: input_size must be positive, got [-1, 8]",
+    "surrogate.input_size=[32]": "surrogate: input_size must hold 2 numbers, got [32]",
+    "surrogate.input_size=32": "surrogate.input_size must be a list, got 32",
+    "surrogate.input_size=[8.5,8]": "surrogate.input_size.0 must be a valid integer, got 8.5",
+    "surrogate.name=../../x": "surrogate: name must be a plain name, without slashes and no dot before it",
+    "surrogate.name=.x": "surrogate: name must be a plain name, without slashes and no dot before it, got '.x'",
+    "surrogate.name=": "surrogate: name must not be empty",
+    'surrogate.name="a\tb"': "surrogate: name must be printable, got 'a\\tb'",
+    f"surrogate.name={'a' * 201}": "surrogate: name must be at most 200 bytes long, got 201: aaaaaaaaaaaaaaaaaaaa...",
+    "targets.digits_plain.name=a/b": "targets.digits_plain: name must be a plain name, without slashes",
+    "surrogate.num_classes=-1": "surrogate: num_classes must be at least 1, got -1",
+    "surrogate.num_classes=true": "surrogate.num_classes must be a number, got true",
+    "attack.name=a/b": "attack.name must be a plain name, without slashes and no dot before it, got 'a/b'",
+    "task_name=": "task_name must not be empty",
+    "seed=true": "seed must be a number, got true",
+    "report.first_images=true": "report.first_images must be a number, got true",
+    "attack.budget.steps=true": "attack.budget.steps must be a number, got true",
+    "attack.budget.steps=0": "attack.budget: steps must be at least 1, got 0",
+    "attack.budget=null": "attack.budget must be a valid dictionary, got None",
+    "trust=3": "trust must be a list of packages and files, such as trust=[mine], got 3",
+    "trust=[3]": "trust must be a list of packages and files, such as trust=[mine], got [3]",
+    "+targets.x=3": "targets.x must be a valid dictionary, got 3",
+    "~data": "data must be given",
+    "~surrogate": "there is no surrogate to craft on: give surrogate=, or rate images with craft=false",
+}
+ODD_VALUES_OF_TRAINING = {
+    "surrogate.name=../../x": "surrogate: name must be a plain name, without slashes and no dot before it",
+    "surrogate.input_size=[0,0]": "surrogate: input_size must be positive, got [0, 0]",
+    "training.augmentation=null": "training.augmentation must give options by their names, got None",
+    "training.robustness=3": "training.robustness must give options by their names, got 3",
+    "training.learning_rate=nan": "training: learning_rate must be positive, got nan",
+    "training.epochs=true": "training.epochs must be a number, got true",
+    "seed=4294967296": "training: seed must be less than 2**32, got 4294967296",
+    "ckpt_path=3": "ckpt_path must be a valid string, got 3",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "override", "message"),
+    [
+        *(("attack", override, message) for override, message in ODD_VALUES.items()),
+        *(("train", override, message) for override, message in ODD_VALUES_OF_TRAINING.items()),
+    ],
+)
+def test_odd_values_are_told_at_the_start(program: str, override: str, message: str) -> None:
+    compose: Any = compose_attack_run if program == "attack" else compose_training_run
+    base = ["surrogate=digits_plain", *(["targets=digits_plain", "data=digits"] if program == "attack" else [])]
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        compose(composed(*base, override, program=program))
+    assert str(end.value.code).startswith(f"error: {message}")
 
 
 def test_our_own_mistakes_keep_their_traceback() -> None:

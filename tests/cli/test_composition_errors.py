@@ -1,8 +1,10 @@
 """What Hydra cannot compose is told with what there is instead."""
 
+import shlex
 import sys
 
 import pytest
+from omegaconf import OmegaConf
 
 from naa_lightning.cli.entry import one_line_errors
 from tests.experiments import composed
@@ -49,9 +51,49 @@ def test_what_does_not_exist(override: str, message: str) -> None:
     assert told(override).startswith(message)
 
 
-def test_a_group_that_is_set_to_null(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["attack.py", "logger=null", "attack=mim", "targets=null"])
-    assert told("logger=null") == "nothing of a group is an empty list of it: give logger=[] targets=[]"
+@pytest.mark.parametrize(
+    ("override", "quoted"),
+    [
+        ("surrogate.weights=epoch=12-step=300.ckpt", """'surrogate.weights="epoch=12-step=300.ckpt"'"""),
+        ("surrogate.weights=my nets/a=b.pt", """'surrogate.weights="my nets/a=b.pt"'"""),
+        ("surrogate.weights='a=b.pt", """'surrogate.weights="a=b.pt"'"""),
+        ('surrogate.weights=a\\"(1).pt', """'surrogate.weights="a\\\\\\"(1).pt"'"""),
+        ("+data.root=it's here", """'+data.root="it'"'"'s here"'"""),
+        ("surrogate.name=\u00e9", """'surrogate.name="\u00e9"'"""),
+    ],
+)
+def test_a_value_that_needs_quotes_is_told_with_them(override: str, quoted: str) -> None:
+    assert told(override) == f"{override} holds characters that Hydra reads otherwise: give {quoted}"
+    (word,) = shlex.split(quoted)  # what the shell makes of it is the value as it was meant
+    key, _, value = override.partition("=")
+    assert OmegaConf.select(composed("+data.root=null", word), key.strip("+")) == value.lstrip("'")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed", "seed has no value: give seed=VALUE"),
+        ("tags=[a b", "tags=[a b cannot be read: no viable alternative at input '[a b'"),
+    ],
+)
+def test_a_value_that_quotes_do_not_help(override: str, message: str) -> None:
+    assert told(override) == message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["logger=null", "attack=mim", "seed=3", "targets=null"], "nothing of a group is an empty list of it: give lo"),
+        (["attack=null"], "attack=null chooses nothing: leave it out, or give another; there are admix, bfa, bsr, "),
+        (["data=null"], "data=null chooses nothing: leave it out, or give another; there are cifar10, digits, folder"),
+        (["targets=3"], "targets=3 chooses nothing: leave it out, or give another; there are callable, cifar10, "),
+    ],
+)
+def test_a_group_that_is_set_to_nothing(words: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["attack.py", *words])
+    assert told(*words).startswith(message)
+    if "logger=null" in words:
+        assert told(*words).endswith("give logger=[] targets=[]")
 
 
 def test_a_loss_that_does_not_exist() -> None:

@@ -16,9 +16,9 @@ from tests.experiments import composed
         ("engine.group_images=0", "engine: group_images must be at least 1, got 0"),
         (
             "engine.pass_mib=0.5",
-            "engine.pass_mib must be a valid integer, got a number with a fractional part, got 0.5",
+            "engine.pass_mib must be a valid integer, got 0.5",
         ),
-        ("engine.tf32=maybe", "engine.tf32 must be a valid boolean, unable to interpret input, got 'maybe'"),
+        ("engine.tf32=maybe", "engine.tf32 must be a valid boolean, got 'maybe'"),
         ("engine.compile=fast", "engine.compile must be 'default', 'reduce-overhead' or 'max-autotune', got 'fast'"),
         ("engine.preparation=bf16", "engine.preparation must be 'bfloat16', got 'bf16'"),
         ("engine.fold=1.5", "engine.fold must be a valid boolean, got 1.5"),

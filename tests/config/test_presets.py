@@ -45,6 +45,7 @@ def test_every_preset_composes_and_is_valid(override: str) -> None:
         "targets=timm": ["targets.timm.architecture=resnet18"],
         "targets=torchvision": ["targets.torchvision.architecture=resnet18.IMAGENET1K_V1"],
         "targets=onnx": ["targets.onnx.path=net.onnx"],
+        "targets=exported": ["targets.exported.path=net.pt2", "targets.exported.value_range=[0,1]", "trust=[net.pt2]"],
         "targets=torchscript": ["targets.torchscript.path=net.pt"],
         "targets=callable": ["targets.callable.function=mine.py:predict"],
         "surrogate=python": [f"surrogate.{key}" for key in OWN_NETWORK],

@@ -19,7 +19,7 @@ from tests.experiments import attack_run
         ("+attack.budgets.eps=1", "there is no option attack.budgets; did you mean budget?"),
         ("+sead=1", "there is no option sead; did you mean seed?"),
         ("seed=-1", "seed must be at least 0, got -1"),
-        ("seed=abc", "seed must be a valid integer, unable to parse string as an integer, got 'abc'"),
+        ("seed=abc", "seed must be a valid integer, got 'abc'"),
         ("report.first_images=-1", "report.first_images must be at least 0, got -1"),
         ("+report.first_image=3", "there is no option report.first_image; did you mean first_images?"),
         ("+report.x=3", "there is no option report.x; there are first_images"),

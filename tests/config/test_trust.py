@@ -84,6 +84,20 @@ def test_code_that_a_file_names_is_refused_and_that_the_command_line_names_is_no
     assert trusted_values(node) == node
 
 
+def test_an_exported_network_is_code_that_only_trust_lets_run(tmp_path: Path) -> None:
+    """The command line may name the file as data, so that naming it is not enough."""
+    path = f"{tmp_path}/net.pt2"
+    overrides = ["experiment=digits", "+black_box@targets.mine=exported", f"targets.mine.path={path}"]
+    overrides.append("targets.mine.value_range=[0,1]")
+    for trust in ([], [f"trust=[{tmp_path}/other/net.pt2]"], ["trust=[net]"]):
+        with pytest.raises(UserError, match=re.escape(f"targets.mine.path names {path}, which is not known to be sa")):
+            compose_attack_run(composed(*overrides, *trust))
+    before = list(sys.path)
+    with pytest.raises(UserError, match=f"there is no file {path}"):
+        compose_attack_run(composed(*overrides, f"trust=[{path}]"))
+    assert sys.path == before
+
+
 def test_trust_is_for_a_package_and_what_is_in_it() -> None:
     values = {"callbacks": {"x": {"_target_": "mine.parts.Part"}}}
     for trust in ("mine", "mine.parts"):

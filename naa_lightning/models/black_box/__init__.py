@@ -1,4 +1,4 @@
-"""Models that are only asked for predictions: ONNX and TorchScript files, and Python code.
+"""Models that are only asked for predictions: files of ONNX, TorchScript and torch.export, and Python code.
 
 The kinds are not imported here, because their libraries take seconds to load.
 """

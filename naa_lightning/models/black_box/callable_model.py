@@ -40,6 +40,7 @@ class CallableModel(ModelSource):
     gives: str = "logits"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_name_of_code(self.function)
         self.output_format()
 

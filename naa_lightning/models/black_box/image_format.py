@@ -12,6 +12,10 @@ from naa_lightning.models.preprocessing import check_numbers, check_preprocessin
 
 CHANNELS = ("rgb", "bgr")
 LAYOUTS = ("nchw", "nhwc")
+VALUES_REMEDY = (
+    "give mean and std, for example mean=[0.485,0.456,0.406] std=[0.229,0.224,0.225], or value_range, for example "
+    "value_range=[0,1]"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,18 @@ class ImageFormat:
     def says_values(self) -> bool:
         """Whether it is known which numbers the network expects."""
         return self.mean is not None or self.value_range is not None
+
+    def check_values(self, file: str) -> None:
+        """Check that it is known which numbers the network expects, for a file that never says so.
+
+        Args:
+            file: What kind of file it is, in errors.
+
+        Raises:
+            ValueError: It is not.
+        """
+        if not self.says_values:
+            raise ValueError(f"{file} does not say which numbers it takes: {VALUES_REMEDY}")
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return images (B, 3, H, W) in [0, 1] as the network expects them.

@@ -44,6 +44,7 @@ class NetworkFile(ModelSource):
     output: int | str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.image_format()
         self.output_format()
 

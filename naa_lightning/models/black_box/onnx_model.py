@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
+from naa_lightning.models.black_box.file_format import completed
 from naa_lightning.models.black_box.network_file import NetworkFile
-from naa_lightning.models.black_box.onnx_format import completed
 from naa_lightning.models.black_box.onnx_network import OnnxNetwork, open_session
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from naa_lightning.models.black_box.batches import in_batches, of_type
 
 _FATAL = 4  # of onnxruntime's log levels; what goes wrong is raised as well
 _ELEMENTS = {
@@ -61,20 +61,13 @@ class OnnxNetwork(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the output for a batch, on the CPU; a fixed batch size is met by repeating the last image."""
-        if self.element == torch.uint8:
-            values = values.round().clamp(0, 255)
-        array: NDArray[Any] = values.to(self.element).cpu().numpy()
         size = self.shape[0] if self.shape else None
-        if not isinstance(size, int):
-            return torch.from_numpy(self._run(array))
-        missing = -len(array) % size
-        padded = np.concatenate([array, array[-1:].repeat(missing, axis=0)])
-        answers = [self._run(padded[start : start + size]) for start in range(0, len(padded), size)]
-        return torch.from_numpy(np.concatenate(answers)[: len(array)])
+        least, most = (size, size) if isinstance(size, int) else (1, None)
+        return in_batches(self._run, of_type(values, self.element).cpu(), least, most)
 
-    def _run(self, array: NDArray[Any]) -> NDArray[Any]:
-        (answer,) = self.session.run([self.output], {self.input: array})
-        return answer  # type: ignore[no-any-return]
+    def _run(self, values: Tensor) -> Tensor:
+        (answer,) = self.session.run([self.output], {self.input: values.numpy()})
+        return torch.from_numpy(answer)
 
 
 def _output(outputs: Sequence[Any], wanted: int | str | None) -> str:

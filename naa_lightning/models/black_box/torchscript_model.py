@@ -1,7 +1,8 @@
 """Networks in TorchScript files."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
@@ -11,12 +12,16 @@ from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
+from naa_lightning.models.black_box.chosen_output import chosen_output
 from naa_lightning.models.black_box.network_file import NetworkFile
+from naa_lightning.models.black_box.torchscript_code import UnsafeCodeError, check_code, checked_copy
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchScriptModel(NetworkFile):
     """A network that was saved by torch.jit; its layout is nchw and its channels are rgb unless said otherwise.
+
+    Such a file is code. It is loaded only where it uses nothing but torch's operators that compute.
 
     Raises:
         ValueError: A value is out of range, or it is not said which numbers the network takes.
@@ -27,22 +32,36 @@ class TorchScriptModel(NetworkFile):
     def __post_init__(self) -> None:
         """Check that the file need not be asked how it takes images."""
         super().__post_init__()
-        if not self.image_format().says_values:
-            raise ValueError(
-                "a TorchScript file does not say which numbers it takes: give mean and std, for example "
-                "mean=[0.485,0.456,0.406] std=[0.229,0.224,0.225], or value_range, for example value_range=[0,1]"
-            )
+        self.image_format().check_values("a TorchScript file")
+
+    def check(self) -> None:
+        """Check at once that the file is there and of the right kind, and that its code only computes.
+
+        Raises:
+            ModelError: It is not, or its code uses other operators.
+        """
+        super().check()
+        with self._one_line():
+            check_code(self.file)
 
     def build(self) -> BlackBox:
-        """Load the network; see `NetworkFile.build`."""
-        self.check()
-        try:
-            with warnings.catch_warnings(action="ignore"):  # newer torch discourages TorchScript at every use
-                network = torch.jit.load(self.path, map_location="cpu")  # type: ignore[no-untyped-call]
-        except Exception as error:  # a damaged file can fail in any way
-            raise ModelError(f"{self.name}: {self.path} cannot be read as TorchScript: {reason(error)}") from error
+        """Load the network; see `NetworkFile.build`. Code that `check` refuses is not run."""
+        super().check()
+        with self._one_line(), warnings.catch_warnings(action="ignore"):  # newer torch discourages TorchScript
+            network = torch.jit.load(checked_copy(self.file), map_location="cpu")  # type: ignore[no-untyped-call]
         asked = TorchScriptNetwork(network, output=self.output)
         return BlackBox(asked, image_format=self.image_format(), output_format=self.output_format()).eval()
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except UnsafeCodeError as error:
+            raise ModelError(
+                f"{self.name}: {self.path} is refused: {error}; if you trust it, load it in Python code of your own"
+            ) from error
+        except Exception as error:  # a damaged file can fail in any way
+            raise ModelError(f"{self.name}: {self.path} cannot be read as TorchScript: {reason(error)}") from error
 
 
 class TorchScriptNetwork(nn.Module):
@@ -68,18 +87,4 @@ class TorchScriptNetwork(nn.Module):
         element = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
         with warnings.catch_warnings(action="ignore"):
             answer = self.network(values.to(element))
-        return _chosen(answer, self.output)
-
-
-def _chosen(answer: Any, output: int | str | None) -> Any:
-    if isinstance(answer, Mapping):
-        by_name = dict(answer)
-    elif isinstance(answer, Sequence) and not isinstance(answer, str):
-        by_name = dict(zip(getattr(answer, "_fields", range(len(answer))), answer, strict=True))
-    else:
-        by_name = {0: answer}
-    if isinstance(output, str) and output in by_name:
-        return by_name[output]
-    if not isinstance(output, str) and 0 <= (output or 0) < len(by_name):
-        return list(by_name.values())[output or 0]
-    raise IndexError(f"there is no output {output!r}; it gives {', '.join(map(str, by_name)) or 'nothing'}")
+        return chosen_output(answer, self.output)

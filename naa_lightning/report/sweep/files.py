@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from naa_lightning.atomic import write_atomically
+from naa_lightning.report.csv_text import csv_text
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from naa_lightning.report.sweep.wording import DAGGER, PLUS_MINUS, legend, remarks, texts
 from naa_lightning.report.wording import NONE, sentence
@@ -39,7 +40,10 @@ def write_summary(folder: Path, runs: Sequence[Path], baseline: str | None = Non
 
 
 def to_csv(table: SweepTable) -> str:
-    """Write one line per cell, shares in [0, 1]; what is unknown is empty, and lists have "; " between their parts."""
+    """Write one line per cell, shares in [0, 1]; what is unknown is empty, and lists have "; " between their parts.
+
+    Names that a spreadsheet would run as a formula have an apostrophe before them.
+    """
     described = table.rows[["surrogate", "attack", "setting", "data", "rate"]]
     lines = table.cells.rename(columns={"column": "target"})
     lines = described.merge(lines, left_index=True, right_on="row").drop(columns="row")
@@ -47,7 +51,7 @@ def to_csv(table: SweepTable) -> str:
     lines[flags] = lines[flags].astype(str).apply(lambda texts: texts.str.lower())
     lines["left_out"] = lines.left_out.map(_reasons, na_action="ignore")
     lines["targets"] = lines.targets.map("; ".join, na_action="ignore")
-    return lines.astype({"better": "Int64", "worse": "Int64"}).to_csv(index=False, lineterminator="\n")
+    return csv_text(lines.astype({"better": "Int64", "worse": "Int64"}))
 
 
 def to_markdown(table: SweepTable) -> str:

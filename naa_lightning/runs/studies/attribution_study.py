@@ -22,6 +22,7 @@ from naa_lightning.metrics import AgreementMetric, AttributionMetric
 from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.layer import LayerError
 from naa_lightning.records.studies import AttributionStudyResults, MethodResult, write_study
+from naa_lightning.report.csv_text import csv_text
 from naa_lightning.report.page.study_page import write_study_page
 from naa_lightning.report.study_tables import methods_table
 from naa_lightning.rng import SeededDraws
@@ -50,7 +51,7 @@ def study_attribution(study: AttributionStudy, context: RunContext) -> None:
     )
     write_study(context.folder, results)
     frame = pd.DataFrame(row.model_dump() for row in rows).astype({"points": "Int64"})
-    write_atomically(context.folder / "attribution.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_atomically(context.folder / "attribution.csv", csv_text(frame))
     page = write_study_page(context.folder, results)
     Console().print(methods_table(results))
     Console().print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)

@@ -24,6 +24,7 @@ from naa_lightning.models.candidates import CandidateLayer, candidate_layers, na
 from naa_lightning.records import Prediction, write_predictions
 from naa_lightning.records.studies import LayerResult, LayerStudyResults, write_study
 from naa_lightning.records.targets import EstimateResult, RateResult, headline_rate
+from naa_lightning.report.csv_text import csv_text
 from naa_lightning.report.page.study_page import write_study_page
 from naa_lightning.report.study_tables import layer_finding, layer_frame, layers_table
 from naa_lightning.runs.context import RunContext
@@ -78,7 +79,7 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
     results, console = summarise_layers(trials, context), Console()
     write_study(context.folder, results)
     frame = layer_frame(results)
-    write_atomically(context.folder / "layers.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_atomically(context.folder / "layers.csv", csv_text(frame))
     page = write_study_page(context.folder, results)
     log_study(context.loggers, "layers", frame)
     console.print(layers_table(results))

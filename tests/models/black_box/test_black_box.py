@@ -11,12 +11,14 @@ from naa_lightning.config.building import build_part
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import ModelSource
 from naa_lightning.models.black_box.callable_model import CallableModel
+from naa_lightning.models.black_box.exported_model import ExportedModel
 from naa_lightning.models.black_box.onnx_model import OnnxModel
 from naa_lightning.models.black_box.torchscript_model import TorchScriptModel
 from tests.experiments import CONF
 
 KINDS: dict[str, tuple[type[ModelSource], dict[str, Any]]] = {
     "callable": (CallableModel, {"function": "file.py:predict"}),
+    "exported": (ExportedModel, {"path": "net.pt2", "value_range": [0, 1]}),
     "onnx": (OnnxModel, {"path": "net.onnx"}),
     "torchscript": (TorchScriptModel, {"path": "net.pt", "value_range": [0, 1]}),
 }
@@ -79,6 +81,11 @@ def test_values_arrive_as_they_are_given() -> None:
             "torchscript",
             {"value_range": "null"},
             r"targets\.mine: a TorchScript file does not say .*=\[0,1\]",
+        ),
+        (
+            "exported",
+            {"value_range": "null"},
+            r"targets\.mine: a file of torch\.export does not say .*=\[0,1\]",
         ),
         ("callable", {"function": "predict"}, r"targets\.mine: function must be package\.module:name or"),
     ],

@@ -74,6 +74,17 @@ def test_the_csv_keeps_names_as_they_are(tmp_path: Path) -> None:
     assert rows[-1]["left_out"] == f"{NASTY}: x; y"
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+a", "-a", "@SUM(A1)", "\t=1", "\r=1"])
+def test_the_csv_holds_no_formulas(name: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path, {name: [1, 0], "plain": [0, 0]}, attack=name, failed={"gone": name})
+    text = to_csv(read_sweep_table([run]))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    shown = "'" + name.replace("\r", "\n")
+    assert {row["attack"] for row in rows} == {shown}
+    assert shown in {row["target"] for row in rows}
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(tuple("=+-@\t\r"))]
+
+
 def test_markdown_is_a_pipe_table(tmp_path: Path) -> None:
     explained, table, found = to_markdown(read_sweep_table(plain_sweep(tmp_path))).strip().split("\n\n")
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]

@@ -1,4 +1,4 @@
-"""What an ONNX file says of the images that its network takes."""
+"""What a file says of the images that its network takes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from naa_lightning.models.black_box.image_format import ImageFormat
+from naa_lightning.models.black_box.image_format import VALUES_REMEDY, ImageFormat
 
 _PIXEL_FORMATS = {"Rgb8": "rgb", "Bgr8": "bgr"}
 _PIXEL_RANGES = {
@@ -17,22 +17,18 @@ _PIXEL_RANGES = {
     "NominalRange_16_235": (16.0, 235.0),
 }
 _CHANNEL_AXIS = {"nchw": 1, "nhwc": 3}
-_REMEDY = (
-    "give mean and std, for example mean=[0.485,0.456,0.406] std=[0.229,0.224,0.225], or value_range, for example "
-    "value_range=[0,1]"
-)
 
 Shape = Sequence[int | str | None]
 
 
 def completed(given: ImageFormat, *, shape: Shape, element: torch.dtype, metadata: Mapping[str, str]) -> ImageFormat:
-    """Fill in from an ONNX file what the user left open.
+    """Fill in from a file what the user left open.
 
     Args:
         given: The user's own choices, which the file does not change.
         shape: The shape of the input: numbers, or anything else where any number will do; empty if not known.
         element: The type of the input's elements.
-        metadata: The metadata of the file.
+        metadata: The metadata of the file; those of ONNX are known.
 
     Raises:
         ValueError: The network takes no images, or what must be known is said by neither, or is contradictory.
@@ -85,17 +81,17 @@ def _values(element: torch.dtype, metadata: Mapping[str, str]) -> dict[str, Sequ
     moments = {key: _numbers(key, metadata[key]) for key in ("mean", "std") if key in metadata}
     said = metadata.get("Image.NominalPixelRange")
     if moments and said is not None:
-        raise ValueError(f"says mean or std and Image.NominalPixelRange {said}: {_REMEDY}")
+        raise ValueError(f"says mean or std and Image.NominalPixelRange {said}: {VALUES_REMEDY}")
     if said is not None:
         if said not in _PIXEL_RANGES:
             raise ValueError(
-                f"says Image.NominalPixelRange {said}, expected one of {', '.join(_PIXEL_RANGES)}: {_REMEDY}"
+                f"says Image.NominalPixelRange {said}, expected one of {', '.join(_PIXEL_RANGES)}: {VALUES_REMEDY}"
             )
         return {"value_range": _PIXEL_RANGES[said]}
     if not moments and element == torch.uint8:
         return {"value_range": (0.0, 255.0)}
     if not moments:
-        raise ValueError(f"which numbers it takes is said by neither the configuration nor the file: {_REMEDY}")
+        raise ValueError(f"which numbers it takes is said by neither the configuration nor the file: {VALUES_REMEDY}")
     return moments
 
 
@@ -105,7 +101,7 @@ def _numbers(key: str, text: str) -> Sequence[float]:
     except ValueError:
         numbers = None
     if not isinstance(numbers, list) or not all(isinstance(number, int | float) for number in numbers):
-        raise ValueError(f"says {key} {text}, expected a JSON list of three numbers: {_REMEDY}")
+        raise ValueError(f"says {key} {text}, expected a JSON list of three numbers: {VALUES_REMEDY}")
     return numbers
 
 
