@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"metrics", "data"},
     "distributed": set(),
     "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
-    "callbacks": {"attribution", "metrics", "data", "records", "distributed", "modules"},
+    "callbacks": {"models", "attribution", "metrics", "data", "records", "distributed", "modules"},
     "config": {"image_file", "models", "attribution", "attacks", "training", "engine"},
     "report": {"class_names", "models", "metrics", "records"},
     "loggers": {"models", "records", "report"},

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import UserError, reason_of
+from naa_lightning.models.weights import check_whole
 
 _KEY = "naa_lightning"
 
@@ -125,6 +126,7 @@ def read_checkpoint(path: Path, remedy: str) -> dict[str, Any]:
         UserError: It is damaged.
     """
     try:
+        check_whole(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can fail in any way
         raise UserError(f"the checkpoint {path} cannot be read ({reason_of(error)[:200]}): {remedy}") from error

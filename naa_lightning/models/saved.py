@@ -1,5 +1,6 @@
 """Models that were trained and saved: a file of weights, and beside it one that says what they are the weights of."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -13,6 +14,7 @@ from torch import nn
 from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.classifier_source import ClassifierSource
+from naa_lightning.models.weights import DIGEST
 
 # All that a description may name, and not imported before it does: most of them take seconds to load.
 _LIBRARIES = {
@@ -79,11 +81,12 @@ def save_model(path: Path, source: ClassifierSource, network: nn.Module, facts: 
     description = _described(source).model_dump()
     if both := description.keys() & facts.keys():
         raise ValueError(f"facts must not describe the network again, got {', '.join(sorted(both))}")
-    text = json.dumps({**description, **facts}, indent=2) + "\n"
     # copies: safetensors refuses tensors that share memory
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(path.with_suffix(".json"), text)
-    write_atomically(path, save(weights))
+    content = save(weights)
+    said = {**description, **facts, DIGEST: hashlib.sha256(content).hexdigest()}
+    write_atomically(path.with_suffix(".json"), json.dumps(said, indent=2) + "\n")
+    write_atomically(path, content)
 
 
 def saved_model(

@@ -1,7 +1,10 @@
 """Reading weights from a local file."""
 
+import json
 import re
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -9,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError, reason_of
+from naa_lightning.models.weights_digest import file_digest
 
 # torchvision's published DenseNet files write `denselayer1.norm.1` for what the network calls `denselayer1.norm1`
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
@@ -18,6 +22,9 @@ _CHECKPOINT = "classifier.network."
 _AUXILIARY = re.compile(r"(AuxLogits|aux1|aux2)\.")
 # how many batches a normalisation has seen: old files lack it, and evaluation does not need it
 _COUNTER = ".num_batches_tracked"
+DIGEST = "sha256"
+"""The key of the digest of a `.safetensors` file in the description beside it."""
+
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -69,6 +76,7 @@ def read_weights(path: Path, key: str = "weights") -> dict[str, Tensor]:
         ModelError: The file is missing, of another kind or unreadable.
     """
     check_weights_file(path, key)
+    check_whole(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -163,6 +171,31 @@ def check_weights_file(path: Path, key: str = "weights") -> None:
         )
     if not path.is_file():
         raise ModelError(f"there is no weights file {path}; correct `{key}` or leave it out")
+
+
+def check_whole(path: Path) -> None:
+    """Check that a file of weights holds what was written into it: a flipped bit gives other weights as well.
+
+    What a training saved is compared with the digest beside it, a file of torch with its own checksums; of other files
+    it is not known.
+
+    Raises:
+        ModelError: It does not.
+    """
+    damaged = False
+    if path.suffix in TORCH_SUFFIXES and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive, suppress(zipfile.BadZipFile):
+            damaged = archive.testzip() is not None
+    beside = path.with_suffix(".json")
+    if path.suffix == ".safetensors" and beside.is_file():
+        with suppress(OSError, ValueError, AttributeError):  # whatever else it may be the description of
+            said = json.loads(beside.read_text(encoding="utf-8")).get(DIGEST)
+            damaged = said is not None and said != file_digest(path)
+    if damaged:
+        raise ModelError(
+            f"the weights file {path} is damaged, it is not what was written: copy it anew, or, if it was trained "
+            "here, remove it and train again"
+        )
 
 
 def _some(kind: str, names: list[str]) -> str:

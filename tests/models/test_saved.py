@@ -1,5 +1,6 @@
 """What is saved of a model comes back."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ def test_preprocessing_is_written_as_it_is_used(tmp_path: Path) -> None:
 
 def test_the_file_beside_the_weights_is_flat(tmp_path: Path) -> None:
     robust = {"accuracy": 0.4, "attack": {"eps": "8/255"}}
-    assert description(saved(tmp_path, SMALL, accuracy=0.9, robust=robust)) == {
+    path = saved(tmp_path, SMALL, accuracy=0.9, robust=robust)
+    assert description(path) == {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "library": "small",
         "name": "mine",
         "architecture": "plain",

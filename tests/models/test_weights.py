@@ -315,3 +315,16 @@ def test_a_start_that_does_not_fit_elsewhere_is_refused(change: dict[str, Tensor
 def test_a_wider_network_is_no_start() -> None:
     with pytest.raises(UserError, match=r"they do not fit: \d+ of another shape \(place"):
         start_from(Classifying(0, 3), Classifying(1, 7, width=5).state_dict(), "they")
+
+
+@pytest.mark.parametrize("write", [as_state_dict, as_checkpoint])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_flipped_bit_in_a_file_of_torch_is_noticed(write: Write, seed: int, tmp_path: Path) -> None:
+    state = nn.Linear(400, 100).state_dict()
+    path = write(state, tmp_path)
+    content = bytearray(path.read_bytes())
+    values = content.index(state["weight"].numpy().tobytes())
+    content[values + 40_000 * seed] ^= 1 << seed
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"the weights file {re.escape(str(path))} is damaged"):
+        read_weights(path)

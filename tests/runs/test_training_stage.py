@@ -344,6 +344,15 @@ def test_a_truncated_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
     assert message.endswith(f"): remove {damaged.checkpoints}, and the training begins anew")
 
 
+def test_a_flipped_bit_in_a_checkpoint_is_not_trained_on(checkpoint: Path, tmp_path: Path) -> None:
+    damaged = plan(tmp_path, "training.epochs=2")
+    damaged.checkpoints.mkdir(parents=True)
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    (damaged.checkpoints / "last.ckpt").write_bytes(content)
+    assert "last.ckpt is damaged, it is not what was written" in refusal(damaged)
+
+
 @pytest.mark.parametrize(
     ("overrides", "difference"),
     [

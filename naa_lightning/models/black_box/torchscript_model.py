@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -42,13 +43,13 @@ class TorchScriptModel(NetworkFile):
         """
         super().check()
         with self._one_line():
-            check_code(self.file)
+            check_code(Path(self.path))
 
     def build(self) -> BlackBox:
         """Load the network; see `NetworkFile.build`. Code that `check` refuses is not run."""
         super().check()
         with self._one_line(), warnings.catch_warnings(action="ignore"):  # newer torch discourages TorchScript
-            network = torch.jit.load(checked_copy(self.file), map_location="cpu")  # type: ignore[no-untyped-call]
+            network = torch.jit.load(checked_copy(Path(self.path)), map_location="cpu")  # type: ignore[no-untyped-call]
         asked = TorchScriptNetwork(network, output=self.output)
         return BlackBox(asked, image_format=self.image_format(), output_format=self.output_format()).eval()
 

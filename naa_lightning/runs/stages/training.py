@@ -26,7 +26,7 @@ from naa_lightning.engine.out_of_memory import is_out_of_memory
 from naa_lightning.exceptions import DataError, ModelError, UserError
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.saved import read_facts, save_model
-from naa_lightning.models.weights import read_weights, start_from
+from naa_lightning.models.weights import check_whole, read_weights, start_from
 from naa_lightning.modules.classifier import ClassifierModule
 from naa_lightning.runs.trainer import device_of, make_data, make_trainer
 from naa_lightning.runs.training_strategy import training_strategy
@@ -88,11 +88,12 @@ def _known(plan: TrainingPlan, content: str) -> dict[str, Any] | None:
     """Return what is known of a model that was trained before.
 
     Raises:
-        UserError: It has seen other files than it would now.
+        UserError: It has seen other files than it would now, or its weights are damaged.
     """
     path = plan.weights_path.with_suffix(".json")
     if not path.is_file() or not plan.weights_path.is_file():
         return None
+    check_whole(plan.weights_path)
     facts = read_facts(path)
     if facts.get("content") != content or not isinstance(facts.get("accuracy"), float):
         raise UserError(
