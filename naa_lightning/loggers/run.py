@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.loggers.pictures import log_pictures, strips
 from naa_lightning.records import AttributionRow, RunResults, read_attributions, read_results
 from naa_lightning.records.targets import RATES
+
+_Table: TypeAlias = tuple[list[str], list[list[Any]]]  # columns and rows
 
 
 @contextmanager
@@ -93,36 +95,33 @@ def _numbers(prefix: str, values: Mapping[str, Any], joint: str = "/") -> Iterat
     yield from ((name, value) for name, value in found if isinstance(value, int | float))
 
 
-def _rows(results: RunResults) -> tuple[list[str | int], list[Any]]:
+def _targets_table(results: RunResults) -> _Table:
     """Return the columns and the rows of the W&B table of targets.
 
     A rate that no target has gets no column.
     """
     rates = [rate for rate in RATES if any(target.rate(rate).total for target in results.targets.values())]
-    columns: list[str | int] = [
-        "images",
-        "target",
-        "role",
-        "model",
-        "defences",
-        *(f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high", "_spread")),
-    ]
+    bounds = [f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high", "_spread")]
     rows = [
         [results.images, name, target.role, target.model, ", ".join(target.defences)]
         + [getattr(target.rate(rate), bound) for rate in rates for bound in ("value", "low", "high", "spread")]
         for name, target in results.targets.items()
     ]
-    return columns, rows
+    return ["images", "target", "role", "model", "defences", *bounds], rows
+
+
+def _classes_table(results: RunResults) -> _Table:
+    rows = [[row.label, row.name, row.images, row.success_rate.value] for row in results.classes]
+    return ["label", "name", "images", "success_rate"], rows
 
 
 def _log_tables(logger: WandbLogger, results: RunResults) -> None:
     """Log the tables of targets and of classes; each row names its run."""
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
-    run: dict[str | int, Any] = {name: getattr(results, name) for name in ("surrogate", "attack", "data")}
+    run = {name: getattr(results, name) for name in ("surrogate", "attack", "data")}
     run["seed"] = results.config.get("seed")
-    classes = [[row.label, row.name, row.images, row.success_rate.value] for row in results.classes]
-    tables = {"targets": _rows(results), "classes": (["label", "name", "images", "success_rate"], classes)}
+    tables = {"targets": _targets_table(results), "classes": _classes_table(results)}
     logger.experiment.log(
         {
             name: wandb.Table(columns=[*run, *columns], data=[[*run.values(), *row] for row in rows])

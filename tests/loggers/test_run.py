@@ -4,10 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.loggers.run import addresses, log_run, logging_to
+from naa_lightning.loggers.study import log_study
 from naa_lightning.records import AttributionRow, RunResults, write_attributions, write_results
 from tests.report.cases import finished_run, prediction
 
@@ -146,3 +148,10 @@ def test_a_logger_that_does_not_begin_is_not_closed_and_the_others_are() -> None
 def test_a_run_that_is_online_has_an_address() -> None:
     online = RecordingLogger("https://wandb.ai/us/naa_lightning/runs/1")
     assert addresses([PlainLogger(), online, RecordingLogger()]) == ["https://wandb.ai/us/naa_lightning/runs/1"]
+
+
+def test_the_table_of_a_study_names_its_seed() -> None:
+    logger = RecordingLogger()
+    log_study([logger], "layers", pd.DataFrame([{"layer": "a", "rate": 0.5}]), seed=7)
+    table = logger.recorder.media["layers/table"]
+    assert (table.columns, table.data) == (["layer", "rate", "seed"], [["a", 0.5, 7]])

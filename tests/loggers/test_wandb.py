@@ -17,7 +17,8 @@ from naa_lightning.config.building import build_part, plain_values
 from naa_lightning.exceptions import UserError
 from naa_lightning.loggers.relog import relog
 from naa_lightning.loggers.wandb import wandb_logger
-from naa_lightning.loggers.wandb_run import FolderRun, kept_run
+from naa_lightning.loggers.wandb_limits import check_limits
+from naa_lightning.loggers.wandb_run import FolderRun, kept_run, run_of
 from tests.experiments import ROOT, attack_run, composed
 from tests.loggers.wandb_files import go_offline, logged
 
@@ -116,7 +117,7 @@ def test_in_a_sweep_the_nodes_that_it_chooses_are_logged_beside_its_choice(
     """W&B tells by its own keys which combinations are done: a grid whose keys change is begun for ever."""
     words = ["experiment=digits", "logger=wandb", f"paths.run_dir={tmp_path}"]
     config = plain_values(composed(*words, *(f"{key}={value}" for key, value in agent.items())))
-    logger = build_part(Logger, config["logger"]["wandb"], "logger.wandb")
+    logger: Any = build_part(Logger, config["logger"]["wandb"], "logger.wandb")
     logger.log_hyperparams(config)
     logger.log_metrics({"x": 1.0})
     logger.experiment.finish()
@@ -143,7 +144,6 @@ def test_the_sweep_that_is_shipped_fits_the_command_line() -> None:
     assert sweep["metric"] == {"name": "black_box_mean/success_rate", "goal": "maximize"}
 
 
-@pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize(
     ("asked", "environment", "of_sweep", "kept", "expected"),
     [
@@ -170,48 +170,50 @@ def test_who_decides_which_run_a_folder_is(
         monkeypatch.setenv("WANDB_SWEEP_ID", "swept")
     if kept:
         (tmp_path / "wandb_run.json").write_text(json.dumps({"id": kept}))
-    logger = configured(tmp_path, *([f"logger.wandb.id={asked}"] if asked else []))
-    assert logger.version == expected
-    assert json.loads((tmp_path / "wandb_run.json").read_text())["id"] == expected, "before the run begins"
+    assert run_of(tmp_path, asked) == kept_run(tmp_path) == FolderRun(id=expected)
 
 
 @pytest.mark.usefixtures("offline")
 def test_a_run_that_goes_on_in_its_folder_is_the_same_one(tmp_path: Path) -> None:
     ids = [configured(tmp_path / name).version for name in ("one", "one", "other")]
     assert ids[0] == ids[1] != ids[2]
+    assert kept_run(tmp_path / "one") == FolderRun(id=ids[0]), "before the run begins"
 
 
-@pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"id": 3}', b"\xff\xfe"])
 def test_a_damaged_file_is_no_new_run(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "wandb_run.json").write_bytes(content)
     with pytest.raises(
         UserError, match=r'wandb_run\.json is damaged: write {"id": "\.\.\."} with the id of the W&B run'
     ):
-        configured(tmp_path)
+        run_of(tmp_path)
     assert (tmp_path / "wandb_run.json").read_bytes() == content
 
 
 @pytest.mark.usefixtures("offline")
+def test_a_tag_that_wandb_does_not_take_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^tags: W&B takes tags of 1 to 64 characters, got one of 70$"):
+        configured(tmp_path, f"tags=[fine,{'a' * 70}]")
+    assert kept_run(tmp_path) is None
+
+
 @pytest.mark.parametrize(
-    ("override", "message"),
+    ("key", "text", "message"),
     [
-        (f"tags=[fine,{'a' * 70}]", "tags: W&B takes tags of 1 to 64 characters, got one of 70"),
-        ("tags=['']", "tags: W&B takes tags of 1 to 64 characters, got one of 0"),
-        (f"logger.wandb.name={'a' * 129}", "name: W&B takes names of 1 to 128 characters, got one of 129"),
-        (f"logger.wandb.group={'a' * 129}", "group: W&B takes groups of 1 to 128 characters, got one of 129"),
-        (f"logger.wandb.job_type={'a' * 65}", "job_type: W&B takes job types of 1 to 64 characters, got one of 65"),
-        (f"logger.wandb.project={'a' * 129}", "project: W&B takes projects of 1 to 128 characters, got one of 129"),
-        ("logger.wandb.project=a/b", "W&B: Invalid project name 'a/b': cannot contain characters"),
-        (f"logger.wandb.id={'a' * 129}", "id: W&B takes ids of 1 to 128 characters, got one of 129"),
-        ("logger.wandb.id=a/b", "W&B: Run ID cannot contain the characters"),
+        ("tags", [""], "tags: W&B takes tags of 1 to 64 characters, got one of 0"),
+        ("name", "a" * 129, "name: W&B takes names of 1 to 128 characters, got one of 129"),
+        ("group", "a" * 129, "group: W&B takes groups of 1 to 128 characters, got one of 129"),
+        ("job_type", "a" * 65, "job_type: W&B takes job types of 1 to 64 characters, got one of 65"),
+        ("project", "a" * 129, "project: W&B takes projects of 1 to 128 characters, got one of 129"),
+        ("project", "a/b", "W&B: Invalid project name 'a/b': cannot contain characters"),
+        ("id", "a" * 129, "id: W&B takes ids of 1 to 128 characters, got one of 129"),
+        ("id", "a/b", "W&B: Run ID cannot contain the characters"),
     ],
 )
-def test_what_wandb_does_not_take_is_refused_at_the_start(override: str, message: str, tmp_path: Path) -> None:
+def test_what_wandb_does_not_take(key: str, text: Any, message: str) -> None:
     with pytest.raises(UserError) as error:
-        configured(tmp_path, override)
+        check_limits(**{"tags": [], key: text})
     assert str(error.value).startswith(message)
-    assert not (tmp_path / "wandb_run.json").exists()
 
 
 @pytest.mark.usefixtures("offline")
