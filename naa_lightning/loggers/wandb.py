@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -150,7 +151,9 @@ def _mode(save_dir: str) -> str:
         return asked
     import wandb  # noqa: PLC0415 - see `_load_wandb`
 
-    later = f"W&B logs offline: %s; to upload later: wandb sync {save_dir}/wandb/offline-run-*"
+    # One by one: of several files of one run, W&B passes over those that follow one whose process was killed.
+    upload = f'for run in {shlex.quote(save_dir)}/wandb/offline-run-*; do wandb sync "$run"; done'
+    later = f"W&B logs offline: %s; to upload later: {upload}"
     if not wandb.login(prompt=False, verify=False):
         log.info(later, "there is no API key")
         return "offline"
