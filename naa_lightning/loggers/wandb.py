@@ -153,12 +153,12 @@ def _mode(save_dir: str) -> str:
 
     # One by one: of several files of one run, W&B passes over those that follow one whose process was killed.
     upload = f'for run in {shlex.quote(save_dir)}/wandb/offline-run-*; do wandb sync "$run"; done'
-    later = f"W&B logs offline: %s; to upload later: {upload}"
+    later = "W&B logs offline: %s; to upload later: %s"
     if not wandb.login(prompt=False, verify=False):
-        log.info(later, "there is no API key")
+        log.info(later, "there is no API key", upload)
         return "offline"
     server = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
     if not is_online(server):
-        log.info(later, f"{server} is out of reach")
+        log.info(later, f"{server} is out of reach", upload)
         return "offline"
     return "online"
