@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "naa_lightning"
 
-GROUND = {"exceptions", "rng", "validation", "atomic", "identity", "shipped"}
+GROUND = {"exceptions", "rng", "validation", "atomic", "identity", "short_names", "shipped"}
 PLAIN = {"class_names", "image_file", "models", "attribution", "attacks", "metrics", "training"}
 NOTEBOOK = {"library"}  # as plain, above all of it
 # From the ground up, each package with those that it may import, besides the ground.

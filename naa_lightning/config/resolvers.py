@@ -1,9 +1,9 @@
-"""Texts that Hydra's configuration works out: the folder of a sweep's job, the W&B group of a run, lists in `--help`.
+"""Texts that Hydra's configuration works out: folders of a sweep's jobs, a run's W&B name and group, lists in `--help`.
 
-Importing this module registers them: `${job_folder:OVERRIDES,LEFT_OUT}`, `${run_group:NAME}`, `${options_of:GROUPS}`.
+Importing this module registers them: `${job_folder:OVERRIDES,LEFT_OUT}`, `${run_name:SURROGATE,ATTACK,DATA,SEEDS}`,
+`${run_group:NAME}`, `${options_of:GROUPS}`.
 """
 
-import hashlib
 import re
 import textwrap
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from hydra.core.object_type import ObjectType
 from hydra.types import RunMode
 
 from naa_lightning.config.hydra_versions import register_resolver
+from naa_lightning.short_names import LONGEST_IN_WANDB, run_name, shortened, with_digest
 
 LONGEST = 100  # characters of a folder's name
 _FRACTION = re.compile(r"[0-9.]+/[0-9.]+")
@@ -44,15 +45,19 @@ def job_folder(overrides: Sequence[str], left_out: Sequence[str] = ()) -> str:
     name = "_".join(words).lstrip(".-+") or "job"
     if all(_is_plain(value) for _, value in parts) and len(name) <= LONGEST:
         return name
-    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
-    return f"{name[: LONGEST - len(digest) - 1].rstrip('-')}-{digest}"
+    return with_digest(name, LONGEST, of=repr(parts))
+
+
+def name_of_run(surrogate: str, attack: str, data: str, *seeds: int | None) -> str:
+    """Name a run in W&B; its seed is the first that is given."""
+    return run_name(surrogate, attack, data, next((seed for seed in seeds if seed is not None), None))
 
 
 def run_group(name: str) -> str:
     """Name the W&B group of a run: in a sweep the sweep's folder, else `name`."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode is not RunMode.MULTIRUN:
-        return name
-    return Path(HydraConfig.get().sweep.dir).resolve().name or name
+    if HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN:
+        name = Path(HydraConfig.get().sweep.dir).resolve().name or name
+    return shortened(name, LONGEST_IN_WANDB)
 
 
 def options_of(*groups: str) -> str:
@@ -90,5 +95,6 @@ def _is_plain(value: str) -> bool:
 
 
 register_resolver("job_folder", job_folder, replace=True)
+register_resolver("run_name", name_of_run, replace=True)
 register_resolver("run_group", run_group, replace=True)
 register_resolver("options_of", options_of, replace=True)

@@ -1,25 +1,24 @@
 """Logging a finished run to W&B again, from its files."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.loggers.run import log_run, logging_to
 from naa_lightning.loggers.wandb import INSTALL, wandb_logger
+from naa_lightning.loggers.wandb_run import kept_run
 from naa_lightning.records import RunResults, read_results
+from naa_lightning.short_names import LONGEST_IN_WANDB, run_name, shortened
 
 
 def relog(folder: Path, *, project: str | None = None) -> str:
     """Log a finished run as the run itself would have, also where it had no logger.
 
-    The W&B run's id is the configured one, or else follows from the run's configuration, so that logging it again
-    updates it.
+    The W&B run is the folder's one, which is updated; where it has none yet, it gets one.
 
     Args:
         folder: The run's folder.
@@ -29,40 +28,36 @@ def relog(folder: Path, *, project: str | None = None) -> str:
         The address of the W&B run, or the folder of an offline one.
 
     Raises:
-        UserError: The results cannot be read, or the package wandb is not installed.
+        UserError: The results cannot be read, the package wandb is not installed, or W&B does not take the run.
     """
     if find_spec("wandb") is None:
         raise UserError(f"W&B is not installed: {INSTALL}; --no-log writes the pages alone")
     results = read_results(folder)
-    config = results.config
-    options = _options(results)
-    logger = wandb_logger(
+    try:
+        logger = _logger(folder, results, project)
+    except UserError as error:
+        raise UserError(f"{folder}: {error}; --no-log writes the pages alone") from error
+    assert isinstance(logger, WandbLogger), "the package is there"
+    with logging_to([logger], results.config):
+        log_run([logger], folder)
+        run = logger.experiment
+        return str(run.url or run.dir)
+
+
+def _logger(folder: Path, results: RunResults, project: str | None) -> Logger:
+    config, options, kept = results.config, _options(results), kept_run(folder)
+    return wandb_logger(
         project=project or options.get("project", "naa_lightning"),
-        name=options.get("name", run_name(results)),
-        group=options.get("group", results.attack or "attack"),
+        name=options.get("name", run_name(results.surrogate, results.attack, results.data, config.get("seed"))),
+        group=options.get("group", shortened(results.attack or "attack", LONGEST_IN_WANDB)),
         tags=config.get("tags") or (),
         save_dir=str(folder),
         mode=options.get("mode"),
         entity=options.get("entity"),
         job_type=options.get("job_type"),
         notes=options.get("notes"),
-        id=options.get("id") or hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16],
+        id=kept.id if kept else options.get("id"),
     )
-    assert isinstance(logger, WandbLogger), "the package is there"
-    with logging_to([logger], config):
-        log_run([logger], folder)
-        run = logger.experiment
-        return str(run.url or run.dir)
-
-
-def run_name(results: RunResults) -> str:
-    """Return a run's name: surrogate, attack, data.
-
-    Example:
-        >>> run_name(RunResults(surrogate="vgg16", attack="naa", data="nips2017", images=0, targets={}))
-        'vgg16-naa-nips2017'
-    """
-    return f"{results.surrogate or 'unknown'}-{results.attack}-{results.data}"
 
 
 def _options(results: RunResults) -> Mapping[str, Any]:

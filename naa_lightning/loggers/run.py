@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from naa_lightning.loggers.pictures import log_pictures, strips
 from naa_lightning.records import AttributionRow, RunResults, read_attributions, read_results
 from naa_lightning.records.targets import RATES
+
+_Table: TypeAlias = tuple[list[str], list[list[Any]]]  # columns and rows
 
 
 @contextmanager
@@ -20,17 +22,24 @@ def logging_to(loggers: Sequence[Logger], config: Mapping[str, Any]) -> Iterator
         loggers: The loggers of the run.
         config: The resolved configuration of the run.
     """
-    status = "failed"
+    status, begun = "failed", []
     try:
         for logger in loggers:
             logger.log_hyperparams(dict(config))
+            begun.append(logger)
         yield loggers
         status = "success"
     finally:
-        for logger in loggers:
+        for logger in begun:
             logger.finalize(status)
             if isinstance(logger, WandbLogger):
                 logger.experiment.finish(exit_code=int(status == "failed"))
+
+
+def addresses(loggers: Sequence[Logger]) -> list[str]:
+    """Return where runs that are logged online can be seen, also once their loggers are closed."""
+    runs = [logger.experiment for logger in loggers if isinstance(logger, WandbLogger)]
+    return [run.url for run in runs if not run.offline and run.url]
 
 
 def log_run(loggers: Sequence[Logger], folder: Path) -> None:
@@ -86,38 +95,37 @@ def _numbers(prefix: str, values: Mapping[str, Any], joint: str = "/") -> Iterat
     yield from ((name, value) for name, value in found if isinstance(value, int | float))
 
 
-def _rows(results: RunResults) -> tuple[list[str | int], list[Any]]:
-    """Return the columns and the rows of the W&B table of targets; each row names its run.
+def _targets_table(results: RunResults) -> _Table:
+    """Return the columns and the rows of the W&B table of targets.
 
     A rate that no target has gets no column.
     """
     rates = [rate for rate in RATES if any(target.rate(rate).total for target in results.targets.values())]
-    run = {name: getattr(results, name) for name in ("surrogate", "attack", "data", "images")}
-    columns: list[str | int] = [
-        *run,
-        "target",
-        "role",
-        "model",
-        "defences",
-        *(f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high", "_spread")),
-    ]
+    bounds = [f"{rate}{bound}" for rate in rates for bound in ("", "_low", "_high", "_spread")]
     rows = [
-        [*run.values(), name, target.role, target.model, ", ".join(target.defences)]
+        [results.images, name, target.role, target.model, ", ".join(target.defences)]
         + [getattr(target.rate(rate), bound) for rate in rates for bound in ("value", "low", "high", "spread")]
         for name, target in results.targets.items()
     ]
-    return columns, rows
+    return ["images", "target", "role", "model", "defences", *bounds], rows
+
+
+def _classes_table(results: RunResults) -> _Table:
+    rows = [[row.label, row.name, row.images, row.success_rate.value] for row in results.classes]
+    return ["label", "name", "images", "success_rate"], rows
 
 
 def _log_tables(logger: WandbLogger, results: RunResults) -> None:
+    """Log the tables of targets and of classes; each row names its run."""
     import wandb  # noqa: PLC0415 - see `wandb_logger`
 
-    columns, rows = _rows(results)
-    classes: list[Any] = [[row.label, row.name, row.images, row.success_rate.value] for row in results.classes]
+    run = {name: getattr(results, name) for name in ("surrogate", "attack", "data")}
+    run["seed"] = results.config.get("seed")
+    tables = {"targets": _targets_table(results), "classes": _classes_table(results)}
     logger.experiment.log(
         {
-            "targets": wandb.Table(columns=columns, data=rows),
-            "classes": wandb.Table(columns=["label", "name", "images", "success_rate"], data=classes),
+            name: wandb.Table(columns=[*run, *columns], data=[[*run.values(), *row] for row in rows])
+            for name, (columns, rows) in tables.items()
         }
     )
 

@@ -7,13 +7,14 @@ import pandas as pd
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 
-def log_study(loggers: Sequence[Logger], name: str, table: pd.DataFrame) -> None:
+def log_study(loggers: Sequence[Logger], name: str, table: pd.DataFrame, *, seed: int) -> None:
     """Log a study's table, one step per row; W&B also gets the table as such.
 
     Args:
         loggers: The loggers of the run.
         name: The prefix of the metrics' names.
         table: The table.
+        seed: The seed of the study, which W&B's table names.
     """
     records = table.to_dict("records")
     for logger in loggers:
@@ -24,5 +25,5 @@ def log_study(loggers: Sequence[Logger], name: str, table: pd.DataFrame) -> None
         if isinstance(logger, WandbLogger):
             import wandb  # noqa: PLC0415 - see `wandb_logger`
 
-            logger.experiment.log({f"{name}/table": wandb.Table(dataframe=table)})
+            logger.experiment.log({f"{name}/table": wandb.Table(dataframe=table.assign(seed=seed))})
         logger.save()

@@ -2,16 +2,19 @@
 
 import logging
 import os
+import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import UserError, reason_of
+from naa_lightning.loggers.wandb_limits import check_limits
+from naa_lightning.loggers.wandb_run import FILE_NAME, FolderRun, keep, kept_run, run_of
 from naa_lightning.models.connectivity import is_online
 
 log = logging.getLogger(__name__)
@@ -19,8 +22,38 @@ log = logging.getLogger(__name__)
 INSTALL = "pip install 'naa_lightning[wandb]'"
 
 
-class BestModelLogger(WandbLogger):
-    """Where models are uploaded, uploads those of the best epochs, not that of the last one."""
+class RunLogger(WandbLogger):
+    """Logs the whole configuration, and where models are uploaded, those of the best epochs, not that of the last one.
+
+    In a sweep of W&B, a key of the configuration that the sweep chooses, such as `attack: mim`, belongs to the sweep,
+    which tells by it what is done: it stays as it is, also when the run is logged again, and its node is logged beside
+    it as `attack.name` and so on.
+    """
+
+    def log_hyperparams(self, params: Mapping[str, Any]) -> None:  # type: ignore[override]
+        """Begin the W&B run and log the configuration: plain, nested values.
+
+        Raises:
+            UserError: W&B does not begin the run.
+        """
+        import wandb  # noqa: PLC0415 - see `_load_wandb`
+
+        folder = Path(str(self.save_dir))
+        try:
+            known = self.experiment.config
+        except wandb.errors.Error as error:
+            raise UserError(
+                f"W&B does not begin the run {self.version}: {reason_of(error)}; if it was deleted there, delete "
+                f"{folder / FILE_NAME}; to log on this machine, give logger.wandb.mode=offline"
+            ) from error
+        run = kept_run(folder) or FolderRun(id=self.experiment.id)
+        nodes = {key: node for key, node in params.items() if isinstance(node, Mapping)}
+        swept = [
+            key for key, node in nodes.items() if key in run.swept or not isinstance(known.get(key, node), Mapping)
+        ]
+        keep(FolderRun(id=run.id, swept=tuple(swept)), folder)
+        leaves = dict(leaf for key in swept for leaf in _leaves(nodes[key], key))
+        super().log_hyperparams({key: node for key, node in params.items() if key not in swept} | leaves)
 
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
         """Take note of a checkpoint that a metric has chosen."""
@@ -55,11 +88,11 @@ def wandb_logger(
         entity: The user or team that owns the project; None for the default one of the API key.
         job_type: The kind of the W&B run within its group; None for none.
         notes: A description of the W&B run; None for none.
-        id: The id of the W&B run, which goes on if there is one; None for a new one.
+        id: The id of the W&B run, which goes on if there is one; None for the one of the folder, see `run_of`.
         log_model: Whether the best epoch of a training is uploaded when it is done; "all" for each best one so far.
 
     Raises:
-        UserError: A mode is asked for, and the package wandb is not installed.
+        UserError: A mode is asked for, and the package wandb is not installed; or W&B does not take a text.
     """
     if find_spec("wandb") is None:
         if mode is not None:
@@ -67,7 +100,8 @@ def wandb_logger(
         log.info("W&B is not installed, so numbers go to %s/csv; to have it: %s", save_dir, INSTALL)
         return _csv_logger(save_dir)
     _load_wandb(Path(save_dir) / "wandb")
-    return BestModelLogger(
+    check_limits(project=project, name=name, group=group, job_type=job_type, id=id, tags=tags)
+    return RunLogger(
         project=project,
         name=name,
         group=group,
@@ -77,9 +111,17 @@ def wandb_logger(
         entity=entity,
         job_type=job_type,
         notes=notes,
-        id=id,
+        id=run_of(Path(save_dir), id).id,
         log_model=log_model,
     )
+
+
+def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for name, value in node.items():
+            yield from _leaves(value, f"{key}.{name}")
+    else:
+        yield key, node
 
 
 def _load_wandb(folder: Path) -> None:
@@ -109,12 +151,14 @@ def _mode(save_dir: str) -> str:
         return asked
     import wandb  # noqa: PLC0415 - see `_load_wandb`
 
-    later = f"W&B logs offline: %s; to upload later: wandb sync {save_dir}/wandb/offline-run-*"
+    # One by one: of several files of one run, W&B passes over those that follow one whose process was killed.
+    upload = f'for run in {shlex.quote(save_dir)}/wandb/offline-run-*; do wandb sync "$run"; done'
+    later = "W&B logs offline: %s; to upload later: %s"
     if not wandb.login(prompt=False, verify=False):
-        log.info(later, "there is no API key")
+        log.info(later, "there is no API key", upload)
         return "offline"
     server = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
     if not is_online(server):
-        log.info(later, f"{server} is out of reach")
+        log.info(later, f"{server} is out of reach", upload)
         return "offline"
     return "online"

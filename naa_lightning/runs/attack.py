@@ -80,7 +80,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
     with logging_to(loggers, asdict(run)):
         mean = _attack_or_study(RunContext(experiment, data, callbacks, loggers, ranks, stopwatch))
     if ranks.first:
-        print_results(Path(run.paths.run_dir))
+        print_results(Path(run.paths.run_dir), loggers)
     return mean
 
 

@@ -2,13 +2,14 @@
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from pytorch_lightning.loggers import Logger
 from rich.console import Console
 
 from naa_lightning.config.attack_experiment import AttackExperiment
@@ -19,6 +20,7 @@ from naa_lightning.distributed.launching import launch
 from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted
+from naa_lightning.loggers.run import addresses
 from naa_lightning.runs.trainer import local_ranks, make_trainer
 
 E = TypeVar("E", AttackExperiment, TrainingExperiment)
@@ -69,9 +71,10 @@ def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], 
             raise Stopped(f"{how}; {resume_hint}" if ranks.first else "") from None
 
 
-def print_results(path: Path) -> None:
-    """Print where the results of a job are."""
-    Console().print(f"results: {path.resolve()}", soft_wrap=True, highlight=False)
+def print_results(path: Path, loggers: Sequence[Logger]) -> None:
+    """Print where the results of a job are, also those that are online."""
+    for place in (f"results: {path.resolve()}", *(f"W&B: {address}" for address in addresses(loggers))):
+        Console().print(place, soft_wrap=True, highlight=False)
 
 
 def _quieten(run: AttackRun | TrainRun) -> None:

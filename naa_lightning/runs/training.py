@@ -39,5 +39,5 @@ def _train(experiment: TrainingExperiment, ranks: Ranks) -> float:
         folder = Path(run.paths.run_dir)
         score = train(plan, run.trainer, callbacks, loggers, folder=folder, ranks=ranks, ckpt_path=run.ckpt_path)
     if ranks.first:
-        print_results(plan.weights_path)
+        print_results(plan.weights_path, loggers)
     return score

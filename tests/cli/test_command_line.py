@@ -197,7 +197,7 @@ def test_wandb_goes_offline_by_itself_and_stays_in_the_run_folder(models_dir: st
     for name in ("attribution/positive_share", "cost/seconds_per_image", *attribution, *captions):
         assert name in inspected.stdout
     assert str(results["exact_attribution"]["effect"]["positive_destroyed"]) in inspected.stdout
-    assert "digits_plain-naa-digits" in inspected.stdout
+    assert "digits_plain-naa-digits-seed0" in inspected.stdout
 
 
 def test_a_key_without_a_connection_does_not_wait(models_dir: str, tmp_path: Path) -> None:

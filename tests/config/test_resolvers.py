@@ -151,6 +151,30 @@ def group(*more: str, program: str = "attack") -> str:
     return str(plain_values(composed("logger=wandb", *more, program=program))["logger"]["wandb"]["group"])
 
 
+def name(*more: str, program: str = "attack") -> str:
+    return str(plain_values(composed("logger=wandb", *more, program=program))["logger"]["wandb"]["name"])
+
+
+def test_a_run_is_named_after_its_parts_and_seed() -> None:
+    assert name("experiment=undefended", "surrogate=inception_v3") == "inception_v3-naa-nips2017-seed0"
+    assert name("surrogate=[vgg16,resnet50]", "attack=mim", "seed=7").endswith("-mim-nips2017-seed7")
+
+
+def test_a_training_is_named_after_the_seed_that_it_uses() -> None:
+    assert name("surrogate=digits_plain", program="train") == "digits_plain-train-digits-seed0"
+    assert name("surrogate=digits_plain", "+training.seed=4", program="train").endswith("-digits-seed4")
+    assert name("surrogate=digits_plain", "+training.seed=4", "seed=2", program="train").endswith("-digits-seed2")
+
+
+def test_names_and_groups_that_wandb_would_not_take_are_cut(tmp_path: Path) -> None:
+    long = "s" * 200
+    names = [name("experiment=digits", f"surrogate.name={long}", f"seed={seed}") for seed in (0, 1)]
+    assert [len(found) for found in names] == [128, 128]
+    assert names[0] != names[1]
+    folder = f"hydra.sweep.dir={tmp_path}/{long}"
+    assert len(group("hydra.mode=MULTIRUN", folder)) == len(group(f"attack.name={long}")) == 128
+
+
 def test_runs_of_a_sweep_are_one_group(tmp_path: Path) -> None:
     assert group("attack=mim") == "mim"
     assert group(program="train") == "train"

@@ -1,6 +1,6 @@
 """What W&B gets of a finished run whose files are all there is, read back from its offline files."""
 
-import re
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.loggers.relog import relog, run_name
+from naa_lightning.loggers.relog import relog
+from naa_lightning.loggers.wandb_run import FolderRun, keep, kept_run
 from naa_lightning.records import AttributionRow, Prediction, read_results
 from tests.loggers.wandb_files import Logged, go_offline, logged
 from tests.report.cases import TARGETS, WANDB, finished_run, prediction
@@ -153,7 +154,7 @@ def test_the_table_of_targets_has_a_row_for_each(folder: Path, run: Logged) -> N
     columns, rows = run.tables["targets"]
     bounds = ("", "_low", "_high", "_spread")
     assert columns == [
-        *("surrogate", "attack", "data", "images", "target", "role", "model", "defences"),
+        *("surrogate", "attack", "data", "seed", "images", "target", "role", "model", "defences"),
         *(f"{rate}{bound}" for rate in RATES for bound in bounds),
     ]
     found = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -161,7 +162,7 @@ def test_the_table_of_targets_has_a_row_for_each(folder: Path, run: Logged) -> N
     assert [row["target"] for row in found] == list(targets)
     for row in found:
         target = targets[row["target"]]
-        assert [row[name] for name in columns[:4]] == ["source", "naa", "photographs", 2]
+        assert [row[name] for name in columns[:5]] == ["source", "naa", "photographs", 0, 2]
         assert (row["role"], row["model"]) == (target.role, target.model)
         for rate in RATES:
             for bound, key in zip(bounds, ("value", "low", "high", "spread"), strict=True):
@@ -171,23 +172,25 @@ def test_the_table_of_targets_has_a_row_for_each(folder: Path, run: Logged) -> N
 
 def test_the_table_of_classes_has_a_row_for_each(run: Logged) -> None:
     assert run.tables["classes"] == (
-        ["label", "name", "images", "success_rate"],
-        [[0, "tench", 1, 0], [3, "tabby", 1, 1]],
+        ["surrogate", "attack", "data", "seed", "label", "name", "images", "success_rate"],
+        [["source", "naa", "photographs", 0, *row] for row in ([0, "tench", 1, 0], [3, "tabby", 1, 1])],
     )
     assert set(run.tables) == {"targets", "classes"}
 
 
 def test_a_run_without_a_logger_is_called_after_what_it_is(home: Path, tmp_path: Path) -> None:
     csv = {"csv": {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "csv"}}
+    digest = hashlib.sha256(f"{'s' * 200}-naa-photographs-seed0".encode()).hexdigest()[:8]
     for name, logger, surrogate, called in (
-        ("none", None, "source", "source-naa-photographs"),
-        ("csv", csv, None, "unknown-naa-photographs"),
+        ("none", None, "source", "source-naa-photographs-seed0"),
+        ("csv", csv, None, "unknown-naa-photographs-seed0"),
+        ("long", None, "s" * 200, f"{'s' * 119}-{digest}"),
     ):
         folder = make_run(tmp_path / name, config=CONFIG | {"logger": logger}, surrogate=surrogate)
         relog(folder)
         (found,) = logged(folder)
         assert (found.run["project"], found.run["run_group"]) == ("naa_lightning", "naa")
-        assert found.run["display_name"] == called == run_name(read_results(folder))
+        assert found.run["display_name"] == called
 
 
 def test_another_project_can_be_asked_for(home: Path, folder: Path, tmp_path: Path) -> None:
@@ -198,15 +201,52 @@ def test_another_project_can_be_asked_for(home: Path, folder: Path, tmp_path: Pa
     assert (found.run["project"], found.run["display_name"]) == ("theirs", "my run")
 
 
-def test_the_id_follows_from_the_configuration(home: Path, run: Logged, tmp_path: Path) -> None:
-    ids = []
-    for name, seed in (("again", 0), ("other", 1)):
-        folder = make_run(tmp_path / name, config=CONFIG | {"logger": {"wandb": WANDB}, "seed": seed})
+def numbers(found: Logged) -> dict[str, Any]:
+    """What was logged, but times and names of files."""
+    return {name: value for name, value in found.values.items() if "/" in name and not isinstance(value, str)}
+
+
+def test_a_folder_is_one_run_however_often_it_is_logged(home: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", config=CONFIG | {"logger": {"wandb": WANDB}})
+    relog(folder)
+    relog(folder)
+    first, second = logged(folder)
+    assert first.run["run_id"] == second.run["run_id"]
+    assert numbers(first) == numbers(second)
+    assert first.tables == second.tables
+
+
+def test_the_run_that_the_folder_has_is_updated(home: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", config=CONFIG | {"logger": {"wandb": WANDB | {"id": "asked"}}})
+    keep(FolderRun(id="live"), folder)
+    relog(folder)
+    (tmp_path / "run" / "wandb_run.json").unlink()
+    relog(folder)
+    assert {found.run["run_id"] for found in logged(folder)} == {"live", "asked"}
+
+
+def test_what_a_sweep_chose_stays_the_sweeps(home: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", config=CONFIG | {"logger": {}})
+    keep(FolderRun(id="live", swept=("attack",)), folder)
+    relog(folder)
+    (found,) = logged(folder)
+    assert found.config == {
+        "seed": 0,
+        "tags": ["a", "b"],
+        "attack.name": "naa",
+        "attack.budget.eps": "16/255",
+        "logger": {},
+    }
+    assert kept_run(folder) == FolderRun(id="live", swept=("attack",))
+
+
+def test_what_wandb_does_not_take_is_refused_with_the_folders_name(home: Path, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", config=CONFIG | {"logger": {}, "tags": ["t" * 70]})
+    with pytest.raises(UserError) as error:
         relog(folder)
-        (found,) = logged(folder)
-        ids.append(found.run["run_id"])
-    assert re.fullmatch("[0-9a-f]{16}", run.run["run_id"])
-    assert ids[0] == run.run["run_id"] != ids[1]
+    assert str(error.value) == (
+        f"{folder}: tags: W&B takes tags of 1 to 64 characters, got one of 70; --no-log writes the pages alone"
+    )
 
 
 def test_a_run_that_crafted_nothing_and_explained_nothing_is_logged(home: Path, tmp_path: Path) -> None:
@@ -216,7 +256,7 @@ def test_a_run_that_crafted_nothing_and_explained_nothing_is_logged(home: Path, 
     (found,) = logged(tmp_path / "run")
     assert {name for name in found.values if name.startswith("cost/")} == {"cost/seconds"}
     assert not [name for name in found.values if name.startswith("exact_attribution")]
-    assert found.tables["classes"][1] == [[0, "class 0", 1, 0], [3, "class 3", 1, 1]]
+    assert [row[4:] for row in found.tables["classes"][1]] == [[0, "class 0", 1, 0], [3, "class 3", 1, 1]]
 
 
 def test_a_folder_without_results_cannot_be_logged(home: Path, tmp_path: Path) -> None:

@@ -4,16 +4,20 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from naa_lightning.loggers.run import log_run, logging_to
+from naa_lightning.loggers.run import addresses, log_run, logging_to
+from naa_lightning.loggers.study import log_study
 from naa_lightning.records import AttributionRow, RunResults, write_attributions, write_results
 from tests.report.cases import finished_run, prediction
 
 
 class Recorder:
-    def __init__(self) -> None:
+    def __init__(self, url: str | None = None) -> None:
+        self.url = url
+        self.offline = url is None
         self.media: dict[str, Any] = {}
         self.exit_codes: list[int] = []
 
@@ -50,8 +54,8 @@ class PlainLogger(Logger):
 
 
 class RecordingLogger(WandbLogger):
-    def __init__(self) -> None:
-        self.recorder = Recorder()
+    def __init__(self, url: str | None = None) -> None:
+        self.recorder = Recorder(url)
 
     @property
     def experiment(self) -> Any:
@@ -127,3 +131,27 @@ def test_loggers_are_closed_where_the_work_fails() -> None:
         raise ZeroDivisionError
     assert plain.endings == ["failed"]
     assert recording.recorder.exit_codes == [1]
+
+
+class RefusedLogger(PlainLogger):
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_logger_that_does_not_begin_is_not_closed_and_the_others_are() -> None:
+    plain, refused, never = PlainLogger(), RefusedLogger(), RecordingLogger()
+    with pytest.raises(ZeroDivisionError), logging_to([plain, refused, never], {}):
+        pytest.fail("the work is not begun")
+    assert (plain.endings, refused.endings, never.recorder.exit_codes) == (["failed"], [], [])
+
+
+def test_a_run_that_is_online_has_an_address() -> None:
+    online = RecordingLogger("https://wandb.ai/us/naa_lightning/runs/1")
+    assert addresses([PlainLogger(), online, RecordingLogger()]) == ["https://wandb.ai/us/naa_lightning/runs/1"]
+
+
+def test_the_table_of_a_study_names_its_seed() -> None:
+    logger = RecordingLogger()
+    log_study([logger], "layers", pd.DataFrame([{"layer": "a", "rate": 0.5}]), seed=7)
+    table = logger.recorder.media["layers/table"]
+    assert (table.columns, table.data) == (["layer", "rate", "seed"], [["a", 0.5, 7]])

@@ -19,7 +19,7 @@ def test_numbers_are_scalars(tmp_path: Path) -> None:
     logger = tensorboard_logger(save_dir=str(tmp_path))
     with logging_to([logger], {"seed": 0, "attack": {"name": "naa", "transforms": None}}):
         log_run([logger], tmp_path)
-        log_study([logger], "layers", pd.DataFrame([{"layer": "a", "rate": 0.5}]))
+        log_study([logger], "layers", pd.DataFrame([{"layer": "a", "rate": 0.5}]), seed=0)
     read = EventAccumulator(str(tmp_path / "tensorboard" / "version_0")).Reload()
     (rate,) = read.Scalars("target/plain/success_rate")
     assert rate.value == results.targets["plain"].success_rate.value

@@ -16,7 +16,7 @@ class Logged:
 
     Args:
         run: Its project, name and such.
-        config: What it was told of the configuration.
+        config: What it was told of the configuration, by a sweep of W&B too.
         values: The last value of everything logged.
         tables: Columns and rows.
         exit_code: With which it ended.
@@ -57,7 +57,12 @@ def _read(path: Path) -> Logged:
         tables[name] = (table["columns"], table["data"])
     return Logged(
         run=records["run"][0],
-        config={name: value for record in records["config"] for name, value in record["update"].items()},
+        config={
+            name: value
+            for record in (records["run"][0]["config"], *records["config"])
+            for name, value in record["update"].items()
+            if name != "_wandb"
+        },
         values=values,
         tables=tables,
         exit_code=records["exit"][-1]["exit_code"],

@@ -191,7 +191,7 @@ def test_images_to_rate_are_called_as_their_folder_or_run(tmp_path: Path, craft:
         assert (found.run.attack.name, found.run.attack.paper) == (name, "unknown")
         assert found.surrogate is None
         assert found.run.logger is not None
-        assert found.run.logger["wandb"]["name"] == f"unknown-{name}-digits"
+        assert found.run.logger["wandb"]["name"] == f"unknown-{name}-digits-seed0"
         assert [target.name for target in found.black_box] == ["digits_plain", "digits_residual", "digits_inception"]
 
 

@@ -55,7 +55,7 @@ def study_attribution(study: AttributionStudy, context: RunContext) -> None:
     page = write_study_page(context.folder, results)
     Console().print(methods_table(results))
     Console().print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
-    log_study(context.loggers, "attribution_study", frame)
+    log_study(context.loggers, "attribution_study", frame, seed=context.experiment.run.seed)
 
 
 class _ComparisonModule(LightningModule):

@@ -81,7 +81,7 @@ def study_layers(study: LayerStudy, context: RunContext) -> float | None:
     frame = layer_frame(results)
     write_atomically(context.folder / "layers.csv", csv_text(frame))
     page = write_study_page(context.folder, results)
-    log_study(context.loggers, "layers", frame)
+    log_study(context.loggers, "layers", frame, seed=context.experiment.run.seed)
     console.print(layers_table(results))
     for line in (*filter(None, layer_finding(results)), f"report: {page.resolve()}"):
         console.print(Text(line), soft_wrap=True)
