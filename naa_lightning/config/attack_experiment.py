@@ -20,6 +20,7 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import Attribution, Conductance
 from naa_lightning.config.attack import compose_attack
 from naa_lightning.config.attribution import compose_attribution
+from naa_lightning.config.budget import check_levels, check_norm
 from naa_lightning.config.building import build, build_part, plain_values, validated
 from naa_lightning.config.ensemble import separate_members
 from naa_lightning.config.image_origin import keep_only_named_origin
@@ -97,6 +98,7 @@ def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     separate_members(config, hydra)
     if not config.get("surrogate"):  # an empty list, or deleted
         config.surrogate = None
+    check_norm(config, hydra)
     for key, target in (config.get("targets") or {}).items():
         if OmegaConf.is_missing(target, "name"):
             target.name = key
@@ -155,6 +157,7 @@ def _check_work(experiment: AttackExperiment) -> None:
     """Check that there is something to craft or to rate, and something to try it on."""
     run = experiment.run
     if run.craft:
+        check_levels(experiment.attack.budget, run.attack.budget.get("eps", experiment.attack.budget.eps))
         if experiment.surrogate is None:
             raise UserError("there is no surrogate to craft on: give surrogate=, or rate images with craft=false")
         if run.adversarial_dir is not None:
