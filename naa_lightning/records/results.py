@@ -223,9 +223,16 @@ class RunResults(Provenance):
 
     @property
     def judges(self) -> tuple[str, ...]:
-        """The targets that transfer is judged by: black-box ones or else attacked ones, undefended ones if any."""
+        """The targets that transfer is judged by: black-box ones or else attacked ones, undefended ones if any.
+
+        A black-box target that shares its weights with the surrogate is none of them.
+        """
         roles: tuple[Role, ...] = ("black-box", "white-box")
-        groups = (self.select(role, defended=defended) for role in roles for defended in (False, True))
+        groups = (
+            [name for name, target in self.select(role, defended=defended).items() if not target.no_judge]
+            for role in roles
+            for defended in (False, True)
+        )
         return tuple(next(filter(None, groups), ()))
 
     def select(self, role: Role, *, defended: bool) -> dict[str, TargetResult]:
@@ -242,13 +249,16 @@ class RunResults(Provenance):
 
     def _mean(self, *, defended: bool) -> MeanResult:
         members = self.select("black-box", defended=defended)
-        counted = [name for name, target in members.items() if target.rate(self.headline).total]
+        no_judges = {name: target.no_judge for name, target in members.items() if target.no_judge}
+        counted = [
+            name for name, target in members.items() if name not in no_judges and target.rate(self.headline).total
+        ]
         failed = {
             name: target.reason
             for name, target in self.failed.items()
             if target.role == "black-box" and bool(target.defences) == defended
         }
-        nothing = {name: "no image counts" for name in members if name not in counted}
+        nothing = {name: no_judges.get(name, "no image counts") for name in members if name not in counted}
         rates = {rate: [members[name].rate(rate).value for name in counted] for rate in RATES}
         return MeanResult(
             targets=tuple(counted),

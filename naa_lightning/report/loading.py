@@ -29,7 +29,7 @@ _COLUMNS = {
     **{"images": int, "norm": object, "eps": float, "targeted": bool},
     **dict.fromkeys(("gradient_evaluations", "seconds_per_image"), float),
     **dict.fromkeys(("started", "written"), "datetime64[ns, UTC]"),
-    **dict.fromkeys(("version", "clean_images", "failed"), object),
+    **dict.fromkeys(("version", "clean_images", "failed", "no_judge"), object),
 }
 
 
@@ -50,6 +50,7 @@ def load(path: str | Path) -> pd.DataFrame:
     - `started` and `written`, the times of the run's begin and of its results; `version` of naa_lightning;
       `clean_images`, the digest of the clean images
     - `failed`, the reason why the target gave no predictions; its rates are NaN
+    - `no_judge`, the reason why the target stands in no mean although it did, such as the surrogate's weights
 
     What is unknown is missing (NaN, NaT, NA), a name "unknown". A run without targets has one row, without a target.
 
@@ -118,6 +119,7 @@ def _targets(record: RunResults) -> list[dict[str, Any]]:
     return [
         {"target": name, "model": target.model, "role": target.role, "defences": "+".join(target.defences)}
         | {"repeats": target.repeats, "failed": record.failed[name].reason if name in lost else None}
+        | {"no_judge": target.no_judge}
         | {rate + end: getattr(target.rate(rate), part) for rate in RATES for part, end in _PARTS.items()}
         for name, target in (record.targets | lost).items()
     ]

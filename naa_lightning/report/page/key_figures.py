@@ -51,7 +51,10 @@ def key_figures(results: RunResults, predictions: Sequence[Prediction] = ()) -> 
         notes = ("" if over.low is None else f"95 % interval {interval(over)}", *notes)
         found.append(KeyFigure(name, percent(mean), "" if mean is None else "%", list(filter(None, notes))))
 
-    undefended, defended = results.select("black-box", defended=False), results.select("black-box", defended=True)
+    undefended, defended = (
+        {name: target for name, target in results.select("black-box", defended=behind).items() if not target.no_judge}
+        for behind in (False, True)
+    )
     white_box = results.select("white-box", defended=False)
     on_white_box = f"on {listed(list(white_box))}" if len(white_box) < _NAMED else f"mean of {len(white_box)} models"
     over, over_defended = (averaged(mean, results.failed) for mean in (results.black_box_mean, results.defended_mean))

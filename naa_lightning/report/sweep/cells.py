@@ -46,6 +46,7 @@ def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
     """Describe a cell from the results that it is made of, one for each run and target."""
     kind, counted = found.kind.iloc[0], found[found.value.notna()]
     if kind == "mean":  # over the targets that have a rate in each run, so that all seeds are averaged alike
+        counted = counted[counted.no_judge.isna()]
         runs_of = counted.groupby("target", sort=False).folder.nunique()
         targets = runs_of.index[runs_of == counted.folder.nunique()]
         counted, lost = counted[counted.target.isin(targets)], found[~found.target.isin(targets)]
@@ -63,7 +64,8 @@ def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
         low, high = Rate(*counted[["count", "total", "repeats"]].sum().astype(int)).interval
         return cell | {"low": low, "high": high}
     whole = mean_interval(outcomes[outcomes.target.isin(targets)])
-    reasons = lost.failed.where(lost.failed.notna() | lost.value.notna(), "no image counts").groupby(lost.target)
+    reasons = lost.failed.fillna(lost.no_judge)
+    reasons = reasons.where(reasons.notna() | lost.value.notna(), "no image counts").groupby(lost.target)
     return cell | {
         "low": whole.low,
         "high": whole.high,

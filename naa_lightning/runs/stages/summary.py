@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import groupby
 from statistics import fmean, stdev
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -83,7 +84,13 @@ def summarise(
         weights=dict(evaluation.weights),
         budget=BudgetResult(norm=budget.norm, eps=budget.eps),
         targeted=run.attack.targeted,
-        **targets_of(experiment.targets, white_box, evaluation.predictions, evaluation.failed),
+        **targets_of(
+            experiment.targets,
+            white_box,
+            evaluation.predictions,
+            evaluation.failed,
+            shares_weights=evaluation.shares_weights,
+        ),
         perturbation=perturbation_of(perturbations),
         class_names=names_of(evaluation.predictions, context.class_names),
         attribution=attribution_of(saved),
@@ -97,7 +104,12 @@ def summarise(
 
 
 def targets_of(
-    targets: Sequence[Target], white_box: set[str], predictions: Sequence[Prediction], failed: Mapping[str, str]
+    targets: Sequence[Target],
+    white_box: set[str],
+    predictions: Sequence[Prediction],
+    failed: Mapping[str, str],
+    *,
+    shares_weights: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the `targets` and the `failed` of the results.
 
@@ -106,6 +118,7 @@ def targets_of(
         white_box: The names of the attacked models.
         predictions: The predictions of all targets.
         failed: The reason why a target gave no predictions, by its name.
+        shares_weights: The surrogate whose weights a model has, by the model's name.
     """
     by_target: dict[str, list[Prediction]] = {}
     for row in predictions:
@@ -117,7 +130,12 @@ def targets_of(
 
     return {
         "targets": {
-            target.name: target_result(by_target[target.name], repeats=target.repeats, **described(target))
+            target.name: target_result(
+                by_target[target.name],
+                repeats=target.repeats,
+                shares_weights=shares_weights.get(target.source.name),
+                **described(target),
+            )
             for target in targets
             if target.name in by_target
         },
@@ -130,7 +148,13 @@ def targets_of(
 
 
 def target_result(
-    rows: Sequence[Prediction], *, role: Role, model: str, defences: Sequence[str], repeats: int
+    rows: Sequence[Prediction],
+    *,
+    role: Role,
+    model: str,
+    defences: Sequence[str],
+    repeats: int,
+    shares_weights: str | None = None,
 ) -> TargetResult:
     """Return the rates of a target.
 
@@ -140,6 +164,7 @@ def target_result(
         model: The name of its model.
         defences: The names of its defences.
         repeats: Number of random draws.
+        shares_weights: The surrogate whose weights its model has.
     """
     draws = [_rates_of([row for row in rows if row.repeat == repeat]) for repeat in range(repeats)]
     return TargetResult(
@@ -147,6 +172,7 @@ def target_result(
         model=model,
         defences=tuple(defences),
         repeats=repeats,
+        shares_weights=shares_weights,
         **{rate: rate_result([getattr(rates, rate) for rates in draws]) for rate in RATES},
         unanswered={"invalid": _counts(rows, INVALID), "abstained": _counts(rows, ABSTAINED)},
         invalid_files=tuple(
