@@ -40,7 +40,9 @@ def sampled_weights(model: nn.Module) -> WeightSamples:
     """
     state = [values for values in model.state_dict().values() if isinstance(values, Tensor)]
     samples = [(tuple(values.shape), _sampled(values)) for values in state if values.is_floating_point()]
-    return WeightSamples(tuple((shape, sample) for shape, sample in samples if sample.unique().numel() > 1))
+    return WeightSamples(
+        tuple((shape, sample) for shape, sample in samples if len(sample) and sample.min() < sample.max())
+    )
 
 
 def shared_share(one: WeightSamples, other: WeightSamples) -> float:

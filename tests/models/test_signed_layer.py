@@ -22,7 +22,8 @@ class Residual(nn.Module):
         self.project = nn.Conv2d(16, 8, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return inputs + self.project(self.act(self.expand(inputs)))
+        outputs: Tensor = inputs + self.project(self.act(self.expand(inputs)))
+        return outputs
 
 
 def classifier(activation: Callable[[], nn.Module], layer: str | list[str]) -> Classifier:

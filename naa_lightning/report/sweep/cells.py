@@ -64,8 +64,8 @@ def _cell(found: pd.DataFrame, outcomes: pd.DataFrame) -> dict[str, Any]:
         low, high = Rate(*counted[["count", "total", "repeats"]].sum().astype(int)).interval
         return cell | {"low": low, "high": high}
     whole = mean_interval(outcomes[outcomes.target.isin(targets)])
-    reasons = lost.failed.fillna(lost.no_judge)
-    reasons = reasons.where(reasons.notna() | lost.value.notna(), "no image counts").groupby(lost.target)
+    known = lost.failed.fillna(lost.no_judge)
+    reasons = known.where(known.notna() | lost.value.notna(), "no image counts").groupby(lost.target)
     return cell | {
         "low": whole.low,
         "high": whole.high,
