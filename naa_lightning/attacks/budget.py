@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from naa_lightning.attacks.norm import NORMS
+from naa_lightning.attacks.norm import NORMS, whole_levels
 from naa_lightning.attacks.part import Part
 from naa_lightning.rng import Draws
 from naa_lightning.validation import check_at_least, parse_number
@@ -17,7 +17,7 @@ class Budget(Part):
     Args:
         eps: The largest norm of a perturbation; a number, or as papers write it: "16/255".
         steps: The number of steps.
-        step_size: The norm of one step, written like eps; None for eps / steps.
+        step_size: The norm of one step, written like eps, or over it: "eps/8"; None for eps / steps.
         norm: The name of the norm: "linf", the largest change of a pixel value, or "l2", the Euclidean length of an
             image's perturbation.
         random_start: The distance from the clean image within which steps begin at random, written like eps; an
@@ -29,6 +29,8 @@ class Budget(Part):
     Example:
         >>> Budget(eps="16/255", step_size="1.6/255").step_size == 1.6 / 255
         True
+        >>> Budget(eps=0.4, step_size="eps/8").step_size
+        0.05
         >>> Budget(eps=-0.1)
         Traceback (most recent call last):
         ...
@@ -50,7 +52,7 @@ class Budget(Part):
         self.norm = norm
         self.eps = self._distance("eps", eps)
         self.steps = steps
-        self.step_size = self.eps / steps if step_size is None else self._distance("step_size", step_size)
+        self.step_size = self.eps / steps if step_size is None else self._step_size(step_size)
         self.random_start = self._distance("random_start", random_start)
 
     def start(self, images: Tensor, draws: Draws) -> Tensor:
@@ -88,6 +90,20 @@ class Budget(Part):
         levels = NORMS[self.norm].project(adversarial * 255 - original, self.eps * 255)
         rounded = NORMS[self.norm].round(levels, self.eps * 255)
         return (original + rounded).clamp(0, 255).to(torch.uint8)
+
+    @property
+    def whole_levels(self) -> int:
+        """The number of whole levels of 8 bits within eps: the most that a value of a saved image changes by."""
+        return whole_levels(255 * self.eps)
+
+    def _step_size(self, value: float | str) -> float:
+        before, is_share, share = str(value).partition("eps/")
+        if before or not is_share:
+            return self._distance("step_size", value)
+        divisor = parse_number("step_size's divisor of eps", share)
+        if not 0 < divisor < math.inf:
+            raise ValueError(f"step_size must divide eps by a positive number, got {value}")
+        return self.eps / divisor
 
     def _distance(self, key: str, value: float | str) -> float:
         distance = parse_number(key, value)

@@ -47,7 +47,7 @@ class LInf(Norm):
 
     def round(self, levels: Tensor, radius: float) -> Tensor:
         """Round to the nearest, clipped to the whole numbers within the radius."""
-        most = math.floor(radius + 1e-9)
+        most = whole_levels(radius)
         return levels.round().clamp(-most, most)
 
 
@@ -80,6 +80,11 @@ class L2(Norm):
         needed = torch.cat([torch.zeros_like(shrunk[:, :1]), shrunk[:, :-1]], dim=1) < excess
         take_back = torch.zeros_like(needed).scatter(1, order, needed) & (enlarged > 0)
         return (rounded - rounded.sign() * take_back).view_as(levels).to(levels.dtype)
+
+
+def whole_levels(radius: float) -> int:
+    """Return the largest whole number within a radius that may be a rounding error too small."""
+    return math.floor(radius + 1e-9)
 
 
 NORMS: dict[str, Norm] = {"linf": LInf(), "l2": L2()}

@@ -20,9 +20,10 @@ from naa_lightning.attacks import Attack
 from naa_lightning.attribution import Attribution, Conductance
 from naa_lightning.config.attack import compose_attack
 from naa_lightning.config.attribution import compose_attribution
+from naa_lightning.config.budget import check_levels, check_norm
 from naa_lightning.config.building import build, build_part, plain_values, validated
 from naa_lightning.config.ensemble import separate_members
-from naa_lightning.config.image_origin import keep_only_named_origin
+from naa_lightning.config.image_origin import take_over_origin
 from naa_lightning.config.models import compose_surrogate, compose_targets, members_of
 from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.schema import AttackRun
@@ -85,8 +86,8 @@ def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
 
     Args:
         config: The composed configuration, which is changed where Hydra cannot say what it means: several surrogates
-            get a node each, a target without a name has that of its key, and where nothing is crafted, surrogate and
-            attack are unknown unless the command line names them.
+            get a node each, a target without a name has that of its key, and where nothing is crafted, surrogate,
+            attack and targets are those of the run that made the images, unless the command line names them.
         hydra: Hydra's own part of the configuration; None for that of the job that runs.
 
     Raises:
@@ -97,11 +98,12 @@ def checked_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     separate_members(config, hydra)
     if not config.get("surrogate"):  # an empty list, or deleted
         config.surrogate = None
+    check_norm(config, hydra)
+    if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
+        take_over_origin(config, hydra)
     for key, target in (config.get("targets") or {}).items():
         if isinstance(target, DictConfig) and OmegaConf.is_missing(target, "name"):
             target.name = key
-    if config.get("craft") is False and isinstance(config.get("adversarial_dir"), str):
-        keep_only_named_origin(config, hydra)
     values = plain_values(config)
     return validated(AttackRun, {**values, "targets": values.get("targets") or {}})  # null is none
 
@@ -155,6 +157,7 @@ def _check_work(experiment: AttackExperiment) -> None:
     """Check that there is something to craft or to rate, and something to try it on."""
     run = experiment.run
     if run.craft:
+        check_levels(experiment.attack.budget, run.attack.budget.get("eps", experiment.attack.budget.eps))
         if experiment.surrogate is None:
             raise UserError("there is no surrogate to craft on: give surrogate=, or rate images with craft=false")
         if run.adversarial_dir is not None:

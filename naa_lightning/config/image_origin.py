@@ -1,32 +1,140 @@
-"""What images that another run or tool made were crafted on and by: `craft=false`."""
+"""What images that are there were crafted on and by: `craft=false`."""
 
 import json
-import re
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hydra.conf import HydraConf
-from omegaconf import DictConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from naa_lightning.config.ensemble import separate_members
+from naa_lightning.config.schema import Node
+
+log = logging.getLogger(__name__)
+
+_BUDGET, _AIM = "budget", "targeted"
 
 
-def keep_only_named_origin(config: DictConfig, hydra: HydraConf) -> None:
-    """Leave surrogate and attack unknown unless the command line names them: the defaults crafted none of the images.
+class _Origin(NamedTuple):
+    """The configuration of the run that made images, and the file that it stands in."""
+
+    config: Node
+    file: Path
+
+
+def take_over_origin(config: DictConfig, hydra: HydraConf) -> None:
+    """Take from the run that made the images what the command line does not name.
+
+    These are its surrogate, its attack, the budget and the aim of that, its targets and their defences. Presets that
+    the command line chooses count for targets and defences alone. Where no run made the images, surrogate and attack
+    stay unknown unless the command line names them: the defaults crafted none of the images.
 
     Args:
         config: The composed configuration of a run that crafts nothing, which is changed.
         hydra: Hydra's own part of it.
     """
-    words = hydra.overrides.task
-    if "surrogate" in config and not any(re.match(r"\+{0,2}surrogate([=.]|@surrogate)", word) for word in words):
-        config.surrogate = None
-    if not any(re.match(r"\+{0,2}attack(=|\.name=)", word) for word in words):
-        config.attack.name, config.attack.paper = _attack_of(Path(config.adversarial_dir)), "unknown"
-
-
-def _attack_of(folder: Path) -> str:
-    """Return the attack of the run that left a folder of images, or where no run did, the folder's name."""
-    folder = folder.expanduser().resolve()
+    named = [word.partition("=")[0].lstrip("+~") for word in hydra.overrides.task]
+    folder = Path(config.adversarial_dir).expanduser().resolve()
     run = folder.parent if folder.name == "adversarial" else folder
+    origin = _origin_in(run)
+    if origin is None:
+        if not any(key in {"surrogate", "surrogate@surrogate"} or key.startswith("surrogate.") for key in named):
+            config.surrogate = None
+        if not {"attack", "attack.name"} & set(named):
+            config.attack.name, config.attack.paper = _attack_in(run), "unknown"
+        return
+    taken = list(_take_over(config, origin.config, named))
+    for word in OverridesParser.create().parse_overrides(list(hydra.overrides.task)):
+        node, _, below = word.key_or_group.partition(".")
+        if below and node in {"surrogate", "attack"} and config[node] is not None and not word.is_delete():
+            OmegaConf.update(config, word.key_or_group, word.value(), force_add=True)
+    if taken:
+        log.info("%s as in %s", ", ".join(taken), origin.file)
+
+
+def _take_over(config: DictConfig, recorded: Node, named: Sequence[str]) -> list[str]:
+    """Take over what is not named, and return its names for people."""
+    taken = []
+    places = OmegaConf.select(config, "paths.models_dir")
+    if not {"surrogate", "surrogate@surrogate"} & set(named):
+        config.surrogate = _literal(_found_again(recorded["surrogate"], places))
+        taken.append(f"surrogate {config.surrogate.name if config.surrogate else 'unknown'}")
+    attack = dict(recorded["attack"])
+    parts = {key: attack.pop(key) for key in (_BUDGET, _AIM) if key in attack}
+    if not any(key == "attack" or (key.startswith("attack/") and key != "attack/budget") for key in named):
+        for key, value in attack.items():
+            config.attack[key] = _literal(value)
+        taken.append(f"attack {config.attack.name}")
+    if _BUDGET in parts and "attack/budget" not in named:
+        config.attack.budget = _literal(parts[_BUDGET])
+        taken.append(_BUDGET)
+    if _AIM in parts:
+        config.attack.targeted = parts[_AIM]
+        taken += ["targeted"] if parts[_AIM] else []
+    for group in ("targets", "defences"):
+        if group in recorded and not any(
+            key in {group, "experiment"} or key.startswith(f"{group}.") or f"@{group}" in key for key in named
+        ):
+            config[group] = _literal(_found_again(recorded[group] or {}, places))
+            taken += [group] if recorded[group] else []
+    return taken
+
+
+def _origin_in(run: Path) -> _Origin | None:
+    """Read the configuration of a run from its results, or where it is not done, from what Hydra left of it."""
+    for file, read in ((run / "results.json", _of_results), (run / ".hydra" / "config.yaml", _of_hydra)):
+        try:
+            config = read(file)
+        except (OSError, ValueError, KeyError, TypeError, YAMLError, OmegaConfBaseException, HydraException):
+            continue  # a file of another tool, or what is left of one
+        if config.get("craft", True) and isinstance(config.get("attack"), Mapping) and "surrogate" in config:
+            return _Origin(config, file)
+    return None
+
+
+def _of_results(file: Path) -> Node:
+    return dict(json.loads(file.read_text(encoding="utf-8"))["config"])
+
+
+def _of_hydra(file: Path) -> Node:
+    config = OmegaConf.load(file)
+    assert isinstance(config, DictConfig), "a mapping was written"
+    separate_members(config, OmegaConf.load(file.with_name("hydra.yaml")).hydra)
+    nodes = ("surrogate", "attack", "targets", "defences")
+    return {
+        key: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node := config.get(key)) else node
+        for key in nodes
+    }
+
+
+def _attack_in(run: Path) -> str:
+    """Return the attack that results of another version tell, or else the folder's name."""
     try:
         return str(json.loads((run / "results.json").read_text(encoding="utf-8"))["attack"])
     except (OSError, ValueError, KeyError, TypeError):
         return run.name
+
+
+def _found_again(value: Any, models_dir: str) -> Any:
+    """Return values in which trained weights are looked for where they are now, if their folder is gone."""
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: _found_again(inner, models_dir) for key, inner in value.items()}
+    if isinstance(found.get("models_dir"), str) and not Path(found["models_dir"]).is_dir():
+        found["models_dir"] = models_dir
+    return found
+
+
+def _literal(value: Any) -> Any:
+    """Return resolved values so that OmegaConf takes none of them for an interpolation."""
+    if isinstance(value, Mapping):
+        return {key: _literal(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_literal(inner) for inner in value]
+    return value.replace("${", "\\${") if isinstance(value, str) else value

@@ -248,11 +248,12 @@ class RunResults(Provenance):
     def judges(self) -> tuple[str, ...]:
         """The targets that transfer is judged by: black-box ones or else attacked ones, undefended ones if any.
 
-        Those that are no better than guessing are among them only where all are.
+        A black-box target that shares its weights with the surrogate is none of them. Those that are no better than
+        guessing are among them only where all are.
         """
         roles: tuple[Role, ...] = ("black-box", "white-box")
         groups = [self.select(role, defended=defended) for role in roles for defended in (False, True)]
-        telling = [[name for name, target in group.items() if not target.is_chance] for group in groups]
+        telling = [[name for name, target in group.items() if not target.no_judge] for group in groups]
         return tuple(next(filter(None, [*telling, *groups]), ()))
 
     def select(self, role: Role, *, defended: bool) -> dict[str, TargetResult]:

@@ -65,6 +65,8 @@ class TargetResult(Part):
             `naa_lightning.metrics.TransferRates`.
         unanswered: Numbers of images without a prediction, by the reason: "invalid" or "abstained".
         invalid_files: The files for which the logits are no numbers.
+        shares_weights: The name of the surrogate whose weights its model has, half of them or more; None for a
+            surrogate, and where it has weights of its own.
     """
 
     role: Role
@@ -80,6 +82,14 @@ class TargetResult(Part):
     robust_accuracy: RateResult = RateResult()
     unanswered: dict[str, Unanswered] = Field(default_factory=dict)
     invalid_files: tuple[str, ...] = ()
+    shares_weights: str | None = None
+
+    @property
+    def no_judge(self) -> str | None:
+        """The reason why transfer is not judged by it, so that it stands in no mean; None where there is none."""
+        if self.shares_weights:
+            return f"shares weights with {self.shares_weights}"
+        return "clean accuracy no better than guessing" if self.is_chance else None
 
     def rate(self, name: str) -> RateResult:
         """Return the rate of this name."""
@@ -98,9 +108,7 @@ class TargetResult(Part):
         Args:
             headline: The rate that stands for the run.
         """
-        if self.is_chance:
-            return "clean accuracy no better than guessing"
-        return None if self.rate(headline).total else "no image counts"
+        return self.no_judge or (None if self.rate(headline).total else "no image counts")
 
 
 class FailedTarget(Part):

@@ -46,7 +46,7 @@ def results_table(results: RunResults) -> Table:
     for name, target in results.targets.items():
         white_box, headline = target.role == "white-box", target.rate(results.headline)
         # A defended target that follows its undefended model is named by its defences alone.
-        shown = f"{name} (white-box)" if white_box else name
+        shown = f"{name} (white-box)" if white_box else f"{name} (shares weights)" if target.shares_weights else name
         if target.defences and target.model in results.targets:
             shown = f"+ {' + '.join(target.defences)}"
         shares = [percent(target.rate(rate).value) for rate in rates.values()]
@@ -82,9 +82,10 @@ def notices(results: RunResults) -> list[str]:
     """Return lines on what a reader of the rates must know: doubts, what is left out, and what got no prediction."""
     lines = [*doubts(results)]
     for title, mean in (("black-box mean", results.black_box_mean), ("defended mean", results.defended_mean)):
-        if mean.targets and mean.left_out:
+        no_judges = [name for name in mean.left_out if name in results.targets and results.targets[name].no_judge]
+        if mean.left_out and (mean.targets or no_judges):
             why = "; ".join(f"{name}: {reason}" for name, reason in mean.left_out.items())
-            over = counted(len(mean.targets), "target")
+            over = counted(len(mean.targets), "target") if mean.targets else "no target"
             lines.append(f"the {title} is over {over} and leaves out {len(mean.left_out)} ({why})")
     if results.missing:
         lines.append(f"missing images: {len(results.missing)}, which are left out: {listed(results.missing, 20)}")

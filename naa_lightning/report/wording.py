@@ -57,7 +57,9 @@ def budget_text(budget: BudgetResult | None) -> str:
     if budget is None:
         return ""
     if budget.norm == "linf":
-        return f"L\N{INFINITY}\N{NO-BREAK SPACE}{levels(budget.eps)}"
+        eps, whole = levels(budget.eps), math.floor(255 * budget.eps + 1e-6)
+        saved = "" if eps == f"{whole}/255" else f" ({whole}/255 in 8 bits)"
+        return f"L\N{INFINITY}\N{NO-BREAK SPACE}{eps}{saved}"
     return f"{budget.norm.upper()}\N{NO-BREAK SPACE}{budget.eps:g}"
 
 

@@ -62,6 +62,27 @@ def test_steps_share_eps_unless_their_size_is_given() -> None:
     assert Budget(step_size=0).step_size == 0
 
 
+@pytest.mark.parametrize(("eps", "norm", "step"), [("8/255", "linf", 1 / 255), (0.4, "linf", 0.05), (4.0, "l2", 0.5)])
+def test_a_step_may_be_a_part_of_eps(eps: float | str, norm: str, step: float) -> None:
+    assert Budget(eps=eps, norm=norm, steps=100, step_size="eps/8").step_size == pytest.approx(step, rel=1e-12)
+
+
+@pytest.mark.parametrize("divisor", ["0", "-1", "nan", "x", ""])
+def test_eps_is_divided_by_a_positive_number(divisor: str) -> None:
+    with pytest.raises(ValueError, match="step_size"):
+        Budget(step_size=f"eps/{divisor}")
+
+
+@pytest.mark.parametrize(
+    ("eps", "levels"), [(0, 0), ("0.99/255", 0), ("1/255", 1), ("1.5/255", 1), (0.031, 7), ("8/255", 8), (1, 255)]
+)
+def test_as_many_levels_as_a_saved_image_can_change_by(eps: float | str, levels: int) -> None:
+    """As counted on images whose every value is pushed as far as it goes."""
+    budget = Budget(eps=eps)
+    clean = torch.full((1, 3, 2, 2), 0.0, dtype=torch.float64)
+    assert int(budget.quantise(clean + 1, clean).max()) == budget.whole_levels == levels
+
+
 @given(values=VALUES, eps=EPS, reach=st.floats(-3, 3))
 def test_projected_images_are_within_eps_and_the_unit_interval(
     values: list[tuple[float, float]], eps: float, reach: float

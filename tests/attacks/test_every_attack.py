@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from naa_lightning.attacks import Attack
+from naa_lightning.attacks import Attack, Budget
 from naa_lightning.config.attack import compose_attack
 from naa_lightning.config.building import plain_values, validated
 from naa_lightning.config.schema import AttackNode, AttackRun
 from naa_lightning.exceptions import UserError
+from naa_lightning.library.preset import preset
 from naa_lightning.models import Classifier
 from naa_lightning.rng import SeededDraws
 from tests.conftest import GoldenNetwork
@@ -95,6 +96,28 @@ def test_paper_and_year_are_named(name: str) -> None:
     node = configured(name)
     assert node.name == name
     assert str(node.year) in node.paper
+
+
+@attacks
+@pytest.mark.parametrize("budget", ["linf", "l2"])
+def test_steps_follow_eps(name: str, budget: str) -> None:
+    """At half the eps a step is half as long, and as many steps as there are reach as far from the image."""
+    numbers = preset("attack", name, {"attack/budget": budget})["budget"]
+    whole, half = (Budget(**{**numbers, "eps": eps}) for eps in (0.5, 0.25))
+    assert half.step_size == whole.step_size / 2
+    assert half.random_start == whole.random_start / 2
+    assert whole.steps * whole.step_size / whole.eps == pytest.approx(12.5 if name == "ilpd_paper" else 1)
+
+
+def test_danaas_step_is_the_releases_rounded() -> None:
+    budget = compose_attack(configured("danaa")).budget
+    assert (round(255 * budget.step_size, 2), budget.steps, budget.eps) == (1.07, 15, 16 / 255)
+
+
+def test_ilpd_is_offered_as_in_its_paper() -> None:
+    budget = compose_attack(configured("ilpd_paper")).budget
+    assert (budget.eps, budget.steps, budget.step_size) == (8 / 255, 100, 1 / 255)
+    assert compose_attack(configured("ilpd_paper")).objective == compose_attack(configured("ilpd")).objective
 
 
 def test_a_transform_is_no_smoothing() -> None:

@@ -124,7 +124,7 @@ def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None
     ]
 
 
-def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tmp_path: Path) -> None:
+def test_a_runs_images_are_rated_again_behind_defences(models_dir: str, tmp_path: Path) -> None:
     made, rated = tmp_path / "made", tmp_path / "rated"
     attack(made, models_dir, "data.limit=4", "attack.budget.steps=1", "attack=mim", "~targets")
     rating = ["craft=false", f"adversarial_dir={made}", "defences=[jpeg,bit_depth]", f"hydra.run.dir={rated}"]
@@ -132,7 +132,10 @@ def test_what_another_tool_made_is_rated_without_a_surrogate(models_dir: str, tm
     assert (code, err) == (0, "")
     assert "mim: 4 images of digits" in out
     targets = json.loads((rated / "results.json").read_text())["targets"]
-    assert {target["role"] for target in targets.values()} == {"black-box"}
+    assert {name for name, target in targets.items() if target["role"] == "white-box"} == {
+        *("digits_plain", "digits_plain+jpeg", "digits_plain+bit_depth")
+    }
+    assert f"surrogate digits_plain, attack mim, budget as in {made}/results.json" in out
     assert len(targets) == 9
 
 

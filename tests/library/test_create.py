@@ -40,7 +40,7 @@ def test_the_published_numbers_are_shown_as_papers_write_them() -> None:
     shown = repr(create("dim"))
     assert "eps='16/255', steps=10, " in shown
     assert "DiverseInput(probability=0.7, enlargement='331/299')" in shown
-    assert "step_size='1.07/255', norm='linf'" in repr(create("danaa"))
+    assert "eps='8/255', steps=100, step_size='1/255', norm='linf'" in repr(create("ilpd_paper"))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_another_choice_within_the_attack(name: str) -> None:
 
 def test_names_are_those_of_the_files() -> None:
     assert preset_names("attack") == presets("attack")
-    assert len(preset_names("attack")) == 27
+    assert len(preset_names("attack")) == 28
 
 
 @pytest.mark.parametrize(

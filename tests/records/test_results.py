@@ -109,6 +109,24 @@ def test_all_means_of_a_run_are_over_the_same_targets() -> None:
         assert mean.rate(name) == only.rate(name).value
 
 
+def test_a_target_with_the_surrogates_weights_stands_in_no_mean_and_judges_nothing() -> None:
+    rows = [
+        prediction(name, id=image, label=1, clean=1, adversarial=2 if name == "copy" else 1 + image % 2)
+        for name in ("source", "copy", "plain")
+        for image in range(4)
+    ]
+    targets = {name: asked_target(name) for name in ("source", "copy", "plain")}
+    usual = run_results(rows, targets=targets)
+    assert usual.black_box_mean.success_rate == 0.75
+    shared = usual.targets["copy"].model_copy(update={"shares_weights": "source"})
+    results = usual.model_copy(update={"targets": {**usual.targets, "copy": shared}})
+    mean = results.black_box_mean
+    assert (mean.targets, mean.left_out) == (("plain",), {"copy": "shares weights with source"})
+    assert (mean.success_rate, results.optimised, results.judges) == (0.5, 0.5, ("plain",))
+    alone = results.model_copy(update={"targets": {"source": usual.targets["source"], "copy": shared}})
+    assert (alone.black_box_mean.targets, alone.optimised, alone.judges) == ((), None, ("source",))
+
+
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"results\.json: there is no such file"):
         read_results(tmp_path)

@@ -12,7 +12,7 @@ from tests.experiments import CONF
 ATTACKS: dict[str, Any] = {path.stem: OmegaConf.load(path) for path in (CONF / "attack").glob("*.yaml")}
 # what these papers count was found in their releases or texts
 FOOLING = {"naa", "naa_fast", "naa_pd", "mim_pd", "fia", "rpa", "danaa", "fda"}
-ERROR = {"fgsm", "ifgsm", "tim", "sim", "nim", "pim", "vmim", "admix", "ssa", "ilpd", "sia", "bsr"}
+ERROR = {"fgsm", "ifgsm", "tim", "sim", "nim", "pim", "vmim", "admix", "ssa", "ilpd", "ilpd_paper", "sia", "bsr"}
 SUCCESS = {"dim"}
 
 

@@ -181,6 +181,16 @@ def test_a_mean_says_how_many_targets_it_is_over_where_it_leaves_some_out() -> N
     ]
 
 
+def test_a_target_with_the_surrogates_weights_is_called_so() -> None:
+    copy = target("black-box", Rate(90, 90)) | {"shares_weights": "source"}
+    results = run({"copy": copy, "plain": target("black-box", Rate(45, 90))})
+    names = [row[0] for row in cells(printed(results))]
+    assert names[1:] == ["copy (shares weights)", "plain", "black-box mean (1)"]
+    left_out = "leaves out 1 (copy: shares weights with source)"
+    assert notices(results) == [f"the black-box mean is over 1 target and {left_out}"]
+    assert notices(run({"copy": copy})) == [f"the black-box mean is over no target and {left_out}"]
+
+
 def test_a_run_of_unknown_origin_names_no_surrogate() -> None:
     targets = {"plain": target("black-box", Rate(45, 90))}
     lines = printed(run(targets, surrogate=None, attack="downloaded"))

@@ -34,6 +34,8 @@ DASH = "\N{EN DASH}"
         ("levels", (16 / 255,), "16/255"),
         ("levels", (0.01,), "2.55/255"),
         ("budget_text", (BudgetResult(norm="linf", eps=16 / 255),), "L\N{INFINITY} 16/255"),
+        ("budget_text", (BudgetResult(eps=1.5 / 255),), "L\N{INFINITY} 1.5/255 (1/255 in 8 bits)"),
+        ("budget_text", (BudgetResult(eps=0.031),), "L\N{INFINITY} 7.91/255 (7/255 in 8 bits)"),
         ("budget_text", (BudgetResult(norm="l2", eps=3.0),), "L2 3"),
         ("budget_text", (None,), ""),
         ("decimal", (0.25,), "0.250"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
@@ -34,11 +35,12 @@ def test_a_runs_images_get_the_runs_rates(crafted: Path, models_dir: str, tmp_pa
     expected = json.loads((crafted / "results.json").read_text())
     rates = ("clean_accuracy", "fooling_rate", "error_rate", "success_rate")
     for name, target in found["targets"].items():
-        assert target["role"] == "black-box"
+        assert target["role"] == expected["targets"][name]["role"]
         assert [target[of] for of in rates] == [expected["targets"][name][of] for of in rates]
     assert found["perturbation"] == expected["perturbation"]
     assert found["perturbation"]["linf"]["max"] == pytest.approx(32 / 255)
-    assert (found["surrogate"], found["attack"], found["missing"]) == (None, "naa", [])
+    assert found["black_box_mean"] == expected["black_box_mean"]
+    assert (found["surrogate"], found["attack"], found["missing"]) == ("digits_plain", "naa", [])
     assert found["cost"]["gradient_evaluations_per_image"] is None
     assert adversarial_files(tmp_path) == {}
     assert (tmp_path / "report.html").is_file()
@@ -46,13 +48,33 @@ def test_a_runs_images_get_the_runs_rates(crafted: Path, models_dir: str, tmp_pa
 
 def test_with_its_surrogate_the_attribution_is_explained_too(crafted: Path, models_dir: str, tmp_path: Path) -> None:
     options = ["attribution.exact_images=1", "attribution.path_points=4", "report.attention_images=1"]
-    attack(tmp_path, "craft=false", f"adversarial_dir={crafted}", models_dir, "surrogate=digits_plain", *options)
+    attack(tmp_path, "craft=false", f"adversarial_dir={crafted}", models_dir, *options)
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["surrogate"] == "digits_plain"
     assert found["targets"]["digits_plain"]["role"] == "white-box"
     assert found["exact_attribution"]["images"] == 1
     assert found["attribution"] is None
     assert "attribution/adversarial" in {row.kind for row in read_pictures(tmp_path)}
+
+
+def test_a_copy_of_the_surrogate_is_named_and_left_out_of_means(crafted: Path, models_dir: str, tmp_path: Path) -> None:
+    """A file of another name with the same weights in half precision, asked as a black box."""
+    (original,) = Path(models_dir.partition("=")[2]).glob("digits_plain-*.safetensors")
+    half = {key: values.half() if values.is_floating_point() else values for key, values in load_file(original).items()}
+    save_file(half, tmp_path / "theirs.safetensors")
+    copy = ["+surrogate@targets.theirs=digits_plain", "targets.theirs.name=theirs"]
+    weights = f"targets.theirs.weights={tmp_path / 'theirs.safetensors'}"
+    found = rate(tmp_path / "run", crafted, models_dir, *copy, weights, "defences=[bit_depth]")
+    original_rates, copied = found["targets"]["digits_plain"], found["targets"]["theirs"]
+    assert copied["role"] == "black-box"
+    assert copied["success_rate"] == original_rates["success_rate"]
+    assert {name: target["shares_weights"] for name, target in found["targets"].items()} == {
+        name: "digits_plain" if name.startswith("theirs") else None for name in found["targets"]
+    }
+    expected = json.loads((crafted / "results.json").read_text())["black_box_mean"]
+    assert found["black_box_mean"] == expected | {"left_out": {"theirs": "shares weights with digits_plain"}}
+    assert found["defended_mean"]["left_out"] == {"theirs+bit_depth": "shares weights with digits_plain"}
+    assert "(shares weights with digits_<wbr>plain)" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.fixture

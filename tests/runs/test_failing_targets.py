@@ -112,9 +112,9 @@ def test_logits_that_are_no_numbers_are_named_and_no_success(
     assert "mine gave logits that are no numbers, which count as no success, for 00005.png and 00020.png" in said
 
 
-def test_without_a_budget_no_target_is_fooled_whatever_stands_before_it(models_dir: str, tmp_path: Path) -> None:
+def test_without_a_step_no_target_is_fooled_whatever_stands_before_it(models_dir: str, tmp_path: Path) -> None:
     defences = "defences=[jpeg,random_resize_pad,median]"
-    assert attack(tmp_path, models_dir, "attack=mim", "attack.budget.eps=0", "data.limit=6", defences) == 0
+    assert attack(tmp_path, models_dir, "attack=mim", "attack.budget.step_size=0", "data.limit=6", defences) == 0
     targets = results(tmp_path)["targets"]
     assert len(targets) == 12
     for target in targets.values():

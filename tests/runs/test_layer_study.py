@@ -190,7 +190,7 @@ def test_a_targeted_attack_is_judged_by_its_target_rate(models_dir: str, tmp_pat
 
 
 def test_among_equals_the_earliest_is_recommended(models_dir: str, tmp_path: Path) -> None:
-    overrides = ("attack.budget.eps=0", "surrogate.layer=null", "~targets.digits_inception")
+    overrides = ("attack.budget.step_size=0", "surrogate.layer=null", "~targets.digits_inception")
     assert study(tmp_path, models_dir, TWO, *overrides) == 0
     assert [row["layer"] for row in table(tmp_path)] == ["stem", "middle"]
     assert [row["verdict"] for row in table(tmp_path)] == ["recommended", "as good"]

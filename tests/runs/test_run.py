@@ -142,8 +142,8 @@ def test_images_crafted_one_by_one_do_not_depend_on_the_batch_size(models_dir: s
     assert others == [first, first]
 
 
-def test_no_budget_no_success(models_dir: str, tmp_path: Path) -> None:
-    assert attack(tmp_path, models_dir, "attack.budget.eps=0") == 0
+def test_no_step_no_success(models_dir: str, tmp_path: Path) -> None:
+    assert attack(tmp_path, models_dir, "attack.budget.step_size=0") == 0
     for target in results(tmp_path)["targets"].values():
         assert target["success_rate"]["count"] == target["fooling_rate"]["count"] == 0
 

@@ -1,14 +1,19 @@
 """From a configuration to what the images are tried on."""
 
+import json
+import logging
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
-from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
+from naa_lightning.config.attack_experiment import AttackExperiment, checked_attack_run, compose_attack_run
 from naa_lightning.config.building import build_part
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ModelSource
+from naa_lightning.models import ModelSource, TrainedModel
 from naa_lightning.models.black_box.callable_model import CallableModel
 from naa_lightning.models.defences import Defence, Jpeg, Median
 from tests.experiments import composed, presets
@@ -193,6 +198,103 @@ def test_images_to_rate_are_called_as_their_folder_or_run(tmp_path: Path, craft:
         assert found.run.logger is not None
         assert found.run.logger["wandb"]["name"] == f"unknown-{name}-digits-seed0"
         assert [target.name for target in found.black_box] == ["digits_plain", "digits_residual", "digits_inception"]
+
+
+@pytest.fixture(params=["results.json", ".hydra/config.yaml"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
+    """A run's folder as it is done, or with what Hydra writes before anything is crafted; and a way to give options."""
+    return tmp_path / "made", request.param
+
+
+def left_by(made: tuple[Path, str], *overrides: str) -> str:
+    """Leave what a run of these options leaves of its configuration, and return the option that rates its images."""
+    folder, file = made
+    path = folder / file
+    path.parent.mkdir(parents=True)
+    (folder / "adversarial").mkdir()
+    config = composed("experiment=digits", *overrides)
+    if path.suffix == ".yaml":
+        path.write_text(OmegaConf.to_yaml(config))
+        path.with_name("hydra.yaml").write_text(OmegaConf.to_yaml({"hydra": HydraConfig.get()}))
+    else:
+        path.write_text(json.dumps({"attack": "", "config": asdict(checked_attack_run(config))}))
+    return f"adversarial_dir={folder / 'adversarial'}"
+
+
+def rated(*overrides: str) -> AttackExperiment:
+    """Compose a rating beside defaults that say something else in every point."""
+    return compose_attack_run(composed("data=digits", "craft=false", *overrides))
+
+
+def test_what_a_run_was_is_taken_from_its_folder(made: tuple[Path, str], caplog: pytest.LogCaptureFixture) -> None:
+    options = ["attack=fia", "attack.budget.eps=8/255", "attack.targeted=true", "surrogate=digits_residual"]
+    where = left_by(made, *options, "surrogate.layer=top", "defences=[jpeg]", "targets=[digits_inception]")
+    with caplog.at_level(logging.INFO):
+        found = rated(where)
+    assert [(source.name, source.layer) for source in found.white_box] == [("digits_residual", "top")]
+    assert (found.run.attack.name, found.attack.targeted, found.attack.budget.eps) == ("fia", True, 8 / 255)
+    assert names(found) == ["digits_residual", "digits_residual+jpeg", "digits_inception", "digits_inception+jpeg"]
+    assert caplog.messages == [
+        "surrogate digits_residual, attack fia, budget, targeted, targets, defences as in "
+        f"{made[0].resolve() / made[1]}"
+    ]
+
+
+def test_the_command_line_has_the_last_word(made: tuple[Path, str]) -> None:
+    where = left_by(made, "attack=fia", "attack.budget.eps=8/255", "surrogate=digits_residual", "defences=[jpeg]")
+    found = rated(where, "surrogate=digits_plain", "targets=[digits_inception]", "defences=[]")
+    assert names(found) == ["digits_plain", "digits_inception"]
+    assert (found.run.attack.name, found.attack.budget.eps) == ("fia", 8 / 255)
+    found = rated(where, "surrogate.layer=top", "attack.budget.eps=4/255")
+    assert [(source.name, source.layer) for source in found.white_box] == [("digits_residual", "top")]
+    assert found.attack.budget.eps == 4 / 255
+    found = rated(where, "attack=mim", "attack/budget=l2")
+    assert (found.run.attack.name, found.attack.budget.norm, found.attack.budget.eps) == ("mim", "l2", 5.0)
+    assert rated(where, "attack=mim").attack.budget.eps == 8 / 255
+    for nothing in ("~surrogate", "surrogate=[]"):
+        assert not rated(where, nothing).white_box
+    found = compose_attack_run(composed("experiment=digits", "craft=false", where))
+    assert [target.name for target in found.black_box] == ["digits_plain", "digits_inception"]
+
+
+def test_several_surrogates_are_taken_over(made: tuple[Path, str]) -> None:
+    where = left_by(made, "surrogate=[digits_plain,digits_residual]", "surrogate.members.digits_plain.layer=top")
+    found = rated(where)
+    assert [(source.name, source.layer) for source in found.white_box] == [
+        ("digits_plain", "top"),
+        ("digits_residual", "middle"),
+    ]
+    assert [target.name for target in found.black_box] == ["digits_inception"]
+
+
+def test_trained_weights_are_found_where_they_are_now(made: tuple[Path, str], tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    where = left_by(made, f"paths.models_dir={there}")
+    (source,) = rated(where, f"paths.models_dir={tmp_path}").white_box
+    assert isinstance(source, TrainedModel)
+    assert source.models_dir == str(there)
+    there.rmdir()
+    (source,) = rated(where, f"paths.models_dir={tmp_path}").white_box
+    assert isinstance(source, TrainedModel)
+    assert source.models_dir == str(tmp_path)
+
+
+def test_a_folder_of_images_runs_no_code_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise SystemExit('ran')\n")
+    config = asdict(checked_attack_run(composed("experiment=digits")))
+    config["surrogate"] = {
+        "_target_": "naa_lightning.models.python_model.PythonModel",
+        "name": "theirs",
+        "function": f"{tmp_path}/mine.py:network",
+    }
+    (tmp_path / "results.json").write_text(json.dumps({"config": config}))
+    with pytest.raises(UserError, match="which is not known to be safe"):
+        rated(f"adversarial_dir={tmp_path}")
+    config["surrogate"]["name"] = "${oc.env:HOME}"
+    config["surrogate"]["function"] = "nothing"
+    (tmp_path / "results.json").write_text(json.dumps({"config": config}))
+    assert checked_attack_run(composed("craft=false", f"adversarial_dir={tmp_path}")).surrogate == config["surrogate"]
 
 
 def test_what_the_command_line_says_of_the_images_to_rate_holds(tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def key_figures(results: RunResults, predictions: Sequence[Prediction] = ()) -> 
         found.append(KeyFigure(name, percent(mean), "" if mean is None else "%", list(filter(None, notes))))
 
     undefended, defended = (
-        {name: target for name, target in group.items() if not target.is_chance}
-        for group in (results.select("black-box", defended=behind) for behind in (False, True))
+        {name: target for name, target in results.select("black-box", defended=behind).items() if not target.no_judge}
+        for behind in (False, True)
     )
     white_box = results.select("white-box", defended=False)
     on_white_box = f"on {listed(list(white_box))}" if len(white_box) < _NAMED else f"mean of {len(white_box)} models"

@@ -4,7 +4,7 @@ import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.exceptions import UserError, in_one_line
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
+from naa_lightning.models.shared_weights import WeightSamples, sampled_weights, whose_weights
 from naa_lightning.models.target import Target
 from naa_lightning.models.weights_digest import weights_digest
 from naa_lightning.modules.target import PairPredictions, TargetModule
@@ -31,11 +32,13 @@ class Evaluation:
         predictions: One row per target, random draw and image, in the order of the targets and the data set.
         failed: The reason why a target gave no predictions, by the target's name.
         weights: The digest of each model's weights, by the model's name; see `weights_digest`.
+        shares_weights: The surrogate whose weights a model has, half of them or more, by the model's name.
     """
 
     predictions: Sequence[Prediction]
     failed: Mapping[str, str]
     weights: Mapping[str, str | None]
+    shares_weights: Mapping[str, str] = field(default_factory=dict)
 
     def check_complete(self, folder: Path) -> None:
         """Check that every target has given its predictions.
@@ -72,12 +75,18 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
     predictions: list[Prediction] = []
     failed: dict[str, str] = {}
     weights: dict[str, str | None] = {}
+    attacked: dict[str, WeightSamples] = {}  # surrogates are the first to be asked
+    shares_weights: dict[str, str] = {}
 
     def evaluate_model(source: ModelSource, of_source: Sequence[Target]) -> None:
         with _failures_noted(of_source, failed):
             with stopwatch.phase(f"targets/{source.name}/build"):
                 model = ranks.everywhere(source.build)
                 weights[source.name] = weights_digest(model, source.files)
+                if source in context.experiment.white_box:
+                    attacked[source.name] = sampled_weights(model)
+                elif (surrogate := whose_weights(sampled_weights(model), attacked)) is not None:
+                    shares_weights[source.name] = surrogate
             for target in of_source:
                 with _failures_noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
                     module = TargetModule(
@@ -103,7 +112,7 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
     if len(failed) == len(targets):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise UserError(f"no target could be asked ({reasons})")
-    return Evaluation(predictions, failed, weights)
+    return Evaluation(predictions, failed, weights, shares_weights)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import groupby
 from statistics import fmean, stdev
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -87,7 +88,13 @@ def summarise(
         noticed=context.noticed,
         budget=BudgetResult(norm=budget.norm, eps=budget.eps),
         targeted=run.attack.targeted,
-        **targets_of(experiment.targets, white_box, evaluation.predictions, evaluation.failed),
+        **targets_of(
+            experiment.targets,
+            white_box,
+            evaluation.predictions,
+            evaluation.failed,
+            shares_weights=evaluation.shares_weights,
+        ),
         perturbation=perturbation_of(perturbations),
         gradients=gradients_of(saved, perturbations) if run.craft else None,
         class_names=names_of(evaluation.predictions, context.class_names),
@@ -102,7 +109,12 @@ def summarise(
 
 
 def targets_of(
-    targets: Sequence[Target], white_box: set[str], predictions: Sequence[Prediction], failed: Mapping[str, str]
+    targets: Sequence[Target],
+    white_box: set[str],
+    predictions: Sequence[Prediction],
+    failed: Mapping[str, str],
+    *,
+    shares_weights: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the `targets` and the `failed` of the results.
 
@@ -111,6 +123,7 @@ def targets_of(
         white_box: The names of the attacked models.
         predictions: The predictions of all targets.
         failed: The reason why a target gave no predictions, by its name.
+        shares_weights: The surrogate whose weights a model has, by the model's name.
     """
     by_target: dict[str, list[Prediction]] = {}
     for row in predictions:
@@ -126,6 +139,7 @@ def targets_of(
                 by_target[target.name],
                 repeats=target.repeats,
                 num_classes=target.source.num_classes,
+                shares_weights=shares_weights.get(target.source.name),
                 **described(target),
             )
             for target in targets
@@ -147,6 +161,7 @@ def target_result(
     defences: Sequence[str],
     repeats: int,
     num_classes: int | None = None,
+    shares_weights: str | None = None,
 ) -> TargetResult:
     """Return the rates of a target.
 
@@ -157,6 +172,7 @@ def target_result(
         defences: The names of its defences.
         repeats: Number of random draws.
         num_classes: Number of classes that the model tells apart.
+        shares_weights: The surrogate whose weights its model has.
     """
     draws = [_rates_of([row for row in rows if row.repeat == repeat]) for repeat in range(repeats)]
     rates: dict[str, Any] = {rate: rate_result([getattr(of_draw, rate) for of_draw in draws]) for rate in RATES}
@@ -166,6 +182,7 @@ def target_result(
         defences=tuple(defences),
         repeats=repeats,
         num_classes=num_classes,
+        shares_weights=shares_weights,
         **rates,
         unanswered={"invalid": _counts(rows, INVALID), "abstained": _counts(rows, ABSTAINED)},
         invalid_files=tuple(

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from naa_lightning.metrics.wilson import Rate
+from naa_lightning.records import read_results, write_results
 from naa_lightning.report.loading import lines_of
 from naa_lightning.report.sweep.files import to_latex, to_markdown
 from naa_lightning.report.sweep.table import read_sweep_table
@@ -49,6 +50,21 @@ def test_intervals_are_of_the_images_not_of_the_seeds(tmp_path: Path) -> None:
     for table in (one, three):
         cell = cell_of(table, "naa", "black-box mean")
         assert (cell.low, cell.high) == pytest.approx((padded.mean() - margin, padded.mean() + margin))
+
+
+def test_a_target_with_the_surrogates_weights_stands_in_no_mean(tmp_path: Path) -> None:
+    hits = {"source": [1] * 3, "copy": [1] * 3, "plain": [1, 0, 0]}
+    for attack in ("mim", "naa"):
+        folder = write_run(tmp_path / attack, hits, attack=attack)
+        found = read_results(folder)
+        shared = found.targets["copy"].model_copy(update={"shares_weights": "source"})
+        write_results(folder, found.model_copy(update={"targets": {**found.targets, "copy": shared}}))
+    table = read_sweep_table([tmp_path / "mim", tmp_path / "naa"])
+    for attack in ("mim", "naa"):
+        mean = cell_of(table, attack, "black-box mean")
+        assert (mean.targets, mean.left_out) == (("plain",), {"copy": "shares weights with source"})
+        assert mean["mean"] == pytest.approx(1 / 3)
+        assert cell_of(table, attack, "copy")["mean"] == 1
 
 
 def test_a_mean_names_its_targets_and_those_that_it_leaves_out(tmp_path: Path) -> None:
