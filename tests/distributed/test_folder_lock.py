@@ -14,7 +14,7 @@ from naa_lightning.distributed.folder_lock import FILE_NAME, alone_in
 from naa_lightning.exceptions import UserError
 
 
-def enter(folder: Path, entered: "multiprocessing.connection.Connection") -> None:  # type: ignore[name-defined]
+def enter(folder: Path, entered: "multiprocessing.connection.Connection") -> None:
     """Stay in a folder until killed."""
     with alone_in(folder):
         entered.send(os.getpid())

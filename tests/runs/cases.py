@@ -9,6 +9,7 @@ from typing import Any
 from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.data import LabelledImages
+from naa_lightning.data.digits import DigitsData
 from naa_lightning.models.target import Target
 from naa_lightning.records import SavedImage, SavedPairs
 from naa_lightning.runs.context import RunContext
@@ -35,3 +36,12 @@ def saved_pairs(folder: Path, clean: LabelledImages, adversarial: Sequence[Any])
         (folder / record.file).write_bytes(encode_png(image))
     saved = {record.id: SavedImage(record.id, record.file, record.label, -1, "", 0.0, 1) for record in clean.records}
     return SavedPairs(clean, saved, folder)
+
+
+def digit_files(folder: Path, count: int) -> list[int]:
+    """Write the first of the held-out digits as files 0.png, 1.png and so on, and return their labels."""
+    images = DigitsData().load()
+    folder.mkdir(parents=True)
+    for index, record in enumerate(images.records[:count]):
+        (folder / f"{index}.png").write_bytes(encode_png(images.read(record)))
+    return [record.label for record in images.records[:count]]

@@ -68,7 +68,7 @@ def test_all_models_that_cannot_be_used_are_told_at_once(models_dir: str, tmp_pa
 
 
 def test_a_layer_that_is_not_there(models_dir: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="1 of 3 models cannot be used .*has no module 'nowhere'"):
+    with pytest.raises(UserError, match=r"1 of 3 models cannot be used .*has no module 'nowhere'"):
         attack(tmp_path / "run", models_dir, "surrogate.layer=nowhere", "preflight=true")
 
 
