@@ -37,11 +37,12 @@ class Evaluation:
     failed: Mapping[str, str]
     weights: Mapping[str, str | None]
 
-    def check_complete(self, folder: Path) -> None:
+    def check_complete(self, folder: Path, option: str) -> None:
         """Check that every target has given its predictions.
 
         Args:
             folder: The run's folder, for the message.
+            option: What is added to the command to try again.
 
         Raises:
             UserError: A target failed.
@@ -52,7 +53,7 @@ class Evaluation:
         evaluated = {row.target for row in self.predictions}
         raise UserError(
             f"{len(self.failed)} of {len(self.failed) + len(evaluated)} targets failed ({reasons}); what the others "
-            f"say is in {folder}: to try again, run the same command with hydra.run.dir={folder}"
+            f"say is in {folder}: to try again, run the same command with {option}"
         )
 
 
