@@ -17,6 +17,8 @@ from naa_lightning.distributed.launching import launch
 from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked, stop_noted, stopped_at
+from naa_lightning.engine.out_of_memory import is_out_of_memory
+from naa_lightning.exceptions import UserError, reason_of
 from naa_lightning.runs.trainer import local_ranks, make_trainer
 
 E = TypeVar("E", AttackExperiment, TrainingExperiment)
@@ -55,9 +57,18 @@ def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], 
         except (Stopped, Exception) as error:
             # another rank may be asked to stop before this one is
             if not isinstance(error, Stopped) and not asked_to_stop():
+                if is_out_of_memory(error) and not isinstance(error, UserError):
+                    raise UserError(_out_of_memory(error, resume_hint)) from error
                 raise
             stopped = error if isinstance(error, Stopped) else stopped_at()
             raise Stopped(f"{stopped}; {resume_hint}" if ranks.first else "", int(stopped.code)) from None
+
+
+def _out_of_memory(error: BaseException, resume_hint: str) -> str:
+    return (
+        f"out of memory ({reason_of(error)}): give a smaller data.batch_size or data.image_size, smaller models or "
+        f"another device; what is saved so far is kept: {resume_hint}"
+    )
 
 
 def print_results(path: Path) -> None:

@@ -309,14 +309,16 @@ def test_a_signal_before_or_after_the_work_ends_the_process_at_once(
     assert (process.returncode, out, err) == (code, "", f"stopped by {name}; the sweep goes on\n")
 
 
-@pytest.mark.parametrize("program", ["attack", "train", "report", "models"])
-def test_ctrl_c_while_a_program_loads_ends_in_one_line(program: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "loads"), [("attack", "hydra"), ("train", "hydra"), ("report", "argparse"), ("models", "torch")]
+)
+def test_ctrl_c_while_a_program_loads_ends_in_one_line(program: str, loads: str) -> None:
     code = f"""
 import os, signal, sys
 from naa_lightning.__main__ import {program}
 class Pressed:
     def find_spec(self, name, path=None, target=None):
-        if name == "rich":
+        if name == "{loads}":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Pressed())
 sys.argv = ["program", "."]

@@ -9,7 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from naa_lightning.distributed.stopping import stop_if_asked
-from naa_lightning.exceptions import UserError, in_one_line
+from naa_lightning.engine.out_of_memory import is_out_of_memory
+from naa_lightning.exceptions import UserError, in_one_line, reason_of
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.target import Target
@@ -113,10 +114,13 @@ def _failures_noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterat
     try:
         yield
     except Exception as error:
+        known: Exception = error
+        if is_out_of_memory(error) and not isinstance(error, UserError):
+            known = UserError(f"out of memory ({reason_of(error)})")
         for target in targets:
-            reason = in_one_line(error).removeprefix(f"{target.source.name}: ")
+            reason = in_one_line(known).removeprefix(f"{target.source.name}: ")
             failed[target.name] = reason
-            log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(error, UserError))
+            log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(known, UserError))
 
 
 def _rows(target: Target, batches: Sequence[PairPredictions], saved: Mapping[int, SavedImage]) -> list[Prediction]:
