@@ -5,12 +5,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+_NOBODY = "nobody reads the output any more; the run goes on"
+_told: list[str] = []
 
 
 class _Unbroken(io.TextIOWrapper):
@@ -43,10 +45,9 @@ def survive_closed_pipes() -> None:
             setattr(sys, name, _Unbroken(stream.buffer, write_through=stream.write_through, **options))
 
 
-@cache
 def _tell() -> None:
     """Say it once, where a run has begun to log: it is usual for other programs."""
-    if logging.getLogger().hasHandlers():
-        line = "nobody reads the output any more; the run goes on"
-        log.warning(line)
-        sys.stderr.write(f"{line}\n")
+    if logging.getLogger().hasHandlers() and not _told:
+        _told.append(_NOBODY)
+        log.warning(_NOBODY)
+        sys.stderr.write(f"{_NOBODY}\n")
