@@ -50,7 +50,7 @@ class Stopped(SystemExit):
 
     def __init__(self, message: str, code: int = os.EX_TEMPFAIL) -> None:
         super().__init__(message)
-        self.code = code
+        self.code = self.exit_code = code
 
 
 def handle_stop_signals() -> list[signal.Signals]:

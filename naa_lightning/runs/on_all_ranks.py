@@ -61,7 +61,7 @@ def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], 
                     raise UserError(_out_of_memory(error, resume_hint)) from error
                 raise
             stopped = error if isinstance(error, Stopped) else stopped_at()
-            raise Stopped(f"{stopped}; {resume_hint}" if ranks.first else "", int(stopped.code)) from None
+            raise Stopped(f"{stopped}; {resume_hint}" if ranks.first else "", stopped.exit_code) from None
 
 
 def _out_of_memory(error: BaseException, resume_hint: str) -> str:
