@@ -46,8 +46,8 @@ def survive_closed_pipes() -> None:
 
 
 def _tell() -> None:
-    """Say it once, where a run has begun to log: it is usual for other programs."""
-    if logging.getLogger().hasHandlers() and not _told:
+    """Say it once, where a run has a log file: it is usual for other programs."""
+    if not _told and any(isinstance(handler, logging.FileHandler) for handler in logging.getLogger().handlers):
         _told.append(_NOBODY)
         log.warning(_NOBODY)
         sys.stderr.write(f"{_NOBODY}\n")
