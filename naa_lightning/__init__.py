@@ -11,7 +11,6 @@ What `__all__` names is public, and loaded when it is first used. So is what the
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from naa_lightning.library.show import show
     from naa_lightning.library.transfer import transfer
     from naa_lightning.models import Classifier, Ensemble
+
+    __version__: str
 
 __all__ = [
     "Attack",
@@ -37,8 +38,6 @@ __all__ = [
     "show",
     "transfer",
 ]
-
-__version__ = version("naa_lightning")
 
 _MODULES = {
     "Attack": "attacks",
@@ -58,9 +57,13 @@ if not TYPE_CHECKING:  # a type checker would take any name from a function
 
     def __getattr__(name: str) -> object:
         """Load what is public when it is first used, so that the package itself is loaded at once."""
-        if name not in _MODULES:
+        value: object
+        if name == "__version__":
+            value = import_module("importlib.metadata").version(__name__)
+        elif name in _MODULES:
+            value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
         globals()[name] = value
         return value
 

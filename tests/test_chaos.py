@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import digests, kill_again_and_again, start
+from tests.chaos import INTERRUPT, KILL, digests, disturb_again_and_again, start
 from tests.experiments import NO_PICTURES, attack
 
 IMAGES = 45
@@ -23,12 +23,13 @@ def undisturbed(models_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def test_kills_lose_nothing_and_repeat_nothing(undisturbed: Path, models_dir: str, tmp_path: Path) -> None:
+def test_kills_and_ctrl_c_lose_nothing_and_repeat_nothing(undisturbed: Path, models_dir: str, tmp_path: Path) -> None:
     killed = tmp_path / "run"
     environment = {"HOME": str(tmp_path)}
     arguments = [*OVERRIDES, *NO_PICTURES, "~targets", models_dir]
-    # of this seed the first kill comes at once, the second later
-    counts = kill_again_and_again(killed, arguments, environment, images=IMAGES, kills=2, seed=1)
+    # of this seed the first comes at once, the second later
+    kinds = [KILL, KILL, INTERRUPT]
+    counts = disturb_again_and_again(killed, arguments, environment, kinds, images=IMAGES, seed=1)
     assert counts == sorted(set(counts))
     assert 0 < counts[0] < counts[-1] < IMAGES
     assert len(digests(killed)) == IMAGES

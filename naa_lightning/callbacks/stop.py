@@ -6,7 +6,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked
+from naa_lightning.distributed.stopping import asked_to_stop, stop_if_asked, stopped_at
 
 
 class StopBetweenBatches(Callback):
@@ -35,20 +35,16 @@ class StopBetweenBatches(Callback):
         if trainer.world_size == 1:
             stop_if_asked(str(pl_module.title))
 
-    on_validation_batch_end = on_predict_batch_end = _stop_if_asked
+    on_train_epoch_start = on_validation_batch_end = on_test_batch_end = on_predict_batch_end = _stop_if_asked
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop all ranks if one was asked."""
         if trainer.strategy.reduce_boolean_decision(asked_to_stop(), all=False):
-            raise _stopped(pl_module)
+            raise stopped_at(str(pl_module.title))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Say what Lightning's own way of stopping a training does not: that the run is not done."""
         if isinstance(exception, SIGTERMException):
-            raise _stopped(pl_module) from exception
-
-
-def _stopped(pl_module: LightningModule) -> Stopped:
-    return Stopped(f"stopped by SIGTERM at {pl_module.title}")
+            raise stopped_at(str(pl_module.title)) from exception

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 import naa_lightning.config.extendable
 import naa_lightning.config.resolvers  # noqa: F401 - both for Hydra
 from naa_lightning.cli.composition_errors import explain
-from naa_lightning.distributed.stopping import Stopped, sigterm_noted
+from naa_lightning.distributed.stopping import Stopped
 from naa_lightning.exceptions import RankError, UserError, in_one_line
 from naa_lightning.sweeps.reporting import tell_sweep
 
@@ -46,8 +45,7 @@ def one_line_errors() -> Iterator[None]:
     jobs.
     """
     try:
-        with sigterm_noted():
-            yield
+        yield
     except Stopped as stopped:
         sys.stderr.write(f"{stopped}\n" if str(stopped) else "")
         sys.exit(stopped.code)
@@ -76,18 +74,13 @@ def launch(main: Callable[[], None]) -> None:
     Args:
         main: The program.
     """
-    try:
-        with one_line_errors():
-            try:
-                main()
-            except Exception:
-                tell_sweep()
-                raise
+    with one_line_errors():
+        try:
+            main()
+        except Exception:
             tell_sweep()
-        sys.stdout.flush()
-    except BrokenPipeError:  # what reads the output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+            raise
+        tell_sweep()
 
 
 def in_a_sweep() -> bool:
@@ -101,7 +94,8 @@ def _about_a_file(error: OSError) -> str:
     said = f"{error.filename or folder or 'the output folder'}: {error.strerror}"
     if folder is None or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return said
-    return f"{said}: make room; the same command with hydra.run.dir={folder} goes on"
+    option = f"hydra.sweep.dir={HydraConfig.get().sweep.dir}" if in_a_sweep() else f"hydra.run.dir={folder}"
+    return f"{said}: make room; the same command with {option} goes on"
 
 
 def _end(message: str) -> NoReturn:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 import naa_lightning.config.extendable
@@ -52,6 +53,7 @@ class AttackExperiment:
         study: The study that is made instead of an attack; None for an attack.
         overrides: The configuration keys and groups that the command line sets.
         command: The command line that runs it again.
+        folder_option: What is added to the command so that it goes on where it was stopped, in a sweep with all jobs.
     """
 
     run: AttackRun
@@ -64,6 +66,7 @@ class AttackExperiment:
     study: Study | None
     overrides: Sequence[str] = ()
     command: str = ""
+    folder_option: str = ""
 
     @property
     def white_box(self) -> Sequence[ClassifierSource]:
@@ -129,8 +132,10 @@ def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     overrides = list(hydra.overrides.task)
     folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
     command = shlex.join(["naa-attack", *(part for folder in folders for part in ("--config-dir", folder)), *overrides])
+    sweep = hydra.mode is RunMode.MULTIRUN
+    folder_option = f"hydra.sweep.dir={hydra.sweep.dir}" if sweep else f"hydra.run.dir={run.paths.run_dir}"
     experiment = AttackExperiment(
-        run, surrogate, targets, attack, engine, exact, attribution, study, overrides, command
+        run, surrogate, targets, attack, engine, exact, attribution, study, overrides, command, folder_option
     )
     _check_work(experiment)
     for source in experiment.white_box:

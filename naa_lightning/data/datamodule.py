@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from naa_lightning.data.class_names import check_names_cover, check_names_fit, read_class_names
 from naa_lightning.data.images import ImageRecord, LabelledImages, Sample, check_labels
-from naa_lightning.data.workers import ignore_sigterm
+from naa_lightning.data.workers import leave_signals_to_main
 from naa_lightning.exceptions import DataError
 from naa_lightning.validation import check_count
 
@@ -125,7 +125,9 @@ class ImageDataModule(LightningDataModule, ABC):
     def _batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
         """Return batches in order, unless other options of a `DataLoader` are given."""
         usual = {"batch_size": self.batch_size, "num_workers": self.num_workers}
-        return DataLoader(images, collate_fn=images.collate, worker_init_fn=ignore_sigterm, **{**usual, **options})
+        return DataLoader(
+            images, collate_fn=images.collate, worker_init_fn=leave_signals_to_main, **{**usual, **options}
+        )
 
 
 def check_ids(ids: Collection[int], data: ImageDataModule, key: str) -> None:

@@ -3,10 +3,11 @@
 import signal
 
 
-def ignore_sigterm(worker: int) -> None:
-    """Leave SIGTERM to the main process: a signal to all processes must not take a worker from a batch under way.
+def leave_signals_to_main(worker: int) -> None:
+    """Ignore what asks for a stop: a signal to all processes must not take a worker from a batch under way.
 
     Args:
         worker: Index of the data loader's worker, from 0; not used.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

@@ -19,8 +19,17 @@ from typing import Any, TypeAlias, TypeVar
 from torch.multiprocessing import ProcessContext, ProcessExitedException, start_processes
 
 from naa_lightning.distributed.process_info import ProcessInfo
-from naa_lightning.distributed.stopping import CONTINUE_ME, Stopped, end_workers
+from naa_lightning.distributed.stopping import (
+    STOP_CODES,
+    STOP_SIGNALS,
+    Stopped,
+    end_workers,
+    noted_signal,
+    stop_noted,
+    stopped_at,
+)
 from naa_lightning.exceptions import RankError, UserError, in_one_line
+from naa_lightning.standard_streams import survive_closed_pipes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,8 +43,9 @@ GRACE = 5.0
 def launch(count: int, work: Callable[[T, ProcessInfo], R], argument: T, *, resume_hint: str) -> R:
     """Do something in several processes of this machine.
 
-    Each is a fresh one, so that a sweep can do it again and again. SIGTERM is passed on to them. The first one logs to
-    the terminal and to this process's files, the others their warnings.
+    Each is a fresh one, so that a sweep can do it again and again. A signal that asks for a stop is passed on to them,
+    and a second one ends them. The first one logs to the terminal and to this process's files, the others their
+    warnings.
 
     Args:
         count: Number of processes.
@@ -56,17 +66,18 @@ def launch(count: int, work: Callable[[T, ProcessInfo], R], argument: T, *, resu
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # of ranks that it ends
     outcomes: Outcomes = get_context("spawn").SimpleQueue()
-    context: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
-        _be_rank, (count, work, argument, _log_files(), _free_address(), outcomes), nprocs=count, join=False
-    )
-    try:
-        with _passing_on_sigterm(context) as signals:
-            _wait(context, signals)
-    except ProcessExitedException as error:
-        raise _explained(error, outcomes, resume_hint) from None
-    finally:
-        for process in context.processes:
-            process.kill()
+    with stop_noted(resume_hint):
+        with _stop_signals(signal.SIG_BLOCK):  # each rank lets them through once it can note them
+            context: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
+                _be_rank, (count, work, argument, _log_files(), _free_address(), outcomes), nprocs=count, join=False
+            )
+        try:
+            _wait(context)
+        except ProcessExitedException as error:
+            raise _explained(error, outcomes, resume_hint) from None
+        finally:
+            for process in context.processes:
+                process.kill()
     result: R = dict(_all_of(outcomes))[0]
     return result
 
@@ -91,6 +102,7 @@ def _be_rank(
     address: str,
     outcomes: Outcomes,
 ) -> None:
+    survive_closed_pipes()
     if rank == 0:
         handlers: list[logging.Handler] = [
             logging.StreamHandler(sys.stdout),
@@ -101,7 +113,8 @@ def _be_rank(
         logging.basicConfig(level=logging.WARNING, format=f"rank {rank}: %(message)s")
     process = ProcessInfo(rank=rank, world_size=count, local_rank=rank, init_method=address)
     try:
-        outcomes.put((rank, work(argument, process)))
+        with stop_noted(), _stop_signals(signal.SIG_UNBLOCK):
+            outcomes.put((rank, work(argument, process)))
     except UserError as error:
         outcomes.put((rank, type(error)(in_one_line(error))))
         sys.exit(1)
@@ -117,31 +130,30 @@ def _be_rank(
 
 
 @contextmanager
-def _passing_on_sigterm(context: ProcessContext) -> Iterator[list[int]]:
-    """Pass SIGTERM on to the ranks; the list that is yielded takes the signals that came."""
-    signals: list[int] = []
-
-    def pass_on(number: int, frame: object) -> None:
-        signals.append(number)
-        for process in context.processes:
-            process.terminate()
-
-    before = signal.signal(signal.SIGTERM, pass_on)
+def _stop_signals(how: int) -> Iterator[None]:
+    """Hold signals that ask for a stop back, or let them through, here and in processes that are started meanwhile."""
+    before = signal.pthread_sigmask(how, STOP_SIGNALS)
     try:
-        yield signals
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _wait(context: ProcessContext, signals: Sequence[int]) -> None:
+def _wait(context: ProcessContext) -> None:
     """Wait until all ranks are done, or one has failed; those that were asked to stop take their time.
 
     Raises:
         ProcessExitedException: One has failed.
     """
+    passed_on = False
     while running := [process for process in context.processes if process.is_alive()]:
-        connection.wait([process.sentinel for process in running], timeout=1)
-        if not signals and any(process.exitcode for process in context.processes):
+        connection.wait([process.sentinel for process in running], timeout=0.2)
+        if (noted := noted_signal()) is not None:
+            if not passed_on:
+                for process in running:
+                    os.kill(process.pid, noted)
+            passed_on = True
+        elif any(process.exitcode for process in context.processes):
             break
     while not context.join(grace_period=GRACE):
         pass
@@ -149,8 +161,10 @@ def _wait(context: ProcessContext, signals: Sequence[int]) -> None:
 
 def _explained(error: ProcessExitedException, outcomes: Outcomes, resume_hint: str) -> Exception | Stopped:
     found = [outcome for _, outcome in sorted(_all_of(outcomes), key=lambda outcome: outcome[0])]
-    if error.exit_code == CONTINUE_ME:
-        return Stopped(next((outcome for outcome in found if isinstance(outcome, str)), "stopped by SIGTERM"))
+    if error.exit_code in STOP_CODES:
+        return Stopped(
+            next((outcome for outcome in found if isinstance(outcome, str)), str(stopped_at())), error.exit_code
+        )
     failures = [outcome for outcome in found if isinstance(outcome, Exception)]
     failures.sort(key=lambda failure: (not _is_cause(failure), isinstance(failure, RankError)))
     if failures and (_is_cause(failures[0]) or not error.signal_name):

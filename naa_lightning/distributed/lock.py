@@ -21,7 +21,7 @@ def exclusive(path: Path, title: str) -> Iterator[None]:
         title: Name of the work in messages, for example "training resnet50".
 
     Raises:
-        Stopped: SIGTERM arrived during the wait.
+        Stopped: SIGTERM or Ctrl-C asked for it during the wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)

@@ -1,6 +1,8 @@
 """Work on many images, done again in smaller chunks where memory runs out."""
 
+import errno
 import logging
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,6 +14,13 @@ from naa_lightning.exceptions import DataError
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+# What else libraries say: oneDNN, C++, the C library, cuBLAS and cuDNN, onnxruntime.
+_WORDS = re.compile(
+    r"could not (create a primitive(?! desc)|create a memory object|execute a primitive)|std::bad_alloc"
+    r"|[Nn]ot enough memory|[Cc]annot allocate memory|CU(BLAS|DNN)_STATUS_ALLOC_FAILED|[Ff]ailed to allocate memory"
+)
+_WITH_ERRORS_OF_THEIR_OWN = {"onnxruntime", "safetensors_rust"}
 
 
 class AdaptiveChunks:
@@ -88,7 +97,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    library = type(error).__module__.partition(".")[0]
     text = str(error)
-    return isinstance(error, RuntimeError) and (
-        is_oom_error(RuntimeError(text)) or "CUBLAS_STATUS_ALLOC_FAILED" in text
+    return (isinstance(error, RuntimeError) or library in _WITH_ERRORS_OF_THEIR_OWN) and (
+        is_oom_error(RuntimeError(text)) or _WORDS.search(text) is not None
     )

@@ -48,14 +48,14 @@ def run_attack(experiment: AttackExperiment, *, again: bool = True, began: float
 
     Raises:
         UserError: Something in the data or the models is not as it must be.
-        Stopped: SIGTERM asked for it; what is crafted is saved.
+        Stopped: SIGTERM or Ctrl-C asked for it; what is crafted is saved.
     """
     run = experiment.run
     if not again and (results := finished_results(experiment)) is not None:
         log.info("finished before: %s", run.paths.run_dir)
         return results.optimised
     began = time.perf_counter() if began is None else began
-    resume_hint = f"the same command with hydra.run.dir={run.paths.run_dir} goes on"
+    resume_hint = f"the same command with {experiment.folder_option} goes on"
     return on_all_ranks(experiment, partial(_attack, began=began), resume_hint=resume_hint)
 
 

@@ -19,7 +19,9 @@ from naa_lightning.distributed.folder_lock import alone_in
 from naa_lightning.distributed.launching import launch
 from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined
-from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted
+from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked, stop_noted, stopped_at
+from naa_lightning.engine.out_of_memory import is_out_of_memory
+from naa_lightning.exceptions import UserError, reason_of
 from naa_lightning.loggers.run import addresses
 from naa_lightning.runs.trainer import local_ranks, make_trainer
 
@@ -55,20 +57,30 @@ def on_all_ranks(experiment: E, work: Callable[[E, Ranks], R], *, resume_hint: s
 
 
 def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], R], resume_hint: str) -> R:
-    """Do one rank's part; what fails after SIGTERM, such as a data loader's worker, has been stopped."""
+    """Do one rank's part; what fails after a signal to stop, such as a data loader's worker, has been stopped."""
     run = experiment.run
     _quieten(run)
-    with joined(process) as ranks, sigterm_noted():
+    with joined(process) as ranks, stop_noted(resume_hint):
         if run.extras.print_config and ranks.first:
             Console().print(asdict(run))
         try:
+            stop_if_asked("start-up")  # a sweep whose job before was done when it could be stopped
             return work(experiment, ranks)
         except (Stopped, Exception) as error:
             # another rank may be asked to stop before this one is
             if not isinstance(error, Stopped) and not asked_to_stop():
+                if is_out_of_memory(error) and not isinstance(error, UserError):
+                    raise UserError(_out_of_memory(error, resume_hint)) from error
                 raise
-            how = str(error) if isinstance(error, Stopped) else "stopped by SIGTERM"
-            raise Stopped(f"{how}; {resume_hint}" if ranks.first else "") from None
+            stopped = error if isinstance(error, Stopped) else stopped_at()
+            raise Stopped(f"{stopped}; {resume_hint}" if ranks.first else "", stopped.exit_code) from None
+
+
+def _out_of_memory(error: BaseException, resume_hint: str) -> str:
+    return (
+        f"out of memory ({reason_of(error)}): give a smaller data.batch_size or data.image_size, smaller models or "
+        f"another device; what is saved so far is kept: {resume_hint}"
+    )
 
 
 def print_results(path: Path, loggers: Sequence[Logger]) -> None:

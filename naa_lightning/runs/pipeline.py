@@ -83,5 +83,5 @@ def attack_and_report(context: RunContext) -> float | None:
     tell(console, *result_lines(results))
     console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
     log_run(context.loggers, folder)
-    evaluation.check_complete(folder)
+    evaluation.check_complete(folder, context.experiment.folder_option)
     return results.optimised

@@ -27,7 +27,7 @@ def run_training(experiment: TrainingExperiment) -> float:
 
     Raises:
         UserError: Something in the recipe or the data is not as it must be.
-        Stopped: SIGTERM asked for it; the epochs that are finished are saved.
+        Stopped: SIGTERM or Ctrl-C asked for it; the epochs that are finished are saved.
     """
     return on_all_ranks(experiment, _train, resume_hint="the same command goes on with the last finished epoch")
 

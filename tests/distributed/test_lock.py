@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from naa_lightning.distributed.lock import exclusive
-from naa_lightning.distributed.stopping import Stopped, sigterm_noted
+from naa_lightning.distributed.stopping import Stopped, stop_noted
 
 
 def test_the_second_waits_for_the_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,7 +67,7 @@ def test_who_waits_stops_when_asked(tmp_path: Path) -> None:
     assert held.wait(30)
     try:
         with (
-            sigterm_noted(),
+            stop_noted(),
             sigterm_soon(),
             pytest.raises(Stopped, match="stopped by SIGTERM at training b"),
             exclusive(tmp_path / "lock", "training b"),

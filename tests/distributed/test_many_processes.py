@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import pytest
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.records.manifest import Manifest
+from tests.chaos import TWO_RANKS as TWO
+from tests.chaos import ranks_of
 from tests.cli.test_command_line import finish, start
 from tests.experiments import NO_PICTURES, adversarial_files, attack
-
-TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 
 
 def results(folder: Path) -> dict[str, Any]:
@@ -120,13 +119,6 @@ def test_the_command_logs_one_run_and_survives_the_kill_of_a_rank(models_dir: st
     assert results(tmp_path / "two")["targets"] == results(tmp_path / "alone")["targets"]
     assert not list((tmp_path / "two" / "adversarial").glob("manifest-*"))
     assert len(list((tmp_path / "two" / "wandb").glob("offline-run-*"))) == 2  # one of each call, none of rank 1
-
-
-def ranks_of(pid: int) -> list[int]:
-    """The processes that a run has started to be its ranks."""
-    lines = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]  # -ww: however narrow the terminal
-    found = subprocess.run(lines, capture_output=True, text=True, check=True)
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
 
 
 def test_a_sweep_starts_ranks_for_each_job_and_repeats_none(models_dir: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch.distributed import rendezvous
 from naa_lightning.distributed.launching import launch
 from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined
-from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
+from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked, stop_noted
 from naa_lightning.exceptions import UserError
 
 
@@ -103,26 +103,36 @@ def test_a_rank_that_is_killed_ends_all(work: Callable[[int, ProcessInfo], None]
     assert time.monotonic() - begun < 120
 
 
-def works_until_asked(folder: Path, process: ProcessInfo) -> None:
-    with joined(process), sigterm_noted():
+def works_until_asked(asking: tuple[Path, signal.Signals, bool], process: ProcessInfo) -> None:
+    folder, number, all_of_them = asking
+    with joined(process), stop_noted():
         (folder / f"{process.rank}").touch()
         if process.rank == 0:
             while not (folder / "1").exists():
                 time.sleep(0.05)
-            os.kill(os.getppid(), signal.SIGTERM)
+            os.kill(os.getppid(), number)
+            if all_of_them:  # as a terminal does, here even twice
+                time.sleep(1.1)
+                os.kill(os.getpid(), number)
         while not asked_to_stop():
             time.sleep(0.05)
         (folder / f"{process.rank} has finished").touch()
         stop_if_asked("work")
 
 
-def test_sigterm_is_passed_on_to_all(tmp_path: Path) -> None:
-    handler = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Stopped, match="stopped by SIGTERM at work") as stopped:
-        launch(2, works_until_asked, tmp_path, resume_hint="")
-    assert stopped.value.code == 75
+@pytest.mark.parametrize(
+    ("number", "name", "code", "all_of_them"),
+    [(signal.SIGTERM, "SIGTERM", 75, False), (signal.SIGINT, "Ctrl-C", 130, True)],
+)
+def test_what_asks_for_a_stop_is_passed_on_to_all(
+    number: signal.Signals, name: str, code: int, all_of_them: bool, tmp_path: Path
+) -> None:
+    handler = signal.getsignal(number)
+    with pytest.raises(Stopped, match=f"stopped by {name} at work") as stopped:
+        launch(2, works_until_asked, (tmp_path, number, all_of_them), resume_hint="")
+    assert stopped.value.code == code
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0 has finished", "1", "1 has finished"]
-    assert signal.getsignal(signal.SIGTERM) == handler
+    assert signal.getsignal(number) == handler
 
 
 def test_a_process_alone_needs_nobody() -> None:

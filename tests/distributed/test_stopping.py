@@ -1,4 +1,4 @@
-"""SIGTERM ends a run in order."""
+"""SIGTERM and Ctrl-C end a run in order."""
 
 import os
 import signal
@@ -15,10 +15,11 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from naa_lightning.callbacks.stop import StopBetweenBatches
-from naa_lightning.distributed.stopping import Stopped, asked_to_stop, sigterm_noted, stop_if_asked
+from naa_lightning.data.workers import leave_signals_to_main
+from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked, stop_noted
 from naa_lightning.models.target import Target
 from naa_lightning.runs.stages.evaluation import evaluate
 from naa_lightning.runs.stages.reading import LoadedPairs
@@ -32,25 +33,27 @@ OVERRIDES = [f"data.limit={IMAGES}", "data.batch_size=4"]
 
 @pytest.fixture
 def noted() -> Iterator[None]:
-    with sigterm_noted():
+    with stop_noted():
         yield
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
 class Module(LightningModule):
-    """Does nothing much, and gets SIGTERM in the middle of it."""
+    """Does nothing much, and gets a signal in the middle of it."""
 
     title = "working"
 
-    def __init__(self, at: str) -> None:
+    def __init__(self, at: str, number: signal.Signals = signal.SIGTERM) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
         self.at = at
+        self.number = number
         self.steps: list[int] = []
 
     def _signal(self, place: str) -> None:
         if place == self.at:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(self.number)
 
     def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         self._signal(f"predict {batch_idx}")
@@ -102,12 +105,18 @@ def batches() -> DataLoader[Tensor]:
     return DataLoader(torch.zeros(4, 1), batch_size=1)  # type: ignore[arg-type]
 
 
+BOTH = pytest.mark.parametrize(
+    ("number", "name", "code"), [(signal.SIGTERM, "SIGTERM", os.EX_TEMPFAIL), (signal.SIGINT, "Ctrl-C", 130)]
+)
+
+
+@BOTH
 @pytest.mark.usefixtures("noted")
-def test_the_batch_is_done_and_saved_before_the_run_stops() -> None:
-    module, saving = Module("predict 1"), Saving()
-    with pytest.raises(Stopped, match="stopped by SIGTERM at working") as stopped:
+def test_the_batch_is_done_and_saved_before_the_run_stops(number: signal.Signals, name: str, code: int) -> None:
+    module, saving = Module("predict 1", number), Saving()
+    with pytest.raises(Stopped) as stopped:
         trainer(saving).predict(module, batches(), return_predictions=False)
-    assert stopped.value.code == os.EX_TEMPFAIL == 75
+    assert (str(stopped.value), stopped.value.code) == (f"stopped by {name} at working", code)
     assert module.steps == saving.saved == [0, 1]
 
 
@@ -122,15 +131,18 @@ def test_a_signal_before_the_first_batch_leaves_no_batch_to_do(run: Callable[...
     assert not module.steps
 
 
+@BOTH
 @pytest.mark.usefixtures("noted")
 @pytest.mark.parametrize(
     ("at", "steps"), [("train 1", [0, 1]), ("validate 2", [0, 1, 2, 3]), ("validated", [0, 1, 2, 3])]
 )
-def test_training_stops_with_the_same_exit_code(at: str, steps: list[int]) -> None:
-    module = Module(at)
+def test_training_stops_with_the_same_exit_code(
+    at: str, steps: list[int], number: signal.Signals, name: str, code: int
+) -> None:
+    module = Module(at, number)
     with pytest.raises(SystemExit) as stopped:
         trainer().fit(module, batches(), batches())
-    assert (str(stopped.value), stopped.value.code) == ("stopped by SIGTERM at working", 75)
+    assert (str(stopped.value), stopped.value.code) == (f"stopped by {name} at working", code)
     assert module.steps == steps
 
 
@@ -207,7 +219,7 @@ def test_a_stop_is_no_failure_of_a_target() -> None:
 
 
 def test_nothing_is_asked_without_a_signal() -> None:
-    with sigterm_noted():
+    with stop_noted():
         assert not asked_to_stop()
         stop_if_asked("working")
         signal.raise_signal(signal.SIGTERM)
@@ -218,14 +230,14 @@ def test_a_handler_that_is_there_stays() -> None:
     received: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     try:
-        with sigterm_noted():
+        with stop_noted():
             signal.raise_signal(signal.SIGTERM)
             assert not asked_to_stop()
         assert received == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with sigterm_noted():
-        with sigterm_noted():
+    with stop_noted():
+        with stop_noted():
             signal.raise_signal(signal.SIGTERM)
         assert asked_to_stop()
 
@@ -234,7 +246,7 @@ def test_other_threads_may_use_it() -> None:
     done: list[bool] = []
 
     def run() -> None:
-        with sigterm_noted():
+        with stop_noted():
             done.append(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
 
     thread = threading.Thread(target=run)
@@ -245,34 +257,98 @@ def test_other_threads_may_use_it() -> None:
 
 WAITING = """
 import time
-from naa_lightning.distributed.stopping import asked_to_stop, sigterm_noted
-with sigterm_noted():
+from contextlib import nullcontext
+from naa_lightning.data.workers import leave_signals_to_main
+from naa_lightning.distributed.stopping import asked_to_stop, handle_stop_signals, hint_outside_work, stop_noted
+handle_stop_signals()
+hint_outside_work("the sweep goes on")
+with WORK:
     print("ready", flush=True)
     while True:
         time.sleep(0.01)
         if asked_to_stop():
             print("asked", flush=True)
 """
+AGAIN = "finishing what was begun, such as a batch; Ctrl-C again ends it at once\n"
 
 
-def test_a_second_signal_ends_the_process_unless_it_comes_with_the_first() -> None:
-    process = subprocess.Popen([sys.executable, "-c", WAITING], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def waiting(work: str) -> subprocess.Popen[str]:
+    code = WAITING.replace("WORK", work)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGTERM)
+    return process
+
+
+@BOTH
+def test_a_second_signal_ends_the_process_unless_it_comes_with_the_first(
+    number: signal.Signals, name: str, code: int
+) -> None:
+    process = waiting("stop_noted('it goes on')")
+    assert process.stdout is not None
+    process.send_signal(number)
     assert process.stdout.readline() == "asked\n"
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=1.1)
-    process.send_signal(signal.SIGTERM)
-    process.stdout.close()
-    assert process.wait(timeout=60) == -signal.SIGTERM
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    told = AGAIN if number is signal.SIGINT else ""
+    assert (process.returncode, err) == (code, f"{told}stopped by {name}; it goes on\n")
+
+
+@BOTH
+def test_a_signal_before_or_after_the_work_ends_the_process_at_once(
+    number: signal.Signals, name: str, code: int
+) -> None:
+    process = waiting("nullcontext()")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (code, "", f"stopped by {name}; the sweep goes on\n")
+
+
+@pytest.mark.parametrize(
+    ("program", "loads"), [("attack", "hydra"), ("train", "hydra"), ("report", "argparse"), ("models", "torch")]
+)
+def test_ctrl_c_while_a_program_loads_ends_in_one_line(program: str, loads: str) -> None:
+    code = f"""
+import os, signal, sys
+from naa_lightning.__main__ import {program}
+class Pressed:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{loads}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Pressed())
+sys.argv = ["program", "."]
+{program}()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "stopped by Ctrl-C\n")
+
+
+def test_workers_leave_both_signals_to_the_process_that_reads() -> None:
+    loader = DataLoader(Signalling(), batch_size=1, num_workers=1, worker_init_fn=leave_signals_to_main)
+    assert [batch.item() for batch in loader] == [0, 1, 2]
+
+
+class Signalling(Dataset[int]):
+    """Sends its own process both signals."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+        return index
 
 
 def stopped(
     folder: Path, home: Path, *arguments: str, send: Callable[[subprocess.Popen[str]], None]
 ) -> tuple[int, str, str]:
-    """Run the digits example and send it SIGTERM after its first images."""
+    """Run the digits example and have a signal sent to it after its first images."""
     process = start(folder, [*OVERRIDES, *arguments], {"HOME": str(home)})
     while not listed(folder):
         assert process.poll() is None, process.communicate()
@@ -306,7 +382,11 @@ def test_stopped_and_started_again_gives_the_same_bytes(models_dir: str, tmp_pat
     assert digests(folder) == digests(undisturbed)
 
 
-def test_a_sweep_ends_at_once(models_dir: str, tmp_path: Path) -> None:
+def interrupt(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+
+
+def test_a_sweep_ends_with_the_job_that_ctrl_c_stops(models_dir: str, tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     sweep = [
         "attack=mim,fgsm",
@@ -315,11 +395,10 @@ def test_a_sweep_ends_at_once(models_dir: str, tmp_path: Path) -> None:
         f"hydra.sweep.dir={folder}",
         "hydra.sweep.subdir=${hydra:job.num}",
     ]
-    code, out, err = stopped(
-        folder / "0", tmp_path, models_dir, "~targets", *sweep, "-m", send=lambda process: process.terminate()
-    )
-    assert code == 75, (out, err)
-    assert err.startswith("stopped by SIGTERM at crafting mim on digits_plain")
+    code, out, err = stopped(folder / "0", tmp_path, models_dir, "~targets", *sweep, "-m", send=interrupt)
+    assert code == 130, (out, err)
+    stopped_at = "stopped by Ctrl-C at crafting mim on digits_plain"
+    assert err == f"{AGAIN}{stopped_at}; the same command with hydra.sweep.dir={folder} goes on\n"
     assert 0 < len(saved_images(folder / "0")) < IMAGES
     assert not (folder / "0" / "results.json").exists()
     assert not (folder / "1").exists()

@@ -18,8 +18,9 @@ from naa_lightning.exceptions import RankError, UserError
 from naa_lightning.modules.classifier import ClassifierModule
 from naa_lightning.runs import trainer as building
 from naa_lightning.training.losses import CleanTraining, Step
+from tests.chaos import TWO_RANKS as TWO
+from tests.chaos import ranks_of
 from tests.cli.test_command_line import finish, start
-from tests.distributed.test_many_processes import TWO, ranks_of
 from tests.experiments import train, training
 
 # A tiny transformer: what batch normalisation sees depends on how batches are shared, layer normalisation does not.

@@ -1,8 +1,13 @@
 """Batches that do not fit into memory are done in parts."""
 
+import errno
 import logging
+import os
+import subprocess
+import sys
 import weakref
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -137,8 +142,73 @@ def test_what_the_libraries_say_is_understood() -> None:
     assert is_out_of_memory(wrapped)
     assert is_out_of_memory(RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be", "more"))
     assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
+    assert is_out_of_memory(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert is_out_of_memory(type("Fail", (Exception,), {"__module__": "onnxruntime.capi"})("Failed to allocate memory"))
+    assert not is_out_of_memory(OSError(errno.ENOSPC, "No space left on device"))
     assert not is_out_of_memory(RuntimeError(5))
     assert not is_out_of_memory(ValueError("CUDA out of memory"))
+
+
+@pytest.mark.parametrize(
+    ("words", "memory"),
+    [
+        ("could not create a primitive", True),
+        ("could not create a primitive descriptor for a convolution forward propagation primitive", False),
+        ("could not execute a primitive", True),
+        ("could not create a memory object", True),
+        (
+            "[enforce fail at alloc_cpu.cpp:81] data. DefaultCPUAllocator: not enough memory: you tried to allocate 9",
+            True,
+        ),
+        ("std::bad_alloc", True),
+        ("unable to mmap 44 bytes from file <a.pt>: Cannot allocate memory (12)", True),
+        ("cuDNN error: CUDNN_STATUS_ALLOC_FAILED", True),
+        ("cuDNN error: CUDNN_STATUS_MAPPING_ERROR", False),
+        ("Non-zero status code returned while running Conv node: Failed to allocate memory for requested buffer", True),
+    ],
+)
+def test_the_words_for_no_memory(words: str, memory: bool) -> None:
+    assert is_out_of_memory(RuntimeError(words)) == memory
+
+
+# In processes whose address space ends so many KiB above what they have. oneDNN says less than torch where it is short.
+CONVOLVING = """
+import os, resource, torch
+from naa_lightning.engine.out_of_memory import AdaptiveChunks, is_out_of_memory
+images, network = torch.rand(4, 64, 56, 56), torch.nn.Conv2d(64, 64, 3, padding=1)
+torch.nn.Conv2d(3, 8, 3)(torch.rand(1, 3, 32, 32))
+
+def convolved(room):
+    size = int(open("/proc/self/statm").read().split()[0]) * os.sysconf("SC_PAGE_SIZE") + room * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    try:
+        network(images)
+    except RuntimeError as error:
+        return f"{is_out_of_memory(error)} {error}"
+    return "fits"
+
+for room in [*range(0, 3000, 100), 30000]:
+    if os.fork() == 0:
+        print(convolved(room), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are kept on Linux")
+def test_whatever_a_convolution_says_that_lacks_memory_is_understood() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CONVOLVING],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *short, enough = done.stdout.splitlines()
+    assert enough == "fits"
+    assert len(short) > 20
+    assert all(said.startswith("True ") for said in short), short
 
 
 def crafted(memory: Memory, engine: Engine, objective: Objective | None = None) -> CraftedBatch:

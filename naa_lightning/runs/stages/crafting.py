@@ -61,9 +61,8 @@ def craft(context: RunContext) -> AdversarialSet:
     missing = [record.id for record in records if record.id not in saved]
     peaks = []
     if missing:
-        log.info(
-            "crafting %d of %d images; if stopped, hydra.run.dir=%s goes on", len(missing), len(records), context.folder
-        )
+        option = experiment.folder_option
+        log.info("crafting %d of %d images; if stopped, %s goes on", len(missing), len(records), option)
 
         def craft_share() -> int:
             with writer.saving():

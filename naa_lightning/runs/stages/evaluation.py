@@ -9,7 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from naa_lightning.distributed.stopping import stop_if_asked
-from naa_lightning.exceptions import UserError, in_one_line
+from naa_lightning.engine.out_of_memory import is_out_of_memory
+from naa_lightning.exceptions import UserError, in_one_line, reason_of
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.shared_weights import WeightSamples, sampled_weights, whose_weights
@@ -40,11 +41,12 @@ class Evaluation:
     weights: Mapping[str, str | None]
     shares_weights: Mapping[str, str] = field(default_factory=dict)
 
-    def check_complete(self, folder: Path) -> None:
+    def check_complete(self, folder: Path, option: str) -> None:
         """Check that every target has given its predictions.
 
         Args:
             folder: The run's folder, for the message.
+            option: What is added to the command to try again.
 
         Raises:
             UserError: A target failed.
@@ -55,7 +57,7 @@ class Evaluation:
         evaluated = {row.target for row in self.predictions}
         raise UserError(
             f"{len(self.failed)} of {len(self.failed) + len(evaluated)} targets failed ({reasons}); what the others "
-            f"say is in {folder}: to try again, run the same command with hydra.run.dir={folder}"
+            f"say is in {folder}: to try again, run the same command with {option}"
         )
 
 
@@ -121,10 +123,13 @@ def _failures_noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterat
     try:
         yield
     except Exception as error:
+        known: Exception = error
+        if is_out_of_memory(error) and not isinstance(error, UserError):
+            known = UserError(f"out of memory ({reason_of(error)})")
         for target in targets:
-            reason = in_one_line(error).removeprefix(f"{target.source.name}: ")
+            reason = in_one_line(known).removeprefix(f"{target.source.name}: ")
             failed[target.name] = reason
-            log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(error, UserError))
+            log.warning("%s failed: %s", target.name, reason, exc_info=not isinstance(known, UserError))
 
 
 def _rows(target: Target, batches: Sequence[PairPredictions], saved: Mapping[int, SavedImage]) -> list[Prediction]:

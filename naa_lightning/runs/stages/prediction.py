@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Subset
 
 from naa_lightning.config.options import in_options
 from naa_lightning.data import LabelledImages
-from naa_lightning.data.workers import ignore_sigterm
+from naa_lightning.data.workers import leave_signals_to_main
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.exceptions import DataError
 from naa_lightning.records import SavedPairs
@@ -46,7 +46,7 @@ def predict(
         batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=images.collate,
-        worker_init_fn=ignore_sigterm,
+        worker_init_fn=leave_signals_to_main,
     )
     title = str(module.title)
     by_rank = context.ranks.gathered(lambda: context.prediction_trainer(title).predict(module, loader) if own else [])

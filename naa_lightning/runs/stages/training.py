@@ -66,7 +66,7 @@ def train(
 
     Raises:
         UserError: The plan, its data or the checkpoint are refused, or the loss is no number.
-        Stopped: SIGTERM asked for it.
+        Stopped: SIGTERM or Ctrl-C asked for it.
     """
     ranks = ranks or Ranks()
     with ExitStack() as stack:

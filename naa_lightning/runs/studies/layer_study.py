@@ -150,7 +150,7 @@ def _attack_layer(layer: CandidateLayer, surrogate: ClassifierSource, context: R
     evaluation = evaluate(of_layer, read_pairs(of_layer, adversarial))
     if context.ranks.first:
         write_predictions(of_layer.folder, evaluation.predictions)
-    evaluation.check_complete(context.folder)
+    evaluation.check_complete(context.folder, context.experiment.folder_option)
     return LayerTrial(layer, evaluation.predictions, fmean(image.seconds for image in adversarial.saved.values()))
 
 
