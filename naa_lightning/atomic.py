@@ -15,7 +15,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         OSError: The file cannot be written; `filename` says which.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(temporary_name(path))
     try:
         with temporary.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -27,3 +27,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> str:
+    """Return what a file is called, beside its place, until it is whole; another name each time."""
+    return f".{path.name}.{secrets.token_hex(4)}"

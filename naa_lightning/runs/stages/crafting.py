@@ -21,6 +21,7 @@ from naa_lightning.models import ClassifierSource, TrainedModel
 from naa_lightning.models.layer import LayerError
 from naa_lightning.modules.crafting import AttackModule
 from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
+from naa_lightning.records.places import check_places
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 
@@ -57,9 +58,11 @@ def craft(context: RunContext) -> AdversarialSet:
         made_of = identity(experiment, device, pool_size=len(pool))
         try:
             write_or_check_identity(context.folder, made_of, empty=not manifest.read())
-            return manifest.repair(records)
+            saved = manifest.repair(records)
         except FolderInUseError as error:
             raise UserError(f"{error} with hydra.run.dir=PATH") from error
+        check_places(manifest.folder, records)
+        return saved
 
     with stopwatch.phase("crafting/stock"):
         saved = ranks.from_first(take_stock)
