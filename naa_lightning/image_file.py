@@ -30,6 +30,7 @@ _DAMAGE = (
     struct.error,
     Image.DecompressionBombError,
 )
+_EXIF_DAMAGE = (*_DAMAGE, TypeError, LookupError, ArithmeticError, AttributeError)
 
 
 def is_image(path: Path) -> bool:
@@ -59,7 +60,7 @@ def read_image(path: Path) -> Tensor:
     """
     with _opened(path) as image:
         image.load()
-        with suppress(*_DAMAGE):  # of EXIF data, without which images can be seen
+        with suppress(*_EXIF_DAMAGE):  # images can be seen without
             ImageOps.exif_transpose(image, in_place=True)
         visible = _on_white(image) if _is_transparent(image) else image
         pixels = np.array(visible.convert("RGB"))
@@ -117,19 +118,19 @@ def _opened(path: Path) -> Iterator[ImageFile]:
                 raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
             yield image
     except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read as an image ({_reason(error)}); replace or remove it") from error
+        raise DataError(f"{path} cannot be read as an image ({_reason(path, error)}); replace or remove it") from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "its content is of no known format"
+        return "its content is of no known format" if path.stat().st_size else "it is empty"
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 def _is_deep(image: ImageFile) -> bool:
     """Tell more than 8 bits per channel, also where Pillow would drop some of them without a word."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8
+        return any(bits > 8 for bits in image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ()))
     stored = [args if isinstance(args, tuple) else (args,) for _, _, _, args in image.tile]
     return (
         image.mode.startswith(("I", "F"))
@@ -149,7 +150,7 @@ def _ends_as_usual(path: Path, kind: str | None) -> bool:
 
 def _is_transparent(image: Image.Image) -> bool:
     """Tell whether a pixel is not opaque, of a decoded image."""
-    return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+    return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

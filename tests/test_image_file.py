@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,8 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
         if name != "flipped.png":  # which only decoding tells
             with pytest.raises(UserError, match=rf"{name} cannot be read as an image"):
                 inspect_image(tmp_path / name, MANY)
+    with pytest.raises(UserError, match=r"empty\.png cannot be read as an image \(it is empty\)"):
+        read_image(tmp_path / "empty.png")
     with pytest.raises(UserError, match=r"absent\.png cannot be read as an image \(No such file or directory\)"):
         read_image(tmp_path / "absent.png")
 
@@ -100,6 +103,16 @@ def test_images_are_turned_as_their_exif_data_says(tmp_path: Path, orientation: 
     assert np.array_equal(seen(tmp_path / f"a{suffix}"), upright)
 
 
+def test_exif_data_damaged_anywhere_are_no_reason_to_refuse_an_image(tmp_path: Path) -> None:
+    exif, stored, rng = Image.Exif(), Image.fromarray(noise(8, 12, 3)), np.random.default_rng(0)
+    exif[0x0112], exif[0x010E], exif[0x8769], exif[0x8825] = 6, "hello", {0x829A: (1, 50)}, {1: "N", 2: (1.0, 2.0, 3.0)}
+    for _ in range(300):
+        damaged = np.frombuffer(exif.tobytes(), dtype=np.uint8).copy()
+        damaged[rng.integers(6, damaged.size, 5)] = rng.integers(0, 256, 5)
+        stored.save(tmp_path / "a.jpg", exif=damaged.tobytes())
+        assert sorted(seen(tmp_path / "a.jpg").shape) == [3, 8, 12]
+
+
 @pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"Exif\0\0no TIFF", b"Exif\0\0MM\0*\0\0\xff\xff"])
 def test_damaged_exif_data_turn_nothing(tmp_path: Path, exif: bytes) -> None:
     Image.fromarray(noise(16, 24, 3)).save(tmp_path / "plain.jpg")
@@ -107,7 +120,7 @@ def test_damaged_exif_data_turn_nothing(tmp_path: Path, exif: bytes) -> None:
     assert np.array_equal(seen(tmp_path / "damaged.jpg"), seen(tmp_path / "plain.jpg"))
 
 
-def transparent(kind: str) -> tuple[Image.Image, dict[str, object]]:
+def transparent(kind: str) -> tuple[Image.Image, dict[str, Any]]:
     """Two pixels: red, which shows; blue, which is hidden; and the options to save them with."""
     both = Image.new("RGB", (2, 1), (255, 0, 0))
     both.putpixel((1, 0), (0, 0, 255))

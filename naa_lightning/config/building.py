@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import isclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -49,6 +49,7 @@ def validated(schema: type[T], node: Mapping[str, Any], key: str = "") -> T:
         naa_lightning.exceptions.UserError: extras.ignore_warnings must be given; there is no option \
 extras.ignore_warnigns; did you mean ignore_warnings?
     """
+    _refuse_truth_values(node, get_type_hints(schema), key)
     try:
         return TypeAdapter(schema).validate_python(dict(node))
     except ValidationError as error:
@@ -63,6 +64,7 @@ def build(target: Callable[..., T], node: Mapping[str, Any], key: str) -> T:
     """
     parameters = inspect.signature(target).parameters
     hints = get_type_hints(target if inspect.isfunction(target) else target.__init__)
+    _refuse_truth_values(node, hints, key)
     fields: dict[str, Any] = {
         name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in parameters.items()
@@ -107,6 +109,14 @@ def build_part(kind: type[T], node: Mapping[str, Any], key: str, **extra: Any) -
     if not isinstance(part, kind):
         raise UserError(f"{key}._target_ must build {kind.__name__}, {path} gives {type(part).__name__}")
     return part
+
+
+def _refuse_truth_values(node: Mapping[str, Any], hints: Mapping[str, Any], key: str) -> None:
+    """Refuse true and false where a number is meant, for which Python and pydantic would take 1 and 0."""
+    for name, value in node.items():
+        kinds = {hints.get(name), *get_args(hints.get(name))}
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise UserError(f"{key}.{name} must be a number, got {value}".removeprefix("."))
 
 
 def _found(path: str, key: str) -> Any:

@@ -22,10 +22,9 @@ def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", skipinitialspace=True)
-            rows = list(reader)
+            present, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV ({error}); correct the path or the file") from error
-    present = list(reader.fieldnames or [])
     lacking = [column for column in columns if column not in present]
     if not present:
         raise DataError(f"{path} is empty; write the columns {', '.join(columns)} and a row for each image")

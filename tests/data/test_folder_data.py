@@ -65,6 +65,9 @@ def test_missing_folder_missing_csv_and_binary_csv(tmp_path: Path) -> None:
         records(tmp_path / "absent")
     with pytest.raises(UserError, match=r"absent\.csv cannot be read as CSV"):
         records(tmp_path, "absent.csv")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    with pytest.raises(UserError, match=r"empty\.csv is empty; write the columns filename, label"):
+        records(tmp_path, "empty.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"binary\.csv cannot be read as CSV"):
         records(tmp_path, "binary.csv")
