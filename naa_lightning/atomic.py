@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         OSError: The file cannot be written; `filename` says which.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(temporary_name(path))
     try:
         with temporary.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -36,3 +36,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 def leftovers(folder: Path) -> Iterator[Path]:
     """Find what processes that were killed while they wrote have left in a folder and those below it."""
     return (path for path in folder.rglob(".*") if _TEMPORARY.fullmatch(path.name) and path.is_file())
+
+
+def temporary_name(path: Path) -> str:
+    """Return what a file is called, beside its place, until it is whole; another name each time."""
+    return f".{path.name}.{secrets.token_hex(4)}"

@@ -12,7 +12,7 @@ from typing import Any
 _SHOWN = ("task_name", "tags", "trust", "extras", "logger", "callbacks", "report", "preflight", "*data.class_names")
 _DESCRIPTIONS = tuple(f"attack.{key}" for key in ("name", "paper", "year", "gradient_evaluations"))
 _PLACES = ("paths", "weights_dir", "*.models_dir", "*data.cache", "*data.download", "*data.url")
-_HARDWARE = ("trainer", "*data.num_workers", "attribution.images_per_pass")
+_HARDWARE = ("trainer", "*data.num_workers", "*data.max_pixels", "attribution.images_per_pass")
 _IRRELEVANT = (*_SHOWN, *_DESCRIPTIONS, *_PLACES, *_HARDWARE)
 _RELEVANT = ("trainer.precision",)  # although a key above it matches
 

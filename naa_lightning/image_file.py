@@ -1,24 +1,56 @@
 """Images in files."""
 
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from naa_lightning.exceptions import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+# Of those that Pillow names, it only recognises some, leaves EPS to another program, and opens anything within IPTC.
+NOT_DECODED = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"})
+# How files of a format end that is slow to decode.
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "MPO": b"\xff\xd9"}
+# What Pillow raises on damaged files.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    IndexError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+_EXIF_DAMAGE = (*_DAMAGE, TypeError, LookupError, ArithmeticError, AttributeError)
 
 
 def is_image(path: Path) -> bool:
-    """Tell an image file by its suffix."""
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    """Tell an image file by its suffix; a link that leads nowhere counts, so that it is missed and not passed over."""
+    return path.suffix.lower() in image_suffixes() and (path.is_file() or not path.exists())
+
+
+@cache
+def image_suffixes() -> frozenset[str]:
+    """Return the suffixes of image files, in lower case: those of all formats that Pillow decodes by itself.
+
+    Example:
+        >>> sorted({".png", ".tif", ".jfif", ".eps", ".txt"} & image_suffixes())
+        ['.jfif', '.png', '.tif']
+    """
+    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in _formats())
 
 
 def read_image(path: Path) -> Tensor:
-    """Decode an image file.
+    """Decode an image file as viewers show it: turned as its EXIF data says, and on white where it is transparent.
 
     Returns:
         RGB pixels, uint8 (3, H, W).
@@ -26,14 +58,37 @@ def read_image(path: Path) -> Tensor:
     Raises:
         DataError: The file cannot be decoded or holds more than 8 bits per channel.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
-            pixels = np.array(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image ({error}); replace or remove it") from error
+    with _opened(path) as image:
+        image.load()
+        with suppress(*_EXIF_DAMAGE):  # images can be seen without
+            ImageOps.exif_transpose(image, in_place=True)
+        visible = _on_white(image) if _is_transparent(image) else image
+        pixels = np.array(visible.convert("RGB"))
     return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def inspect_image(path: Path, max_pixels: int) -> bool:
+    """Open an image file without decoding it, unless only that tells whether it is whole, or transparent.
+
+    Args:
+        path: The file.
+        max_pixels: The number of pixels that an image may have.
+
+    Returns:
+        Whether the image is transparent in parts.
+
+    Raises:
+        DataError: The file is cut short or is no image, or the image has more pixels or more than 8 bits per channel.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise DataError(
+                f"{path} is {width}x{height}, more than {max_pixels:,} pixels; make it smaller, or give `max_pixels=N`"
+            )
+        if image.has_transparency_data or not _ends_as_usual(path, image.format):
+            image.load()
+        return _is_transparent(image)
 
 
 def central_square(pixels: Tensor, size: int) -> Tensor:
@@ -47,3 +102,56 @@ def central_square(pixels: Tensor, size: int) -> Tensor:
 
     square: Tensor = transforms.center_crop(transforms.resize(pixels, [size], antialias=True), [size, size])
     return square
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in Image.OPEN if kind not in NOT_DECODED)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ImageFile]:
+    try:
+        with Image.open(path, formats=_formats()) as image:
+            if _is_deep(image):
+                raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
+            yield image
+    except _DAMAGE as error:
+        raise DataError(f"{path} cannot be read as an image ({_reason(path, error)}); replace or remove it") from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "its content is of no known format" if path.stat().st_size else "it is empty"
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def _is_deep(image: ImageFile) -> bool:
+    """Tell more than 8 bits per channel, also where Pillow would drop some of them without a word."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return any(bits > 8 for bits in image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ()))
+    stored = [args if isinstance(args, tuple) else (args,) for _, _, _, args in image.tile]
+    return (
+        image.mode.startswith(("I", "F"))
+        or any(";16" in str(args[0]) for args in stored if args)  # such as "RGB;16B"
+        or (image.format == "PPM" and any(args[-1] > 255 for args in stored if len(args) > 1))  # ("RGB", 65535)
+    )
+
+
+def _ends_as_usual(path: Path, kind: str | None) -> bool:
+    end = _ENDS.get(kind or "")
+    if end is None:
+        return False
+    with path.open("rb") as file:
+        file.seek(-len(end), os.SEEK_END)
+        return file.read() == end
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    """Tell whether a pixel is not opaque, of a decoded image."""
+    return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))

@@ -67,7 +67,7 @@ def check_at_least(key: str, value: float, least: float) -> None:
         ...
         ValueError: steps must be at least 1, got 0
     """
-    if not least <= value < math.inf:
+    if isinstance(value, bool) or not least <= value < math.inf:
         raise ValueError(f"{key} must be at least {least}, got {value}")
 
 
@@ -75,7 +75,8 @@ def check_count(key: str, value: object, least: int) -> None:
     """Check that a value is an integer of some size.
 
     Raises:
-        ValueError: The value is no integer, or is less than `least`; the message names the key.
+        ValueError: The value is no integer, which true and false are neither, or is less than `least`; the message
+            names the key.
 
     Example:
         >>> check_count("batch_size", 1.5, 1)
@@ -83,7 +84,7 @@ def check_count(key: str, value: object, least: int) -> None:
         ...
         ValueError: batch_size must be an integer of at least 1, got 1.5
     """
-    if not isinstance(value, Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{key} must be an integer of at least {least}, got {value!r}")
 
 

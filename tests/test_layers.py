@@ -16,20 +16,21 @@ GROUND = {
     *("exceptions", "rng", "validation", "atomic", "identity", "short_names", "shipped"),
     "standard_streams",
 }
-PLAIN = {"class_names", "image_file", "models", "attribution", "attacks", "metrics", "training"}
+PLAIN = {"class_names", "image_file", "image_folder", "models", "attribution", "attacks", "metrics", "training"}
 NOTEBOOK = {"library"}  # as plain, above all of it
 # From the ground up, each package with those that it may import, besides the ground.
 MAY_IMPORT: dict[str, set[str]] = {
     "class_names": set(),
     "image_file": set(),
+    "image_folder": {"image_file"},
     "models": set(),
     "attribution": {"models"},
     "attacks": {"models", "attribution"},
     "metrics": {"attribution"},
     "training": {"models", "attacks"},
-    "library": {"class_names", "image_file", "models", "attribution", "attacks", "metrics"},
+    "library": {"class_names", "image_file", "image_folder", "models", "attribution", "attacks", "metrics"},
     "engine": {"models"},
-    "data": {"class_names", "image_file", "models"},
+    "data": {"class_names", "image_file", "image_folder", "models"},
     "records": {"metrics", "data"},
     "distributed": set(),
     "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
@@ -37,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"image_file", "models", "attribution", "attacks", "training", "engine"},
     "report": {"class_names", "models", "metrics", "records"},
     "loggers": {"models", "records", "report"},
-    "runs": PLAIN | {"engine", "data", "records", "distributed", "modules", "callbacks", "config", "report", "loggers"},
+    "runs": PLAIN - {"image_file"}
+    | {"engine", "data", "records", "distributed", "modules", "callbacks", "config", "report", "loggers"},
     "sweeps": {"records", "distributed", "config", "report"},
     "cli": {"distributed", "records", "config", "report", "loggers", "runs", "sweeps"},
 }

@@ -1,5 +1,6 @@
 """Saving adversarial images while others are crafted."""
 
+import errno
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,9 +132,10 @@ class AdversarialWriter(BasePredictionWriter):
                 self.manifest.add(row)
                 self.saved.append(row)
         except OSError as error:
+            remedy = "make room" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "mend this"
             raise UserError(
                 f"{self.manifest.folder / file} cannot be written ({error.strerror}); the images saved so far are "
-                f"kept: make room and run the same command with hydra.run.dir={self.manifest.folder.parent}"
+                f"kept: {remedy} and run the same command with hydra.run.dir={self.manifest.folder.parent}"
             ) from error
 
 

@@ -16,7 +16,8 @@ from torchvision.datasets.utils import check_integrity
 from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import DataError, MissingDataError
-from naa_lightning.image_file import SUFFIXES, is_image, read_image
+from naa_lightning.image_file import read_image
+from naa_lightning.image_folder import find_images
 from naa_lightning.models.connectivity import is_online
 from naa_lightning.validation import check_count
 
@@ -107,13 +108,13 @@ class Cifar10Data(TrainableData):
             images = _published(self.cache, train=True)
         else:
             images = _tree(self.root, "train")
-            images = LabelledImages(images.records, _ReadOnce(images.read))
+            images.read = _ReadOnce(images.read)
         seen: Counter[int] = Counter()
         parts: tuple[list[ImageRecord], list[ImageRecord]] = [], []
         for record in images.records:
             parts[seen[record.label] % self.validation_every == 0].append(record)
             seen[record.label] += 1
-        return LabelledImages(parts[0], images.read), LabelledImages(parts[1], images.read)
+        return images.of(parts[0]), images.of(parts[1])
 
 
 class _ReadOnce:
@@ -141,13 +142,16 @@ def _tree(root: Path, part: str) -> LabelledImages:
         raise DataError(f"`root={root}` is not a folder; {REMEDY}")
     for folder in (root / "train", root / "test"):
         _check_classes(folder)
-    ranked = []
+    folder = root / part
+    ranked, passed_over = [], Counter[str]()
     for label, name in enumerate(CLASSES):
-        files = sorted(path.name for path in (root / part / name).iterdir() if is_image(path))
-        if not files:
-            raise DataError(f"{root / part / name} holds no images; it needs files of {', '.join(sorted(SUFFIXES))}")
-        ranked += [(rank, label, f"{name}/{file}") for rank, file in enumerate(files)]
-    return LabelledImages(_records([(file, label) for _, label, file in sorted(ranked)]), partial(_read, root / part))
+        found = find_images(folder / name)
+        if not found.images:
+            raise DataError(f"{folder / name} holds no images; add some, such as .png files")
+        ranked += [(rank, label, path.relative_to(folder).as_posix()) for rank, path in enumerate(found.images)]
+        passed_over.update(found.passed_over)
+    records = _records([(file, label) for _, label, file in sorted(ranked)])
+    return LabelledImages(records, partial(_read, folder), folder=folder, passed_over=passed_over)
 
 
 def _check_classes(folder: Path) -> None:

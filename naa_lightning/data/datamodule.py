@@ -1,5 +1,6 @@
 """The DataModule that all image sources share: what is attacked, in what order, in which batches."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -9,10 +10,17 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from naa_lightning.data.class_names import check_names_cover, check_names_fit, read_class_names
+from naa_lightning.data.file_check import check_files
 from naa_lightning.data.images import ImageRecord, LabelledImages, Sample, check_labels
-from naa_lightning.data.workers import leave_signals_to_main
+from naa_lightning.data.workers import leave_signals_to_main, useful_workers
 from naa_lightning.exceptions import DataError
+from naa_lightning.image_folder import describe_passed_over
 from naa_lightning.validation import check_count
+
+log = logging.getLogger(__name__)
+
+# Less than the number from which Pillow warns that an image might be made to fill the memory.
+MAX_PIXELS = 80_000_000
 
 
 class ImageDataModule(LightningDataModule, ABC):
@@ -28,6 +36,7 @@ class ImageDataModule(LightningDataModule, ABC):
     Attributes:
         num_classes: The number of classes that labels count; None where the source does not tell.
         class_names: The names of the classes, known after `setup`; None where neither file nor source tells them.
+        max_pixels: The number of pixels that the image in a file may have.
 
     Raises:
         ValueError: A number is out of its range.
@@ -37,6 +46,7 @@ class ImageDataModule(LightningDataModule, ABC):
     name: str
     num_classes: int | None = None
     class_names: Sequence[str] | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __init__(
         self,
@@ -77,7 +87,9 @@ class ImageDataModule(LightningDataModule, ABC):
         """
         if self._images is None:
             everything = self.load()
-            images = LabelledImages(everything.records[: self.limit], everything.read)
+            images = everything.of(everything.records[: self.limit])
+            if not images.records:
+                raise DataError(f"{self.name} has no images: its label file is empty; add rows to it")
             if self.num_classes is not None:
                 check_labels(images.records, self.num_classes)
                 self.check_names_fit(self.num_classes, self.name)
@@ -91,6 +103,22 @@ class ImageDataModule(LightningDataModule, ABC):
         if self._images is None:
             raise RuntimeError("the images are known after setup()")
         return self._images
+
+    def check_files(self) -> None:
+        """Open the files of the images once, before anything else takes long.
+
+        It is said how many files are passed over, and how many images are transparent.
+
+        Raises:
+            DataError: Some cannot be used; the message counts them and names the first ones.
+        """
+        self._check_files(self.images)
+
+    def _check_files(self, images: LabelledImages) -> None:
+        if images.passed_over:
+            log.info("%s: %s", images.folder, describe_passed_over(images.passed_over))
+        if images.folder is not None:
+            check_files([images.folder / record.file for record in images.records], self.max_pixels)
 
     def check_names_fit(self, num_classes: int, owner: str) -> None:
         """Check that the file of names, where there is one, names no more classes than data or a model have.
@@ -124,9 +152,14 @@ class ImageDataModule(LightningDataModule, ABC):
 
     def _batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
         """Return batches in order, unless other options of a `DataLoader` are given."""
-        usual = {"batch_size": self.batch_size, "num_workers": self.num_workers}
+        options = {"batch_size": self.batch_size, **options}
+        num_workers = useful_workers(self.num_workers, len(images), options["batch_size"])
         return DataLoader(
-            images, collate_fn=images.collate, worker_init_fn=leave_signals_to_main, **{**usual, **options}
+            images,
+            collate_fn=images.collate,
+            worker_init_fn=leave_signals_to_main,
+            num_workers=num_workers,
+            **options,
         )
 
 

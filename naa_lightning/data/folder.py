@@ -9,11 +9,13 @@ from torch import Tensor
 
 from naa_lightning.class_names import imagenet_names
 from naa_lightning.data.class_folders import class_folders
+from naa_lightning.data.datamodule import MAX_PIXELS
 from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.label_file import list_images, require_files
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import DataError
-from naa_lightning.image_file import SUFFIXES, central_square, is_image, read_image
+from naa_lightning.image_file import central_square, read_image
+from naa_lightning.image_folder import find_images
 from naa_lightning.validation import check_count
 
 
@@ -32,6 +34,7 @@ class FolderData(TrainableData):
         validation: A folder like `train` of images to choose the best epoch on; None for those of `root`.
         image_size: Resize the shorter side to this (bilinear, antialiased) and crop the central square; None
             leaves images as they are stored.
+        max_pixels: The number of pixels that a stored image may have; it bounds the memory that reading takes.
         seed, name, batch_size, num_workers, limit, class_names: See `TrainableData`.
 
     Raises:
@@ -47,6 +50,7 @@ class FolderData(TrainableData):
         train: str | Path | None = None,
         validation: str | Path | None = None,
         image_size: int | None = None,
+        max_pixels: int = MAX_PIXELS,
         seed: int = 0,
         name: str = "folder",
         batch_size: int = 16,
@@ -64,11 +68,13 @@ class FolderData(TrainableData):
         )
         if image_size is not None:
             check_count("image_size", image_size, 1)
+        check_count("max_pixels", max_pixels, 1)
         self.root = Path(root).expanduser()
         self.csv = csv
         self.train = None if train is None else Path(train).expanduser()
         self.validation = None if validation is None else Path(validation).expanduser()
         self.image_size = image_size
+        self.max_pixels = max_pixels
 
     def load(self) -> LabelledImages:
         """List the images in the order of the CSV file, or sorted by path.
@@ -81,7 +87,7 @@ class FolderData(TrainableData):
             return self._classified(self.root)
         csv = self.root / Path(self.csv).expanduser()
         records = list_images(csv, target_column="target")
-        require_files(self.root, records, csv)
+        require_files(self.root, records[: self.limit], csv)
         return self._labelled(self.root, records)
 
     def training_images(self) -> LabelledImages:
@@ -130,20 +136,19 @@ class FolderData(TrainableData):
         self.class_names = self.names_in_file or told
 
     def _classified(self, root: Path) -> LabelledImages:
-        folders = class_folders(root)
-        indices = class_indices([folder.name for folder in folders])
-        found = [
-            (path.relative_to(root).as_posix(), indices[folder.name])
-            for folder in folders
-            for path in sorted(folder.rglob("*"))
-            if is_image(path)
-        ]
-        return self._labelled(root, [ImageRecord(i, file, label) for i, (file, label) in enumerate(found)])
+        indices = class_indices([folder.name for folder in class_folders(root)])
+        images, passed_over = find_images(root)
+        if not images:
+            raise DataError(f"no images found in the class folders of {root}; they need files such as .png or .jpg")
+        files = [path.relative_to(root) for path in images]
+        records = [ImageRecord(i, file.as_posix(), indices[file.parts[0]]) for i, file in enumerate(files)]
+        return self._labelled(root, records, passed_over)
 
-    def _labelled(self, root: Path, records: list[ImageRecord]) -> LabelledImages:
-        if not records:
-            raise DataError(f"no images found in {root}; it needs files of {', '.join(sorted(SUFFIXES))}")
-        return LabelledImages(records, partial(_read, root, self.image_size))
+    def _labelled(
+        self, root: Path, records: list[ImageRecord], passed_over: Mapping[str, int] | None = None
+    ) -> LabelledImages:
+        read = partial(_read, root, self.image_size)
+        return LabelledImages(records, read, folder=root, passed_over=passed_over)
 
 
 def class_indices(names: list[str]) -> dict[str, int]:

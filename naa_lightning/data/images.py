@@ -1,8 +1,10 @@
 """Labelled images: what every data set is, whatever it is read from."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TypedDict
 
 import torch
@@ -53,19 +55,31 @@ class LabelledImages(Dataset[Sample]):
     Args:
         records: The images, in the data set's own order.
         read: A function from a record to the image's pixels, uint8 of shape (3, H, W).
+        folder: The data root, in which the records' files are; None where images are read from no files of their own.
+        passed_over: The number of files in the data root that are no images, by their suffix.
 
     Raises:
-        DataError: Two images would be saved under one name, or a file lies outside the data root.
+        DataError: Two images would be saved under one name, the name of a file is not UTF-8, or a file lies outside
+            the data root.
 
     >>> black = LabelledImages([ImageRecord(0, "black.png", 7)], lambda _: torch.zeros(3, 2, 2, dtype=torch.uint8))
     >>> black[0]["label"], black[0]["image"].shape
     (7, torch.Size([3, 2, 2]))
     """
 
-    def __init__(self, records: Sequence[ImageRecord], read: Callable[[ImageRecord], Tensor]) -> None:
+    def __init__(
+        self,
+        records: Sequence[ImageRecord],
+        read: Callable[[ImageRecord], Tensor],
+        *,
+        folder: Path | None = None,
+        passed_over: Mapping[str, int] | None = None,
+    ) -> None:
         _check_saved_names(records)
         self.records = records
         self.read = read
+        self.folder = folder
+        self.passed_over = passed_over or {}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -83,7 +97,13 @@ class LabelledImages(Dataset[Sample]):
     def only(self, ids: Collection[int]) -> "LabelledImages":
         """Return the images with these ids, in the data set's order; ids that it lacks are passed over."""
         wanted = frozenset(ids)
-        return LabelledImages([record for record in self.records if record.id in wanted], self.read)
+        return self.of([record for record in self.records if record.id in wanted])
+
+    def of(self, records: Sequence[ImageRecord]) -> "LabelledImages":
+        """Return the images of these records, which are some of its own."""
+        images = copy(self)  # whose names are checked
+        images.records = records
+        return images
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Stack samples into a batch.
@@ -176,9 +196,26 @@ def _check_saved_names(records: Iterable[ImageRecord]) -> None:
         file = PurePosixPath(record.file)
         if file.is_absolute() or ".." in file.parts:
             raise DataError(f"{record.file} leaves the data root; name files relative to `root`")
+        if not _is_utf8(record.file):
+            raise DataError(f"{os.fsencode(record.file)!r} is no file name in UTF-8; rename the file")
         saved = file.with_suffix(".png")
         if saved in owners:
             raise DataError(
                 f"{owners[saved]} and {record.file} would both be saved as {saved}; rename or remove one of them"
             )
         owners[saved] = record.file
+    for folder in {saved.parent for saved in owners}:
+        for place in (folder, *folder.parents):
+            if place in owners:
+                raise DataError(
+                    f"{owners[place]} would be saved as {place}, which is the name of a folder of images; rename one "
+                    "of the two"
+                )
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
+from naa_lightning.data.file_check import NAMED
 from naa_lightning.data.images import ImageRecord
 from naa_lightning.exceptions import DataError
 
@@ -16,18 +17,21 @@ def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
         columns: Columns that it must have; it may have more.
 
     Raises:
-        DataError: The file is missing, no CSV, or lacks a column.
+        DataError: The file is missing, no CSV, lists nothing, or lacks a column.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", skipinitialspace=True)
-            rows = list(reader)
+            present, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV ({error}); correct the path or the file") from error
-    present = list(reader.fieldnames or [])
     lacking = [column for column in columns if column not in present]
+    if not present:
+        raise DataError(f"{path} is empty; write the columns {', '.join(columns)} and a row for each image")
     if lacking:
-        raise DataError(f"{path} lacks the column {lacking[0]}; it has {', '.join(present) or 'none'}")
+        raise DataError(f"{path} lacks the column {lacking[0]}; it has {', '.join(present)}")
+    if not rows:
+        raise DataError(f"{path} lists no image; write a row for each, below its heads")
     return rows
 
 
@@ -71,11 +75,17 @@ def require_files(root: Path, records: Iterable[ImageRecord], label_file: Path) 
     """Check that the images that a label file lists are there.
 
     Raises:
-        DataError: One is missing.
+        DataError: Some are missing; the message counts them and names the first ones.
     """
-    for record in records:
-        if not (root / record.file).is_file():
-            raise DataError(
-                f"{label_file}, row {record.id + 1}: {record.file} is missing from {root}; "
-                "restore the file or remove the row"
-            )
+    missing = [record for record in records if not (root / record.file).is_file()]
+    if len(missing) == 1:
+        raise DataError(
+            f"{label_file}, row {missing[0].id + 1}: {missing[0].file} is missing from {root}; restore the file or "
+            "remove the row"
+        )
+    if missing:
+        named = ", ".join(f"{record.file} (row {record.id + 1})" for record in missing[:NAMED])
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        raise DataError(
+            f"{label_file} lists files that are missing from {root}: {named}{more}; restore them or remove their rows"
+        )

@@ -99,7 +99,7 @@ class Nips2017Data(ImageDataModule):
         label_file, records = _list_copy(self.root)
         require_files(self.root, records[: self.limit], label_file)
         self.class_names = imagenet_names()
-        return LabelledImages(records, partial(_read, self.root))
+        return LabelledImages(records, partial(_read, self.root), folder=self.root)
 
 
 def published_digests() -> dict[str, bytes]:

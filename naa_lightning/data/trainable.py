@@ -100,6 +100,15 @@ class TrainableData(ImageDataModule):
         self._rank = rank
         self._world_size = world_size
 
+    def check_training_files(self) -> None:
+        """Open the files of the images that are trained, validated and tested on, as `check_files` does.
+
+        Raises:
+            DataError: As `check_files`.
+        """
+        for images in (self._few(self.training_images()), self._few(self._validated_on()), self.images):
+            self._check_files(images)
+
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the training images, in an order of each epoch's own."""
         images = self._few(self.training_images())
@@ -111,23 +120,25 @@ class TrainableData(ImageDataModule):
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the validation images, mixed but the same each time."""
-        images = self.training_images() if self._validates_on_training else self.validation_images()
-        return self._dealt(self._few(images), "validation")
+        return self._dealt(self._few(self._validated_on()), "validation")
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the images that are attacked, mixed but the same each time."""
         return self._dealt(self.images, "test")
 
+    def _validated_on(self) -> LabelledImages:
+        return self.training_images() if self._validates_on_training else self.validation_images()
+
     def _few(self, images: LabelledImages) -> LabelledImages:
         """Return the images of so many batches as are kept."""
         if self._kept is None:
             return images
-        return LabelledImages(_mixed(images)[: self._kept * self.batch_size], images.read)
+        return images.of(_mixed(images)[: self._kept * self.batch_size])
 
     def _dealt(self, images: LabelledImages, role: str) -> DataLoader[Sample]:
         """Deal images in an order that mixes their classes, so that the first ones stand for all."""
         self._require_one_each(images, role)
-        return self._shared_batches(LabelledImages(_mixed(images)[self._rank :: self._world_size], images.read))
+        return self._shared_batches(images.of(_mixed(images)[self._rank :: self._world_size]))
 
     def _shared_batches(self, images: LabelledImages, **options: Any) -> DataLoader[Sample]:
         batch_size = self.batch_size // self._world_size

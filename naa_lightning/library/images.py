@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from naa_lightning.exceptions import DataError
-from naa_lightning.image_file import SUFFIXES, central_square, is_image, read_image
+from naa_lightning.image_file import central_square, read_image
+from naa_lightning.image_folder import find_images
 from naa_lightning.validation import check_count
 
 
@@ -49,7 +50,7 @@ def _files(paths: str | Path | Sequence[str | Path]) -> Sequence[Path]:
         if not path.exists():
             raise DataError(f"there is no file or folder {path}")
         return [path]
-    files = [file for file in sorted(path.iterdir()) if is_image(file) and not file.name.startswith(".")]
+    files = find_images(path, deep=False).images
     if not files:
-        raise DataError(f"no images found in {path}; it needs files of {', '.join(sorted(SUFFIXES))}")
+        raise DataError(f"no images found in {path}; it needs files such as .png or .jpg")
     return files

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from naa_lightning.data import LabelledImages, read_image
 from naa_lightning.data.images import check_one_size, size_of
-from naa_lightning.data.workers import leave_signals_to_main
+from naa_lightning.data.workers import leave_signals_to_main, useful_workers
 from naa_lightning.exceptions import DataError
 from naa_lightning.records.manifest import SavedImage
 
@@ -82,7 +82,7 @@ class SavedPairs(Dataset[PairBatch]):
         return DataLoader(
             Subset(_Pixels(self), indices),
             batch_size=None,
-            num_workers=num_workers,
+            num_workers=useful_workers(num_workers, len(indices), batch_size=1),
             worker_init_fn=leave_signals_to_main,
         )
 

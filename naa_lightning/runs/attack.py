@@ -71,6 +71,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
     with stopwatch.phase("data"):
         data = make_data(run.data)
         ranks.first_before_others(lambda: _prepare(data, experiment))
+        ranks.from_first(data.check_files)
     for source in experiment.sources:
         if isinstance(source, TrainedModel) and not source.weights_path.is_file():
             plan = plan_of(source, key_of(source, run))

@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_written_ends_the_run_and_leaves_the_others(waitin
         Stopwatch(),
         waiting=waiting,
     )
-    message = f"{folder}/full/b.png cannot be written .*hydra.run.dir={folder.parent}"
+    message = f"{folder}/full/b.png cannot be written .*: mend this and run .*hydra.run.dir={folder.parent}"
     with pytest.raises(UserError, match=message), writer.saving():
         hand_over(writer)
     assert [row.file for row in Manifest(folder).read().values()] == ["a.png", "c.png", "d.png", "e.png"]

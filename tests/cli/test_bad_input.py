@@ -96,7 +96,7 @@ def test_names_of_a_file_are_shown_and_may_be_added_later(images: Path, models_d
 @pytest.mark.parametrize("workers", [0, 1])
 def test_corrupt_image_keeps_what_is_crafted(images: Path, models_dir: str, workers: int) -> None:
     whole = (images / "5.png").read_bytes()
-    (images / "5.png").write_bytes(whole[:60])
+    (images / "5.png").write_bytes(whole[:60] + bytes([whole[60] ^ 255]) + whole[61:])  # only decoding tells
     message = refusal(images, models_dir, f"data.num_workers={workers}").rpartition("UserError: ")[2]
     assert message.startswith(f"{images}/5.png cannot be read as an image")
     kept = adversarial_files(images.parent / "run")
@@ -106,6 +106,27 @@ def test_corrupt_image_keeps_what_is_crafted(images: Path, models_dir: str, work
     complete = adversarial_files(images.parent / "run")
     assert len(complete) == 6
     assert kept.items() <= complete.items()
+
+
+def test_unreadable_files_are_all_named_before_anything_is_crafted(images: Path, models_dir: str) -> None:
+    for number in (3, 5):
+        whole = (images / f"{number}.png").read_bytes()
+        (images / f"{number}.png").write_bytes(whole[:60])
+    message = refusal(images, models_dir, "surrogate.layer=midle")  # told before the surrogate is loaded
+    assert message.startswith(f"2 of 6 images are refused: {images}/3.png cannot be read as an image (")
+    assert f"; {images}/5.png cannot be read" in message
+    attack_folder(images, models_dir, "data.limit=3")  # which are not among those
+    assert len(adversarial_files(images.parent / "run")) == 3
+
+
+def test_a_folder_in_the_way_of_an_image(images: Path, models_dir: str) -> None:
+    (images.parent / "run" / "adversarial" / "5.png").mkdir(parents=True)
+    message = refusal(images, models_dir)
+    assert message == (
+        f"{images.parent}/run/adversarial/5.png is a folder, and the adversarial image of 5.png needs its name; remove "
+        "it"
+    )
+    assert not (images.parent / "run" / "adversarial" / "0.png").exists()
 
 
 def test_disk_full_keeps_what_is_crafted(images: Path, models_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Messages of the library, in the words of the command line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from naa_lightning.exceptions import (
     UserError,
     in_one_line,
 )
-from tests.experiments import composed
+from tests.experiments import attack, composed
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,10 @@ def test_models_are_found_in_the_configuration(overrides: Sequence[str], keys: l
 def test_missing_weights_are_told_with_their_option() -> None:
     with pytest.raises(UserError, match=r"there is no weights file nowhere\.pth; correct surrogate\.weights or leave"):
         compose_attack_run(composed("experiment=digits", "surrogate.weights=nowhere.pth", "~targets"))
+
+
+@pytest.mark.parametrize("option", ["data.batch_size", "data.limit", "data.num_workers", "seed"])
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_truth_values_are_no_numbers(option: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"^{option} must be a number, got {value.capitalize()}$"):
+        attack(tmp_path, "paths.models_dir=nowhere", f"{option}={value}")

@@ -142,7 +142,7 @@ def empty(folder: Path) -> None:
         ),
         (
             lambda tree: [file.unlink() for file in (tree / "test" / "cat").iterdir()],
-            r"tree/test/cat holds no images; it needs files of \.bmp",
+            r"tree/test/cat holds no images; add some",
         ),
     ],
 )

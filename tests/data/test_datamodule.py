@@ -52,6 +52,15 @@ def test_batches_are_in_order_and_complete(num_workers: int) -> None:
     assert predicted_ids(data) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
+def test_no_more_workers_than_batches() -> None:
+    data = SevenImages(num_workers=500)
+    data.setup("predict")
+    assert data.predict_dataloader().num_workers == 3
+    data.only([4])
+    assert data.predict_dataloader().num_workers == 1
+    assert predicted_ids(data) == [[4]]
+
+
 def test_limit_and_only() -> None:
     data = SevenImages(limit=5)
     data.only([6, 4, 0, 2, 3])
@@ -94,6 +103,7 @@ def test_a_users_mistake_is_legible_through_worker_processes() -> None:
         ({"limit": 0}, "limit must be an integer of at least 1, got 0"),
         ({"limit": "ten"}, "limit must be an integer of at least 1, got 'ten'"),
         ({"batch_size": 1.5}, "batch_size must be an integer of at least 1, got 1.5"),
+        ({"batch_size": True}, "batch_size must be an integer of at least 1, got True"),
     ],
 )
 def test_settings_out_of_range(setting: dict[str, Any], message: str) -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +46,12 @@ def test_csv_gives_order_labels_and_targets(tmp_path: Path) -> None:
         (["filename,label", "a.png,cat"], r"labels\.csv, row 1: 'cat' is not a class index"),
         (["filename,label", "a.png"], r"labels\.csv, row 1: '' is not a class index"),
         (["filename,label,target", "a.png,1,dog"], r"labels\.csv, row 1: 'dog' is not a class index"),
-        (["filename,label"], "no images found in"),
+        ([], r"labels\.csv is empty; write the columns filename, label and a row for each image"),
+        (["filename,label"], r"labels\.csv lists no image; write a row for each, below its heads"),
+        (
+            ["filename,label", "b.png,1", "a.png,1", *(f"c{i}.png,1" for i in range(7))],
+            r"labels\.csv lists files that are missing from .*: b\.png \(row 1\), c0\.png \(row 3\), .* and 3 more;",
+        ),
         (["filename,label", "a.png,1", "a.png,2"], r"a\.png and a\.png would both be saved"),
     ],
 )
@@ -59,6 +65,9 @@ def test_missing_folder_missing_csv_and_binary_csv(tmp_path: Path) -> None:
         records(tmp_path / "absent")
     with pytest.raises(UserError, match=r"absent\.csv cannot be read as CSV"):
         records(tmp_path, "absent.csv")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    with pytest.raises(UserError, match=r"empty\.csv is empty; write the columns filename, label"):
+        records(tmp_path, "empty.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"binary\.csv cannot be read as CSV"):
         records(tmp_path, "binary.csv")
@@ -115,12 +124,82 @@ def test_a_csv_names_no_classes(tmp_path: Path) -> None:
         (["1/a.png", "n01484850/b.png"], r"different kinds: 1 \(class index\), n01484850 \(WordNet id\)"),
         (["cat/a.png", "b.png"], r"b\.png lies in no class folder; .*`csv=FILE`"),
         (["cat/a.png", "cat/a.jpg"], r"cat/a\.jpg and cat/a\.png would both be saved as cat/a\.png"),
+        (["cat/a.jpg", "cat/a.png/b.png"], r"cat/a\.jpg would be saved as cat/a\.png, which is the name of a folder"),
         ([], "no images found in"),
     ],
 )
 def test_class_folder_mistakes_are_named(tmp_path: Path, files: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         records(paint(tmp_path, *files))
+
+
+def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    paint(tmp_path, "cat/a.png")
+    (tmp_path / "cat" / "a.png").rename(tmp_path / "cat" / os.fsdecode(b"caf\xe9.png"))
+    with pytest.raises(UserError) as error:
+        records(tmp_path)
+    assert str(error.value) == r"b'cat/caf\xe9.png' is no file name in UTF-8; rename the file"
+
+
+def test_hidden_files_links_and_other_formats(tmp_path: Path) -> None:
+    root, store = tmp_path / "root", tmp_path / "store"
+    paint(root, "0/a.tif", "0/.ipynb_checkpoints/a.png", "0/._a.png", "1/b.jfif")
+    paint(store, "part/c.gif", "part/.d.png")
+    (root / "0" / "linked").symlink_to(store / "part")
+    (root / "0" / "loop").symlink_to(root)
+    (root / "2").symlink_to(store)
+    assert files_and_labels(records(root)) == [
+        ("0/a.tif", 0),
+        ("0/linked/c.gif", 0),
+        ("1/b.jfif", 1),
+        ("2/part/c.gif", 2),
+    ]
+
+
+def test_files_are_opened_once_and_what_is_wrong_is_told_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    paint(tmp_path, "0/a.png", "0/b.png", "0/c.png", "0/d.png")
+    Image.new("RGBA", (6, 4), (0, 0, 0, 9)).save(tmp_path / "0" / "b.png")
+    for name in ("readme.txt", "0/notes.txt", "0/Thumbs.db"):
+        (tmp_path / name).touch()
+    data = FolderData(root=tmp_path)
+    data.setup("predict")
+    data.check_files()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}: 3 files are passed over: .db, .txt",
+        "1 of 4 images are transparent in parts: laid over white",
+    ]
+    (tmp_path / "0" / "c.png").write_bytes(b"")
+    (tmp_path / "0" / "d.png").write_bytes((tmp_path / "0" / "d.png").read_bytes()[:45])
+    with pytest.raises(UserError, match=r"^2 of 4 images are refused: .*c\.png cannot be .*; .*d\.png cannot be"):
+        data.check_files()
+    FolderData(root=tmp_path, limit=2).setup("predict")
+    few = FolderData(root=tmp_path, limit=2, max_pixels=24)
+    few.setup("predict")
+    few.check_files()
+
+
+def test_images_of_too_many_pixels_are_refused_by_their_headers(tmp_path: Path) -> None:
+    data = FolderData(root=paint(tmp_path, "0/a.png"), max_pixels=23)
+    data.setup("predict")
+    with pytest.raises(
+        UserError, match=r"a\.png is 6x4, more than 23 pixels; make it smaller, or give `max_pixels=N`$"
+    ):
+        data.check_files()
+
+
+def test_files_to_train_on_are_opened_too(tmp_path: Path) -> None:
+    data = parts(tmp_path, ["0/a.png"], ["0/b.png"], ["0/c.png"])
+    data.setup("fit")
+    data.check_training_files()
+    for name in ("train/0/a.png", "validation/0/b.png", "attacked/0/c.png"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(UserError, match=rf"{name} cannot be read"):
+            data.check_training_files()
+        (tmp_path / name).write_bytes(whole)
 
 
 def test_pixels_as_stored(tmp_path: Path) -> None:
@@ -285,9 +364,9 @@ def test_missing_and_empty_folders(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"`validation=.*absent` is not a folder"):
         FolderData(root=root, validation=absent).load()
     (empty / "0").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"no images found in .*empty; it needs files of"):
+    with pytest.raises(UserError, match=r"no images found in .*empty; they need files such as"):
         FolderData(root=root, train=empty).training_images()
-    with pytest.raises(UserError, match=r"no images found in .*empty; it needs files of"):
+    with pytest.raises(UserError, match=r"no images found in .*empty; they need files such as"):
         FolderData(root=root, validation=empty).validation_images()
 
 

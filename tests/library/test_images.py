@@ -48,7 +48,7 @@ def test_what_cannot_be_read_is_named(folder: Path, tmp_path_factory: pytest.Tem
         read_images([folder / "b.png", folder / "notes.txt"])
     with pytest.raises(UserError, match=r"there is no file or folder .*absent\.png"):
         read_images(folder / "absent.png")
-    with pytest.raises(UserError, match=r"no images found in .*; it needs files of .*png"):
+    with pytest.raises(UserError, match=r"no images found in .*; it needs files such as \.png"):
         read_images(tmp_path_factory.mktemp("empty"))
     with pytest.raises(UserError, match="`paths` is empty; name files or a folder"):
         read_images([])

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from naa_lightning.data import ImageRecord
+from naa_lightning.data.file_check import check_files
 from naa_lightning.exceptions import UserError
-from naa_lightning.image_file import SUFFIXES
+from naa_lightning.image_folder import describe_passed_over, find_images
 from naa_lightning.records import SavedImage
 from naa_lightning.records.manifest import target_class
 from naa_lightning.runs.context import RunContext
@@ -24,7 +25,7 @@ def collect(context: RunContext) -> AdversarialSet:
         context: The run.
 
     Raises:
-        UserError: No image is found, or there are two for one clean image.
+        UserError: No image is found, there are two for one clean image, or some cannot be read.
     """
     run, records = context.experiment.run, context.data.images.records
     assert run.adversarial_dir is not None, "composition checks it"
@@ -38,6 +39,9 @@ def collect(context: RunContext) -> AdversarialSet:
         )
     if missing:
         log.warning("%s lacks %d of %d images, which are left out", folder, len(missing), len(records))
+        if passed_over := find_images(folder).passed_over:
+            log.info("%s: %s", folder, describe_passed_over(passed_over))
+    context.ranks.from_first(lambda: check_files([folder / file for file in files.values()], context.data.max_pixels))
     return AdversarialSet(
         folder=folder,
         saved={
@@ -64,11 +68,7 @@ def match_files(folder: Path, records: Sequence[ImageRecord]) -> dict[int, str]:
     Raises:
         UserError: There are two files for one clean image.
     """
-    found = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    found = [path.relative_to(folder).as_posix() for path in find_images(folder).images]
     places = _grouped(found, _place)
     names = _grouped(found, _name)
     clean_names = _grouped((record.file for record in records), _name)

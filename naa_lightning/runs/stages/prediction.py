@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Subset
 
 from naa_lightning.config.options import in_options
 from naa_lightning.data import LabelledImages
-from naa_lightning.data.workers import leave_signals_to_main
+from naa_lightning.data.workers import leave_signals_to_main, useful_workers
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.exceptions import DataError
 from naa_lightning.records import SavedPairs
@@ -44,7 +44,7 @@ def predict(
     loader: DataLoader[Any] = DataLoader(
         Subset(images, own),
         batch_size=batch_size,
-        num_workers=num_workers,
+        num_workers=useful_workers(num_workers, len(own), batch_size),
         collate_fn=images.collate,
         worker_init_fn=leave_signals_to_main,
     )

@@ -11,13 +11,14 @@ from torch.utils.data import DataLoader
 from naa_lightning.atomic import leftovers
 from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.data import ImageDataModule, ImageRecord, Sample
-from naa_lightning.data.workers import ignore_sigterm
+from naa_lightning.data.workers import leave_signals_to_main, useful_workers
 from naa_lightning.exceptions import FolderInUseError, UserError
 from naa_lightning.identity import images_depend_on
 from naa_lightning.models import Classifier
 from naa_lightning.models.weights_digest import weights_digest
 from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
 from naa_lightning.records.image_digest import image_digest
+from naa_lightning.records.places import check_places
 from naa_lightning.report.wording import listed
 
 log = logging.getLogger(__name__)
@@ -40,16 +41,18 @@ def take_stock(
         The rows of the manifest by image id, also of images that the data do not have now.
 
     Raises:
-        UserError: The folder holds images of another configuration or data set.
+        UserError: The folder holds images of another configuration or data set, or cannot take some image's file.
     """
     folder = manifest.folder.parent
     try:
         write_or_check_identity(folder, made_of, manifest.read())
         for leftover in leftovers(folder):
             leftover.unlink()
-        return _without_changed(manifest, manifest.repair(records), data)
+        saved = _without_changed(manifest, manifest.repair(records), data)
     except FolderInUseError as error:
         raise UserError(f"{error} with hydra.run.dir=PATH") from error
+    check_places(manifest.folder, records)
+    return saved
 
 
 def identity(
@@ -81,7 +84,10 @@ def _without_changed(manifest: Manifest, saved: dict[int, SavedImage], data: Ima
     """Take out of a manifest what was crafted from clean images that are others now."""
     images = data.images.only([id for id, row in saved.items() if row.clean_sha256])
     loader: DataLoader[Sample] = DataLoader(
-        images, batch_size=None, num_workers=data.num_workers, worker_init_fn=ignore_sigterm
+        images,
+        batch_size=None,
+        num_workers=useful_workers(data.num_workers, len(images), batch_size=1),
+        worker_init_fn=leave_signals_to_main,
     )
     samples = loader if len(images) else ()
     changed = [s["id"] for s in samples if image_digest(s["image"]) != saved[s["id"]].clean_sha256]

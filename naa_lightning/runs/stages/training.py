@@ -118,6 +118,7 @@ def _train(
     ranks: Ranks,
     ckpt_path: str | None,
 ) -> dict[str, Any]:
+    ranks.from_first(data.check_training_files)
     made_of = {**plan.made_of, "content": content}
     checkpoint = ranks.everywhere(lambda: _checkpoint(plan, made_of, ckpt_path))
     best, last = BestEpoch(plan.checkpoints, "val/score", checkpoint), LastEpoch(plan.checkpoints, made_of)
