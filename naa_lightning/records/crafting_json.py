@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,31 @@ def identity_digest(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
+def check_identity(
+    folder: Path, identity: Mapping[str, Any], saved: Mapping[int, SavedImage], known: Collection[str] | None = None
+) -> None:
+    """Compare what a folder's images depend on with what stands there.
+
+    Args:
+        folder: The folder of the run.
+        identity: The values that the images depend on, plain and nested.
+        saved: The rows of the manifest; a folder without any is bound to nothing.
+        known: The keys of which the values are known yet; None for all.
+
+    Raises:
+        FolderInUseError: The folder's images were crafted with other values; the message lists the differences.
+    """
+    said = _read(folder / FILE_NAME)
+    if not saved or said is None:
+        return
+    before, now = ({key: part[key] for key in part if known is None or key in known} for part in (said, identity))
+    if differences := _differences(before, now):
+        raise FolderInUseError(
+            f"the images in {folder} were crafted with another configuration ({'; '.join(differences[:5])}): "
+            "choose another folder"
+        )
+
+
 def write_or_check_identity(folder: Path, identity: Mapping[str, Any], saved: Mapping[int, SavedImage]) -> None:
     """Write down what a folder's images depend on, or compare it with what stands there.
 
@@ -37,13 +62,8 @@ def write_or_check_identity(folder: Path, identity: Mapping[str, Any], saved: Ma
             nothing says what they were crafted with.
     """
     path = folder / FILE_NAME
-    said = _read(path)
-    if saved and said is not None and (differences := _differences(said, identity)):
-        raise FolderInUseError(
-            f"the images in {folder} were crafted with another configuration ({'; '.join(differences[:5])}): "
-            "choose another folder"
-        )
-    digest = identity_digest(identity)
+    said, digest = _read(path), identity_digest(identity)
+    check_identity(folder, identity, saved)
     if any(row.made_of != digest for row in saved.values() if row.made_of or said is None):
         raise FolderInUseError(
             f"{path} is missing, damaged or of other images than {len(saved)} that are there, and they were crafted "

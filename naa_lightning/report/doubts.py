@@ -19,7 +19,7 @@ def doubts(results: RunResults) -> list[str]:
                 f"{name} has {percent(target.clean_accuracy.value)} % of the clean images right, no better than "
                 f"guessing among {target.num_classes} classes: its rates mean nothing, and no mean counts them"
             )
-    found += [f"{name} {notice}" for name, notice in results.noticed.items()]
+    found += [f"{name}: {notice}" for name, notice in results.noticed.items()]
     if guessing and not guessing.keys() & results.noticed.keys():
         found.append(
             "to look at where a model guesses: labels (counted from 0, in the order of the model's classes), mean and "

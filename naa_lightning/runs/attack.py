@@ -24,6 +24,7 @@ from naa_lightning.runs.finished import finished_results
 from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results
 from naa_lightning.runs.pipeline import attack_and_report
 from naa_lightning.runs.stages.preflight import preflight
+from naa_lightning.runs.stages.stock import check_configuration
 from naa_lightning.runs.stages.training import train
 from naa_lightning.runs.studies.attribution_study import study_attribution
 from naa_lightning.runs.studies.layer_study import study_layers
@@ -65,6 +66,7 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
     run = experiment.run
     stopwatch = Stopwatch(began)
     stopwatch.move("start_up")
+    ranks.from_first(partial(check_configuration, experiment))
     # Before anything that takes long: a mistake in them is told at once.
     callbacks = make_all(Callback, run.callbacks, "callbacks") if ranks.first else []
     loggers = make_all(Logger, run.logger, "logger") if ranks.first else []

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from naa_lightning.attacks import Attack
+from naa_lightning.attacks.layer_notice import layer_notice
 from naa_lightning.attacks.saturation import saturation_of
 from naa_lightning.config.options import in_options, key_of
 from naa_lightning.data import LabelledImages
@@ -98,11 +100,16 @@ def _look_at(source: ModelSource, images: LabelledImages, context: RunContext) -
     if is_chance(right / len(labels), source.num_classes):
         return context.ranks.from_first(lambda: _about_chance(source, model, images, right, device))
     if isinstance(model, Classifier) and context.experiment.run.craft and source in context.experiment.white_box:
-        few = [images[index] for index in range(min(GRADIENTS, len(images)))]
-        tempered = model.tempered(context.experiment.attack.temperature)
-        seen = [sample["image"].to(device) for sample in few]
-        return context.ranks.from_first(lambda: str(saturation_of(tempered, seen, [s["label"] for s in few])))
+        return context.ranks.from_first(lambda: _about_attack(model, images, context.experiment.attack, device))
     return ""
+
+
+def _about_attack(surrogate: Classifier, images: LabelledImages, attack: Attack, device: torch.device) -> str:
+    """Say what keeps an attack on a surrogate from working; empty where nothing does."""
+    few = [images[index] for index in range(min(GRADIENTS, len(images)))]
+    seen, labels = [sample["image"].to(device) for sample in few], [sample["label"] for sample in few]
+    saturated = str(saturation_of(surrogate.tempered(attack.temperature), seen, labels))
+    return "; ".join(filter(None, [saturated, layer_notice(attack.objective, surrogate, seen[0][None])]))
 
 
 def _about_chance(
@@ -122,7 +129,7 @@ def _about_chance(
     alike = max(by_size.values(), key=len)
     batch = torch.stack([samples[index]["image"] for index in alike]).to(device)
     remedy, count = best_remedy(classify, batch, labels[alike], **_normalisation(model))
-    found = f"is right for {right} of {len(samples)} clean images, no better than guessing among {source.num_classes}: "
+    found = f"right for {right} of {len(samples)} clean images, no better than guessing among {source.num_classes}: "
     if remedy and not is_chance(count / len(alike), source.num_classes) and count > 2 * right:
         return f"{found}{remedy} would be right for {count} of {len(alike)}"
     return (

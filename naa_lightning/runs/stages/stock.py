@@ -1,8 +1,10 @@
 """Which adversarial images of a folder can stay, and what all of them were crafted with."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from naa_lightning.atomic import leftovers
 from naa_lightning.config.attack_experiment import AttackExperiment
+from naa_lightning.config.schema import AttackRun
 from naa_lightning.data import ImageDataModule, ImageRecord, Sample
 from naa_lightning.data.workers import leave_signals_to_main, useful_workers
 from naa_lightning.exceptions import FolderInUseError, UserError
@@ -17,6 +20,7 @@ from naa_lightning.identity import images_depend_on
 from naa_lightning.models import Classifier
 from naa_lightning.models.weights_digest import weights_digest
 from naa_lightning.records import Manifest, SavedImage, write_or_check_identity
+from naa_lightning.records.crafting_json import check_identity
 from naa_lightning.records.image_digest import image_digest
 from naa_lightning.records.places import check_places
 from naa_lightning.report.wording import listed
@@ -44,15 +48,35 @@ def take_stock(
         UserError: The folder holds images of another configuration or data set, or cannot take some image's file.
     """
     folder = manifest.folder.parent
-    try:
+    with _remedy():
         write_or_check_identity(folder, made_of, manifest.read())
         for leftover in leftovers(folder):
             leftover.unlink()
         saved = _without_changed(manifest, manifest.repair(records), data)
-    except FolderInUseError as error:
-        raise UserError(f"{error} with hydra.run.dir=PATH") from error
     check_places(manifest.folder, records)
     return saved
+
+
+def check_configuration(experiment: AttackExperiment) -> None:
+    """Check that a run's folder holds no images of another configuration, as far as is known without any model.
+
+    So what is refused has not been logged anywhere as that other run.
+
+    Raises:
+        UserError: It does.
+    """
+    folder, config = Path(experiment.run.paths.run_dir), images_depend_on(asdict(experiment.run))
+    saved = Manifest(folder / "adversarial").read() if experiment.run.craft and experiment.study is None else {}
+    with _remedy():
+        check_identity(folder, config, saved, known=AttackRun.__dataclass_fields__)
+
+
+@contextmanager
+def _remedy() -> Iterator[None]:
+    try:
+        yield
+    except FolderInUseError as error:
+        raise UserError(f"{error} with hydra.run.dir=PATH") from error
 
 
 def identity(
