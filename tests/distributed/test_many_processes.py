@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.records.manifest import Manifest
@@ -139,7 +140,10 @@ def test_a_mistake_in_one_ranks_share_ends_both_in_one_line(models_dir: str, tmp
     photos = tmp_path / "photos"
     for label in ("0", "1"):
         (photos / label).mkdir(parents=True)
-        (photos / label / f"{label}.png").write_bytes(b"no image")
+        Image.new("RGB", (32, 32), (200, 100, 50)).save(photos / label / f"{label}.png")
+        whole = (photos / label / f"{label}.png").read_bytes()
+        spoilt = whole[:60] + bytes([whole[60] ^ 255]) + whole[61:]  # only decoding tells
+        (photos / label / f"{label}.png").write_bytes(spoilt)
     options = [models_dir, "data=folder", f"data.root={photos}", "data.limit=null", "attack=mim"]
     with pytest.raises(UserError, match=r"\.png cannot be read as an image"):
         attack(tmp_path / "two", *options, *TWO)
