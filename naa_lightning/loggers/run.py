@@ -47,8 +47,8 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
 
     Names: `target/<name>/<rate>`, with `_low`, `_high` and `_spread`, `black_box_mean/<rate>`, `defended_mean/<rate>`,
     `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
-    `budget/eps`, `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are
-    any), and `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the pictures of featured images, as
+    `budget/eps`, `gradients/<zero, non_finite or unchanged>` (numbers of images),
+    `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are any), and `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the pictures of featured images, as
     `images`, `attention` and `attribution`, and W&B the tables of targets and of classes, and histograms of the exact
     attribution of each image.
 
@@ -81,6 +81,7 @@ def _metrics(results: RunResults) -> Iterator[tuple[str, float]]:
     yield from _numbers("budget", results.budget.model_dump() if results.budget else {})
     for section in ("black_box_mean", "defended_mean", "cost"):
         yield from _numbers(section, getattr(results, section).model_dump())
+    yield from _numbers("gradients", results.gradients.model_dump() if results.gradients else {})
     yield from _numbers("attribution", results.attribution or {})
     for measure, found in results.perturbation.items():
         yield from _numbers(f"perturbation/{measure}", found.model_dump())
