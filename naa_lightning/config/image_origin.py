@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -49,7 +49,8 @@ def take_over_origin(config: DictConfig, hydra: HydraConf) -> None:
         if not {"attack", "attack.name"} & set(named):
             config.attack.name, config.attack.paper = _attack_in(run), "unknown"
         return
-    taken = list(_take_over(config, origin.config, named))
+    with open_dict(config):  # a part that the defaults have none of, such as smoothing, may be new
+        taken = _take_over(config, origin.config, named)
     for word in OverridesParser.create().parse_overrides(list(hydra.overrides.task)):
         node, _, below = word.key_or_group.partition(".")
         if below and node in {"surrogate", "attack"} and config[node] is not None and not word.is_delete():

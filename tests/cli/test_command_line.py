@@ -130,7 +130,7 @@ def test_a_runs_images_are_rated_again_behind_defences(models_dir: str, tmp_path
     rating = ["craft=false", f"adversarial_dir={made}", "defences=[jpeg,bit_depth]", f"hydra.run.dir={rated}"]
     code, out, err = finish(start("attack.py", *BRIEF, "~logger", models_dir, *rating, home=tmp_path))
     assert (code, err) == (0, "")
-    assert "mim: 4 images of digits" in out
+    assert "mim on digits_plain: 4 images of digits" in out
     targets = json.loads((rated / "results.json").read_text())["targets"]
     assert {name for name, target in targets.items() if target["role"] == "white-box"} == {
         *("digits_plain", "digits_plain+jpeg", "digits_plain+bit_depth")
