@@ -48,7 +48,8 @@ def log_run(loggers: Sequence[Logger], folder: Path) -> None:
     Names: `target/<name>/<rate>`, with `_low`, `_high` and `_spread`, `black_box_mean/<rate>`, `defended_mean/<rate>`,
     `perturbation/<measure>/<mean or extreme>`, `attribution/<statistic>`, `cost/<figure>`, `failed_targets`,
     `budget/eps`, `gradients/<zero, non_finite or unchanged>` (numbers of images),
-    `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are any), and `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the pictures of featured images, as
+    `target/<name>/<invalid or abstained>/<clean or adversarial>` (shares of the answers, if there are any), and
+    `exact_attribution/<part>/<statistic>`. W&B and TensorBoard also get the pictures of featured images, as
     `images`, `attention` and `attribution`, and W&B the tables of targets and of classes, and histograms of the exact
     attribution of each image.
 
