@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="naa-report",
         description="Write report.html for finished runs, and for sweeps of them, and log the runs to W&B, from their "
-        "files alone. W&B runs are made anew, or updated where this command made them before.",
+        "files alone. The W&B run of a folder is updated, or made if it has none.",
     )
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="folder of a run or study, or one that holds runs"
