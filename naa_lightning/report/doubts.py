@@ -4,26 +4,31 @@ from naa_lightning.records.results import RunResults
 from naa_lightning.report.wording import counted, percent
 
 
-def doubts(results: RunResults) -> list[str]:
-    """Return sentences, without their full stops, on gradients that vanished and on models that guess.
+def doubts(results: RunResults) -> list[tuple[str, str]]:
+    """Return what is doubtful, the attack or a model, and why: gradients that vanished, and models that guess.
 
     Args:
         results: What the run found.
     """
-    found = [gradient_doubt(results)] if gradient_doubt(results) else []
-    guessing: dict[str, int | None] = {}
-    for name, target in results.targets.items():
-        if target.is_chance:
-            guessing.setdefault(target.model or name, target.num_classes)
-            found.append(
-                f"{name} has {percent(target.clean_accuracy.value)} % of the clean images right, no better than "
-                f"guessing among {target.num_classes} classes: its rates mean nothing, and no mean counts them"
-            )
-    found += [f"{name}: {notice}" for name, notice in results.noticed.items()]
-    if guessing and not guessing.keys() & results.noticed.keys():
+    vanished = gradient_doubt(results)
+    found = [(results.attack or "crafting", vanished)] if vanished else []
+    guessing = {name: target for name, target in results.targets.items() if target.is_chance}
+    found += [
+        (
+            name,
+            f"{percent(target.clean_accuracy.value)} % of the clean images right, no better than guessing among "
+            f"{target.num_classes} classes: its rates mean nothing, and no mean counts them",
+        )
+        for name, target in guessing.items()
+    ]
+    found += results.noticed.items()
+    if guessing and not results.noticed.keys() & {target.model for target in guessing.values()}:
         found.append(
-            "to look at where a model guesses: labels (counted from 0, in the order of the model's classes), mean and "
-            "std, the order of the channels, the range of the values, num_classes"
+            (
+                "where a model guesses",
+                "look at labels (counted from 0, in the order of its classes), mean and std, the order of channels, "
+                "the range of the values, num_classes",
+            )
         )
     return found
 

@@ -80,7 +80,7 @@ def perturbation_line(results: RunResults) -> str:
 
 def notices(results: RunResults) -> list[str]:
     """Return lines on what a reader of the rates must know: doubts, what is left out, and what got no prediction."""
-    lines = [*doubts(results)]
+    lines = [f"{about}: {why}" for about, why in doubts(results)]
     for title, mean in (("black-box mean", results.black_box_mean), ("defended mean", results.defended_mean)):
         no_judges = [name for name in mean.left_out if name in results.targets and results.targets[name].no_judge]
         if mean.left_out and (mean.targets or no_judges):

@@ -263,3 +263,12 @@ def test_float32_and_bfloat16_autocast(name: str) -> None:
         assert 0 < (crafted - clean).abs().max() <= EPS + 1e-6
     same = (full - clean).sign() == (reduced - clean).sign()
     assert same.double().mean() > 0.6
+
+
+@attacks
+def test_a_temperature_undoes_the_scale_of_the_logits(name: str) -> None:
+    """To the bit, the scale being a power of two; without it this network is saturated."""
+    attack, tempered = compose(name), compose(name)
+    tempered.temperature = 2.0**12
+    images = random_images(dtype=torch.float32)
+    assert torch.equal(craft(tempered, scaled_logits(2.0**12), images), craft(attack, single(), images))
