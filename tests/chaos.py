@@ -175,7 +175,8 @@ def disturb_again_and_again(
 def digests(folder: Path) -> dict[str, str]:
     """Digests of a finished run's images, after checking that there is one per row and nothing else."""
     saved = saved_images(folder)
-    files = {path.name for path in (folder / "adversarial").iterdir()}
+    made = folder / "adversarial"
+    files = {str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()}
     assert files == {*saved, "manifest.csv"}, f"left over: {sorted(files - set(saved))}"
     return {name: image.sha256 for name, image in saved.items()}
 
