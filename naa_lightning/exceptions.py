@@ -39,6 +39,10 @@ class RankError(UserError):
     """What went wrong in another process of the run, which says so itself."""
 
 
+class RankLostError(RankError):
+    """Another process of the run has ended, so that nothing can be done together any more."""
+
+
 def reason_of(error: BaseException) -> str:
     r"""Return why another library failed: the first line of what its error says, else the error's kind.
 

@@ -1,7 +1,7 @@
 """Disturbs a run at random moments and starts it again, until it is done.
 
-`python -m tests.chaos --images 200 --kills 20 --interrupts 10 --losses 6`, and `--photos FOLDER --zoo FOLDER` for
-photographs in the competition's format on MobileNetV2 instead of digits.
+`python -m tests.chaos --images 200 --kills 20 --interrupts 10 --losses 6`, with `--photos FOLDER --zoo FOLDER` for
+photographs in the competition's format on MobileNetV2 instead of digits; `--pairs 20` starts two attacks in one folder.
 """
 
 import argparse
@@ -181,6 +181,30 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: image.sha256 for name, image in saved.items()}
 
 
+def start_pair(
+    folder: Path, arguments: Sequence[str], environment: Mapping[str, str], moments: random.Random
+) -> tuple[str, str]:
+    """Start two attacks in one folder within some seconds of each other, at random.
+
+    One of them must go through, and the other be refused. `digests` of the folder must then be those of the first.
+
+    Returns:
+        The attack that went through, and the words by which the other one was refused.
+    """
+    names = moments.sample(["mim", "fgsm"], 2)
+    processes = []
+    for name in names:
+        processes.append(start(folder, [f"attack={name}", *arguments], environment))
+        time.sleep(moments.choice([0, moments.uniform(0, 3), moments.uniform(0, 20)]))
+    ends = {name: (process, *process.communicate(timeout=600)) for name, process in zip(names, processes, strict=True)}
+    refused = {name: err for name, (process, _, err) in ends.items() if process.returncode == 1}
+    (done,) = (name for name, (process, _, _) in ends.items() if process.returncode == 0)
+    (words,) = refused.values()
+    assert "is in use by process" in words or "crafted with another configuration" in words, words
+    assert "Traceback" not in words, words
+    return done, "in use" if "is in use" in words else "another configuration"
+
+
 def main() -> None:
     """Run the proof and print what was seen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -188,6 +212,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20, help="SIGKILLs")
     parser.add_argument("--interrupts", type=int, default=0, help="Ctrl-C, as a terminal sends it")
     parser.add_argument("--losses", type=int, default=0, help="SIGKILLs of one of two ranks")
+    parser.add_argument("--pairs", type=int, default=0, help="pairs of attacks that are started in one folder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--photos", type=Path, help="folder with dev_dataset.csv and images/, instead of digits")
     parser.add_argument("--zoo", type=Path, help="folder with mobilenetv2_100_tfqat.safetensors, for --photos")
@@ -214,6 +239,24 @@ def main() -> None:
         total = ", ".join(f"{count} times {kind}" for kind, count in Counter(kinds).items())
         print(f"{total}; images after each, of {options.images}: {', '.join(map(str, counts))}")  # noqa: T201
         print("nothing lost, nothing crafted twice, the bytes of an undisturbed run")  # noqa: T201
+        if options.pairs:
+            print(pairs(Path(folder), ["data.limit=8", "targets=[]", *options.arguments], options))  # noqa: T201
+
+
+def pairs(folder: Path, arguments: Sequence[str], options: argparse.Namespace) -> str:
+    """Start pairs of attacks in a folder each, and say how they ended."""
+    alone = {}
+    for name in ("mim", "fgsm"):
+        process = start(folder / name, [f"attack={name}", *arguments], {})
+        assert process.wait() == 0, process.communicate()
+        alone[name] = digests(folder / name)
+    moments, ends = random.Random(options.seed), Counter[str]()
+    for number in range(options.pairs):
+        done, how = start_pair(folder / str(number), arguments, {}, moments)
+        assert digests(folder / str(number)) == alone[done], "mixed"
+        ends[how] += 1
+    told = ", ".join(f"{count} times by {how}" for how, count in ends.items())
+    return f"{options.pairs} pairs of starts in one folder, none mixed; the second refused {told}"
 
 
 if __name__ == "__main__":

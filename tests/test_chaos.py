@@ -3,13 +3,14 @@
 import csv
 import json
 import os
+import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import INTERRUPT, KILL, digests, disturb_again_and_again, start
+from tests.chaos import INTERRUPT, KILL, digests, disturb_again_and_again, start, start_pair
 from tests.experiments import NO_PICTURES, attack
 
 IMAGES = 45
@@ -72,3 +73,13 @@ def test_a_full_disk_is_told_in_one_line_and_keeps_what_is_saved(
     subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
     attack(folder, models_dir, *OVERRIDES, "~targets")
     assert digests(folder) == digests(undisturbed)
+
+
+def test_of_two_attacks_in_one_folder_one_goes_through_alone(models_dir: str, tmp_path: Path) -> None:
+    arguments = ["data.limit=8", "targets=[]", *NO_PICTURES, models_dir]
+    environment = {"HOME": str(tmp_path)}
+    attack(tmp_path / "alone", models_dir, "data.limit=8", "~targets", "data.batch_size=64", "attack=mim")
+    done, _ = start_pair(tmp_path / "run", arguments, environment, random.Random(0))
+    assert json.loads((tmp_path / "run/results.json").read_text())["attack"] == done
+    same = digests(tmp_path / "run") == digests(tmp_path / "alone")
+    assert same == (done == "mim")

@@ -16,7 +16,7 @@ from torch.distributed import ProcessGroupGloo, Store, rendezvous
 
 from naa_lightning.distributed.process_info import ProcessInfo
 from naa_lightning.distributed.stopping import stop_if_asked
-from naa_lightning.exceptions import RankError, UserError, in_one_line
+from naa_lightning.exceptions import RankError, RankLostError, UserError, in_one_line
 
 T = TypeVar("T")
 
@@ -178,7 +178,7 @@ def _connected(process: ProcessInfo, store: Store) -> ProcessGroupGloo:
         return ProcessGroupGloo(store, process.rank, process.world_size, EXCHANGE_TIMEOUT)
     except distributed.DistNetworkError as error:  # of the store, which lives in the first rank
         stop_if_asked("waiting for the other ranks")
-        raise RankError(ENDED_EARLY) from error
+        raise RankLostError(ENDED_EARLY) from error
 
 
 def _all_gather(outcome: tuple[Any, str | None], group: ProcessGroupGloo) -> list[tuple[Any, str | None]]:
@@ -191,5 +191,5 @@ def _all_gather(outcome: tuple[Any, str | None], group: ProcessGroupGloo) -> lis
             distributed.all_gather_object(found, outcome, group)  # type: ignore[arg-type]
     except RuntimeError as error:  # gloo's word for a connection that closed or a time that ran out
         stop_if_asked("waiting for the other ranks")
-        raise RankError(ENDED_EARLY) from error
+        raise RankLostError(ENDED_EARLY) from error
     return found

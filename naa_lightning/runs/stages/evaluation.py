@@ -10,7 +10,7 @@ from pathlib import Path
 
 from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.engine.out_of_memory import is_out_of_memory
-from naa_lightning.exceptions import UserError, in_one_line, reason_of
+from naa_lightning.exceptions import RankLostError, UserError, in_one_line, reason_of
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.shared_weights import WeightSamples, sampled_weights, whose_weights
@@ -122,6 +122,8 @@ def _failures_noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterat
     """Note what goes wrong with targets, whatever a model or the user's own code does, and go on."""
     try:
         yield
+    except RankLostError:
+        raise
     except Exception as error:
         known: Exception = error
         if is_out_of_memory(error) and not isinstance(error, UserError):

@@ -14,7 +14,7 @@ from naa_lightning.attacks.saturation import saturation_of
 from naa_lightning.config.options import in_options, key_of
 from naa_lightning.data import LabelledImages
 from naa_lightning.distributed.stopping import stop_if_asked
-from naa_lightning.exceptions import ModelError, UserError, in_one_line
+from naa_lightning.exceptions import ModelError, RankLostError, UserError, in_one_line
 from naa_lightning.metrics.chance import is_chance
 from naa_lightning.models import Classifier, ModelSource
 from naa_lightning.models.black_box.black_box import BlackBox
@@ -78,6 +78,8 @@ def _noted(source: ModelSource, context: RunContext, failed: dict[str, str]) -> 
     try:
         with in_options(key_of(source, context.experiment.run), ModelError):
             yield
+    except RankLostError:
+        raise
     except Exception as error:
         reason = in_one_line(error)
         failed[source.name] = reason if source.name in reason else f"{source.name}: {reason}"
@@ -96,11 +98,11 @@ def _look_at(source: ModelSource, images: LabelledImages, context: RunContext) -
         raise ModelError(f"{source.name} gives logits that are no numbers for any of {len(labels)} images")
     right = int((predicted == labels).sum())
     device = device_of(context.experiment.run.trainer, context.ranks.process)
-    model.to(device)
     if is_chance(right / len(labels), source.num_classes):
-        return context.ranks.from_first(lambda: _about_chance(source, model, images, right, device))
+        return context.ranks.from_first(lambda: _about_chance(source, model.to(device), images, right, device))
     if isinstance(model, Classifier) and context.experiment.run.craft and source in context.experiment.white_box:
-        return context.ranks.from_first(lambda: _about_attack(model, images, context.experiment.attack, device))
+        attack = context.experiment.attack
+        return context.ranks.from_first(lambda: _about_attack(model.to(device), images, attack, device))
     return ""
 
 
