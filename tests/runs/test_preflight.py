@@ -26,7 +26,7 @@ def wide(images):
     return torch.zeros(len(images), 12)
 
 def guess(images):
-    return nn.functional.one_hot(torch.zeros(len(images), dtype=torch.long), 10).float()
+    return nn.functional.one_hot(torch.full((len(images),), 9), 10).float()
 """
 
 
@@ -68,7 +68,7 @@ def test_all_models_that_cannot_be_used_are_told_at_once(models_dir: str, tmp_pa
 
 
 def test_a_layer_that_is_not_there(models_dir: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"1 of 3 models cannot be used .*has no module 'nowhere'"):
+    with pytest.raises(UserError, match=r"1 of 3 models cannot be used .*there is no layer 'nowhere'"):
         attack(tmp_path / "run", models_dir, "surrogate.layer=nowhere", "preflight=true")
 
 
@@ -94,7 +94,7 @@ def test_labels_that_count_from_1_are_found_and_said_everywhere(
     run = tmp_path / "run"
     attack(run, models_dir, "attack=fgsm", "preflight=true", *labelled_from_1(tmp_path))
     said = re.compile(
-        r"digits_\w+: right for 0 of 11 clean images, .*: labels minus 1 would be right for (9|10|11) of 11"
+        r"digits_\w+: right for 0 of 12 clean images, .*: labels minus 1 would be right for (10|11|12) of 12"
     )
     assert len([line for line in caplog.messages if said.search(line)]) == 3
     results = read_results(run)
@@ -110,7 +110,7 @@ def test_a_target_that_guesses_is_in_no_mean(models_dir: str, tmp_path: Path) ->
     run = tmp_path / "run"
     attack(run, models_dir, "attack=fgsm", "preflight=true", *mine(tmp_path, "guess"))
     results = read_results(run)
-    assert results.targets["mine"].clean_accuracy.value == pytest.approx(0.1, abs=0.06)
+    assert results.targets["mine"].clean_accuracy.count <= 2
     assert results.black_box_mean.left_out == {"mine": "clean accuracy no better than guessing"}
     assert results.judges == ("digits_residual", "digits_inception")
     assert "look at the labels (counted from 0" in results.noticed["mine"]
@@ -123,9 +123,9 @@ def test_a_saturated_softmax_is_told_and_a_temperature_mends_it(
     """The same classifier with logits times 1000: nothing that it answers has changed."""
     (trained,) = Path(models_dir.partition("=")[2]).glob("digits_plain-*.safetensors")
     state = load_file(trained)
-    *_, weight, bias = state
-    assert state[weight].ndim == 2 or state[bias].ndim == 2, "the last layer"
-    scaled = {name: value * 1000 if name in (weight, bias) else value for name, value in state.items()}
+    (weight,) = (name for name, value in state.items() if value.ndim == 2)
+    last = {weight, weight.replace("weight", "bias")}
+    scaled = {name: value * 1000 if name in last else value for name, value in state.items()}
     save_file(scaled, tmp_path / "scaled.safetensors")
     options = [f"surrogate.weights={tmp_path}/scaled.safetensors", "~targets", "attack.budget.eps=64/255"]
     run = tmp_path / "run"

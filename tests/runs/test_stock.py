@@ -33,14 +33,14 @@ def test_a_clean_image_that_was_replaced_is_crafted_anew(
         }
 
     before = run("one")
-    shutil.copy(tmp_path / "images/1/1.png", tmp_path / "images/2/2.png")
+    shutil.copy(tmp_path / "images/5/1.png", tmp_path / "images/0/2.png")
     caplog.clear()
     after = run("one")
     said = (
-        "1 clean images are not those that the images of this folder were crafted from (2/2.png): they are crafted anew"
+        "1 clean images are not those that the images of this folder were crafted from (0/2.png): they are crafted anew"
     )
     assert said in caplog.messages
-    assert {name for name in before if before[name] != after[name]} == {"adversarial/2/2.png"}
+    assert {name for name in before if before[name] != after[name]} == {"adversarial/0/2.png"}
     assert after == run("another")
 
 
@@ -53,8 +53,8 @@ def test_images_over_the_budget_are_refused_also_where_they_were_crafted(
     rows = Manifest(run / "adversarial").read().values()
     for row in rows:  # as an older version wrote them, which knew nothing of clean images
         manifest.write_text(manifest.read_text().replace(row.clean_sha256, ""))
-    Image.new("RGB", (32, 32), "white").save(tmp_path / "images/3/3.png")
-    with pytest.raises(UserError, match=r"1 of 4 images are over the budget of 16/255, 3/3\.png furthest with 2.*/255"):
+    Image.new("RGB", (32, 32), "white").save(tmp_path / "images/5/3.png")
+    with pytest.raises(UserError, match=r"1 of 4 images are over the budget of 32/255, 5/3\.png furthest with 2.*/255"):
         attack(run, models_dir, "attack=mim", *photographs)
 
 
