@@ -218,6 +218,7 @@ def main() -> None:
     parser.add_argument("--zoo", type=Path, help="folder with mobilenetv2_100_tfqat.safetensors, for --photos")
     parser.add_argument("arguments", nargs="*", help="further overrides of the run")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # not ignored by the runs, as in a shell's background
     if (options.photos is None) != (options.zoo is None):
         parser.error("give both --photos and --zoo, or neither")
     for path in (options.photos and options.photos / "dev_dataset.csv", options.zoo):
