@@ -4,7 +4,7 @@ import logging
 import re
 
 from hydra.conf import HydraConf
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from naa_lightning.attacks import Budget
 from naa_lightning.exceptions import UserError
@@ -24,8 +24,12 @@ def check_norm(config: DictConfig, hydra: HydraConf) -> None:
     Raises:
         UserError: The norm alone was changed.
     """
-    budget, words = config.attack.budget, hydra.overrides.task
-    if budget.get("norm") != "l2" or hydra.runtime.choices.get("attack/budget") == "l2":
+    budget, words = OmegaConf.select(config, "attack.budget"), hydra.overrides.task
+    if (
+        not isinstance(budget, DictConfig)
+        or budget.get("norm") != "l2"
+        or hydra.runtime.choices.get("attack/budget") == "l2"
+    ):
         return
     if any(re.match(r"\+{0,2}attack\.budget\.eps=", word) for word in words):
         return

@@ -90,5 +90,5 @@ def test_missing_weights_are_told_with_their_option() -> None:
 @pytest.mark.parametrize("option", ["data.batch_size", "data.limit", "data.num_workers", "seed"])
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_truth_values_are_no_numbers(option: str, value: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=rf"^{option} must be a number, got {value.capitalize()}$"):
+    with pytest.raises(UserError, match=rf"^{option} must be a number, got {value}$"):
         attack(tmp_path, "paths.models_dir=nowhere", f"{option}={value}")
