@@ -9,12 +9,16 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from naa_lightning.exceptions import UserError
+
+LOCK = ".lock"  # of `naa_lightning.distributed.folder_lock`, which loads torch
+
 
 class RunFolder(Callback):
     """Gives a run or a sweep a folder that is its own.
 
-    Of a folder that is named by the time there is never a second one; another one must not be in use. Hydra's files,
-    and the log, of a run under `srun` or `torchrun` are left to its first rank.
+    Of a folder that is named by the time there is never a second one. Hydra's files and the log of a folder in which
+    there is a run are that run's, and under `srun` or `torchrun` its first rank's.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -23,23 +27,15 @@ class RunFolder(Callback):
         Args:
             config: The composed configuration with its `hydra` node, which is changed.
             **kwargs: What Hydra also tells.
-
-        Raises:
-            UserError: Another run is in the folder.
         """
         with read_write(config.hydra):  # Hydra 1.4 hands it over read-only
             if _is_later_rank():
                 config.hydra.run.dir = "."
-                config.hydra.output_subdir = None
-                config.hydra.job_logging.root = None
-                logging.getLogger().handlers.clear()
+                _leave_alone(config)
             elif _is_named_by_time(config.hydra.run):
                 config.hydra.run.dir = str(_new(Path(config.hydra.run.dir)))
-            elif Path(config.hydra.run.dir).is_dir():
-                from naa_lightning.distributed.folder_lock import alone_in  # noqa: PLC0415 - loads torch
-
-                with alone_in(Path(config.hydra.run.dir)):
-                    pass
+            elif _is_occupied(Path(config.hydra.run.dir)):  # which is told when the run begins: Hydra hides errors here
+                _leave_alone(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Choose the folder of a sweep, and pass it on to the jobs, whatever launches them."""
@@ -49,6 +45,25 @@ class RunFolder(Callback):
                 config.hydra.sweep.dir = folder
                 quoted = folder.replace("\\", "\\\\").replace("'", "\\'")
                 config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+
+
+def _leave_alone(config: DictConfig) -> None:
+    """Have Hydra write neither files nor a log."""
+    config.hydra.output_subdir = None
+    config.hydra.job_logging.root = None
+    logging.getLogger().handlers.clear()
+
+
+def _is_occupied(folder: Path) -> bool:
+    if not (folder / LOCK).is_file():
+        return False
+    from naa_lightning.distributed.folder_lock import alone_in  # noqa: PLC0415 - loads torch
+
+    try:
+        with alone_in(folder):
+            return False
+    except UserError:
+        return True
 
 
 def _is_later_rank() -> bool:
@@ -64,12 +79,17 @@ def _is_named_by_time(node: DictConfig) -> bool:
 
 
 def _new(wanted: Path) -> Path:
-    """Make a folder that is not there yet, with a number after its name where that one is."""
+    """Make a folder that is not there yet, with a number after its name where that one is.
+
+    Where none can be made, what is wanted is returned, and Hydra says why.
+    """
     for number in count(1):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
             continue
+        except OSError:
+            return wanted
         return folder
     raise AssertionError("there is always another number")
