@@ -119,8 +119,8 @@ def test_a_sweep_is_reported_as_a_whole(models_dir: str, tmp_path: Path) -> None
     assert all(name in page for name in told)
     runs = [run for job in sorted((tmp_path / "sweep").glob("attack-*")) for run in logged(job)]
     assert [(run.run["run_group"], run.run["display_name"], run.exit_code) for run in runs] == [
-        ("sweep", "digits_plain-fgsm-digits", 0),
-        ("sweep", "digits_plain-mim-digits", 0),
+        ("sweep", "digits_plain-fgsm-digits-seed0", 0),
+        ("sweep", "digits_plain-mim-digits-seed0", 0),
     ]
 
 
@@ -145,6 +145,10 @@ def test_a_failed_target_is_told_by_the_exit_code(models_dir: str, tmp_path: Pat
     function = f"targets.mine.function={tmp_path}/mine.py:predict"
     arguments = [*BRIEF, "attack=mim", "logger=csv", models_dir, f"hydra.run.dir={tmp_path}/run"]
     code, out, err = finish(start("attack.py", *arguments, *mine, function, home=tmp_path))
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.startswith("error: 1 of 4 models cannot be used (mine gives 3 classes, but targets.mine.num_classes is")
+    assert not (tmp_path / "run" / "adversarial").exists()
+    code, out, err = finish(start("attack.py", *arguments, *mine, function, "preflight=false", home=tmp_path))
     assert code == 1
     assert err.startswith("error: 1 of 4 targets failed (mine: mine gives 3 classes, but num_classes is 10")
     assert err.count("\n") == 1
