@@ -146,7 +146,7 @@ def test_a_failed_target_is_told_by_the_exit_code(models_dir: str, tmp_path: Pat
     arguments = [*BRIEF, "attack=mim", "logger=csv", models_dir, f"hydra.run.dir={tmp_path}/run"]
     code, out, err = finish(start("attack.py", *arguments, *mine, function, home=tmp_path))
     assert (code, err.count("\n")) == (1, 1)
-    assert err.startswith("error: 1 of 4 models cannot be used (mine gives 3 classes, but targets.mine.num_classes is")
+    assert err.startswith("error: 1 of 4 models cannot be used (mine gives 3 classes, but num_classes is 10;")
     assert not (tmp_path / "run" / "adversarial").exists()
     code, out, err = finish(start("attack.py", *arguments, *mine, function, "preflight=false", home=tmp_path))
     assert code == 1
