@@ -153,7 +153,7 @@ def test_a_failed_target_is_told_by_the_exit_code(models_dir: str, tmp_path: Pat
     assert err.startswith("error: 1 of 4 targets failed (mine: mine gives 3 classes, but num_classes is 10")
     assert err.count("\n") == 1
     assert "black-box mean" in out
-    logged = (tmp_path / "run" / "csv" / "version_0" / "metrics.csv").read_text()
+    logged = (tmp_path / "run" / "csv" / "version_1" / "metrics.csv").read_text()
     assert "target/digits_inception/success_rate" in logged
 
 
