@@ -8,7 +8,7 @@ import torch
 from naa_lightning.exceptions import DataError
 from naa_lightning.modules.batch import read_batch
 
-IMAGES = torch.rand(2, 3, 4, 4)
+IMAGES = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([7, 1])
 IDS = torch.tensor([40, 2])
 
