@@ -23,6 +23,8 @@ _PARTS = {
     "transforms": "transforms",
     "smoothing": "smoothing",
 }
+# Those that are none.
+_OF_ALL = ("targeted", "temperature")
 
 
 def list_attacks() -> list[str]:
@@ -42,7 +44,8 @@ def create(name: str, **options: Any) -> Attack:
         name: The name of the attack, one of `list_attacks()`.
         **options: The parameters of the attack's parts, such as `eps="8/255"`, `steps`, `step_size` and `norm` of its
             budget, `path_points` and `gamma` of NAA's objective, `decay` of an update with momentum, `probability` of
-            diverse input; or `targeted`; or whole parts: `objective`, `transforms`, `update`, `smoothing`, `budget`.
+            diverse input; or `targeted` and `temperature`; or whole parts: `objective`, `transforms`, `update`,
+            `smoothing`, `budget`.
             With `norm="l2"` the budget's other numbers are those of L2.
 
     Raises:
@@ -62,7 +65,7 @@ positive='identity', negative='identity')
     norm = options.get("norm")
     values = preset("attack", name, {"attack/budget": norm} if norm in list(NORMS) else None)
     parts = [part for parameter in _PARTS if parameter not in options for part in _parts(parameter, values)]
-    given = {key: options.pop(key) for key in [*_PARTS, "targeted"] if key in options}
+    given = {key: options.pop(key) for key in [*_PARTS, *_OF_ALL] if key in options}
     for option, value in options.items():
         _owner(name, option, parts).set(option, value)
     for parameter in _PARTS.keys() - given.keys():
@@ -131,7 +134,7 @@ def _owner(name: str, option: str, parts: Sequence[_PartOptions]) -> _PartOption
     if len(owners) == 1:
         return owners[0]
     if not owners:
-        known = [*dict.fromkeys(known for part in parts for known in part.parameters), *_PARTS, "targeted"]
+        known = [*dict.fromkeys(known for part in parts for known in part.parameters), *_PARTS, *_OF_ALL]
         raise ValueError(f"{name} has no option {option!r}: {suggest(option, known)}")
     parameter = owners[0].parameter
     whole = [part.build() for part in parts if part.parameter == parameter]

@@ -16,8 +16,10 @@ def by_hydra(group: str, *overrides: str) -> object:
 
 @pytest.mark.parametrize("name", presets("attack"))
 def test_an_attack_is_what_hydra_composes(name: str) -> None:
-    """All but `targeted`, which attack.yaml itself sets."""
-    assert repr({"targeted": False, **preset("attack", name)}) == repr(by_hydra("attack", f"attack={name}"))
+    """All but `targeted` and `temperature`, which attack.yaml itself sets."""
+    assert repr({"targeted": False, "temperature": 1, **preset("attack", name)}) == repr(
+        by_hydra("attack", f"attack={name}")
+    )
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "ensemble", "trained"])
