@@ -85,7 +85,7 @@ def _metrics(results: RunResults) -> Iterator[tuple[str, float]]:
     yield from _numbers("gradients", results.gradients.model_dump() if results.gradients else {})
     yield from _numbers("attribution", results.attribution or {})
     for measure, found in results.perturbation.items():
-        yield from _numbers(f"perturbation/{measure}", found.model_dump())
+        yield from _numbers(f"perturbation/{measure}", found.model_dump() if found.images != 0 else {})
     if exact := results.exact_attribution:
         parts = {"clean": exact.clean, "adversarial": exact.adversarial, "effect": exact.effect, **exact.agreement}
         for part, values in parts.items():

@@ -117,7 +117,6 @@ def test_means_sizes_and_costs_are_logged_where_there_is_a_number(run: Logged) -
             "defended_mean/clean_accuracy": 1.0,
             "defended_mean/robust_accuracy": 1 - (1 / 2 + 2 / 3 + 3 / 4) / 3,
             **{f"perturbation/{measure}/images": 2 for measure in ("linf", "l2", "ssim", "psnr")},
-            "perturbation/lpips/images": 0,
             "perturbation/linf/mean": 0.0625,
             "perturbation/linf/max": 0.0625,
             "perturbation/l2/mean": 3.0,

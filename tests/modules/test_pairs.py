@@ -61,7 +61,7 @@ def test_perturbations(inference_mode: bool) -> None:
     assert set(found) == {"linf", "l2", "ssim", "psnr", "lpips", "clean_sha256"}
     for image, digest in zip(IMAGES, found["clean_sha256"], strict=True):
         pixels = (255 * image.double()).round().byte().numpy()
-        assert bytes(digest.tolist()) == hashlib.sha256(pixels.tobytes()).digest()
+        assert digest == hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("module", [PerturbationModule(None, title="a"), AttentionModule(classifier(), title="b")])
