@@ -100,7 +100,7 @@ def test_a_model_and_data_of_other_classes(photos: Path, trained: Path, tmp_path
     with pytest.raises(
         UserError, match=r"colours was trained on other classes than those of folder: class 0 is 'blue'"
     ):
-        on(tmp_path, trained)
+        on(tmp_path, trained, f"paths.run_dir={trained}/other")
 
 
 @pytest.fixture(scope="module")
