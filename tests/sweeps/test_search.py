@@ -25,7 +25,7 @@ SEARCH = [
     "hydra.sweeper.n_trials=6",
     "attack.objective.gamma=choice(-1.0,0.5,1.0)",
     "attack.objective.path_points=range(1,3)",
-    "attack.budget.eps=choice(0.001,0.25)",
+    "attack.budget.eps=choice(0.004,0.25)",
     "attack.objective.noise=0.0",
 ]
 
