@@ -4,7 +4,7 @@ Folders of adversarial images, finished runs, folders of a sweep's jobs, labels 
 told apart by what is left of a configuration without these keys.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -62,6 +62,24 @@ def changes_results(key: str, config: Mapping[str, Any]) -> bool:
     for part in key.split(".")[:-1]:
         node = node.get(part, {}) if isinstance(node, Mapping) else {}
     return _is_kept(key, node, _IRRELEVANT)
+
+
+def leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a nested configuration with their full keys.
+
+    Args:
+        node: Plain, nested values.
+        key: The key of the node itself.
+
+    Example:
+        >>> dict(leaves({"seed": 1, "data": {"batch_size": 8, "limit": None}, "logger": {}}))
+        {'seed': 1, 'data.batch_size': 8, 'data.limit': None, 'logger': {}}
+    """
+    if isinstance(node, Mapping) and node:
+        for name, value in node.items():
+            yield from leaves(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, node
 
 
 def _without(node: Mapping[str, Any], patterns: Sequence[str], above: str) -> dict[str, Any]:

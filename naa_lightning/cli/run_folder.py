@@ -9,9 +9,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from naa_lightning.distributed.folder_lock import FILE_NAME, alone_in
 from naa_lightning.exceptions import UserError
-
-LOCK = ".lock"  # of `naa_lightning.distributed.folder_lock`, which loads torch
 
 
 class RunFolder(Callback):
@@ -55,10 +54,8 @@ def _leave_alone(config: DictConfig) -> None:
 
 
 def _is_occupied(folder: Path) -> bool:
-    if not (folder / LOCK).is_file():
+    if not (folder / FILE_NAME).is_file():
         return False
-    from naa_lightning.distributed.folder_lock import alone_in  # noqa: PLC0415 - loads torch
-
     try:
         with alone_in(folder):
             return False

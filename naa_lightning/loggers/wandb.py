@@ -4,7 +4,7 @@ import logging
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 from naa_lightning.exceptions import UserError, reason_of
+from naa_lightning.identity import leaves
 from naa_lightning.loggers.wandb_limits import check_limits
 from naa_lightning.loggers.wandb_run import FILE_NAME, FolderRun, keep, kept_run, run_of
 from naa_lightning.models.connectivity import is_online
@@ -52,8 +53,8 @@ class RunLogger(WandbLogger):
             key for key, node in nodes.items() if key in run.swept or not isinstance(known.get(key, node), Mapping)
         ]
         keep(FolderRun(id=run.id, swept=tuple(swept)), folder)
-        leaves = dict(leaf for key in swept for leaf in _leaves(nodes[key], key))
-        super().log_hyperparams({key: node for key, node in params.items() if key not in swept} | leaves)
+        beside = dict(leaf for key in swept for leaf in leaves(nodes[key], key))
+        super().log_hyperparams({key: node for key, node in params.items() if key not in swept} | beside)
 
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
         """Take note of a checkpoint that a metric has chosen."""
@@ -114,14 +115,6 @@ def wandb_logger(
         id=run_of(Path(save_dir), id).id,
         log_model=log_model,
     )
-
-
-def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping) and node:
-        for name, value in node.items():
-            yield from _leaves(value, f"{key}.{name}")
-    else:
-        yield key, node
 
 
 def _load_wandb(folder: Path) -> None:

@@ -3,6 +3,12 @@
 LEAST_SKILL = 0.05
 """Below this share of what lies between guessing and perfection, a model is no better than guessing."""
 
+TO_LOOK_AT = (
+    "look at labels (counted from 0, in the order of the model's classes), mean and std, the order of channels, the "
+    "range of the values, num_classes"
+)
+"""What is usually wrong where a model guesses."""
+
 
 def is_chance(accuracy: float, num_classes: int) -> bool:
     """Return whether a clean accuracy is no better than guessing, or hardly.

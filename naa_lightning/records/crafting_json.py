@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import FolderInUseError
+from naa_lightning.identity import leaves
 from naa_lightning.records.manifest import SavedImage
 
 FILE_NAME = "crafting.json"
@@ -82,17 +83,9 @@ def _read(path: Path) -> Mapping[str, Any] | None:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    was, is_now = dict(_leaves(before)), dict(_leaves(now))
+    was, is_now = (dict(leaves(json.loads(json.dumps(values)))) for values in (before, now))  # lists are lists
     return [
         f"{key} was {was.get(key, 'absent')!r}, is {is_now.get(key, 'absent')!r}"
         for key in sorted(was.keys() | is_now.keys())
         if was.get(key) != is_now.get(key)
     ]
-
-
-def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping) and node:
-        for name, value in node.items():
-            yield from _leaves(value, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, json.loads(json.dumps(node))

@@ -1,5 +1,6 @@
 """What makes numbers of a run mean less than they seem to."""
 
+from naa_lightning.metrics.chance import TO_LOOK_AT
 from naa_lightning.records.results import RunResults
 from naa_lightning.report.wording import counted, percent
 
@@ -23,13 +24,7 @@ def doubts(results: RunResults) -> list[tuple[str, str]]:
     ]
     found += results.noticed.items()
     if guessing and not results.noticed.keys() & {target.model for target in guessing.values()}:
-        found.append(
-            (
-                "where a model guesses",
-                "look at labels (counted from 0, in the order of its classes), mean and std, the order of channels, "
-                "the range of the values, num_classes",
-            )
-        )
+        found.append(("where a model guesses", TO_LOOK_AT))
     return found
 
 

@@ -8,8 +8,8 @@ from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from naa_lightning.cli.run_folder import LOCK, RunFolder
-from naa_lightning.distributed.folder_lock import FILE_NAME, alone_in
+from naa_lightning.cli.run_folder import RunFolder
+from naa_lightning.distributed.folder_lock import alone_in
 from tests.experiments import composed
 
 
@@ -69,7 +69,3 @@ def test_what_stands_in_a_folder_in_use_is_not_written_over(
     with alone_in(tmp_path):
         RunFolder().on_run_start(config)
     assert (config.hydra.run.dir, config.hydra.output_subdir) == (str(tmp_path), None)
-
-
-def test_the_lock_is_known_without_loading_torch() -> None:
-    assert LOCK == FILE_NAME

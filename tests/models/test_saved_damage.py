@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.models.saved import saved_model
@@ -154,4 +155,7 @@ def test_a_flipped_bit_in_the_weights_is_noticed(place: float, tmp_path: Path) -
 def test_weights_of_before_digests_were_kept_load(tmp_path: Path) -> None:
     path = saved(tmp_path)
     redescribed(path, lambda content: content.pop("sha256"))
-    saved_model("mine", str(tmp_path)).build()
+    loaded = saved_model("mine", str(tmp_path)).build().network.state_dict()
+    assert {name: values.tolist() for name, values in load_file(path).items()}.items() <= {
+        name: values.tolist() for name, values in loaded.items()
+    }.items()

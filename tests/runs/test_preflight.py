@@ -113,7 +113,7 @@ def test_a_target_that_guesses_is_in_no_mean(models_dir: str, tmp_path: Path) ->
     assert results.targets["mine"].clean_accuracy.count <= 2
     assert results.black_box_mean.left_out == {"mine": "clean accuracy no better than guessing"}
     assert results.judges == ("digits_residual", "digits_inception")
-    assert "look at the labels (counted from 0" in results.noticed["mine"]
+    assert "look at labels (counted from 0" in results.noticed["mine"]
 
 
 @pytest.mark.parametrize("temperature", [1, 1000])

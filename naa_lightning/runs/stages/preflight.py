@@ -15,7 +15,7 @@ from naa_lightning.config.options import in_options, key_of
 from naa_lightning.data import LabelledImages
 from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.exceptions import ModelError, RankLostError, UserError, in_one_line
-from naa_lightning.metrics.chance import is_chance
+from naa_lightning.metrics.chance import TO_LOOK_AT, is_chance
 from naa_lightning.models import Classifier, ModelSource
 from naa_lightning.models.black_box.black_box import BlackBox
 from naa_lightning.models.logits import logits_of
@@ -134,10 +134,7 @@ def _about_chance(
     found = f"right for {right} of {len(samples)} clean images, no better than guessing among {source.num_classes}: "
     if remedy and not is_chance(count / len(alike), source.num_classes) and count > 2 * right:
         return f"{found}{remedy} would be right for {count} of {len(alike)}"
-    return (
-        f"{found}look at the labels (counted from 0, in the order of the model's classes), at mean and std, the order "
-        "of the channels, the range of the values and num_classes"
-    )
+    return found + TO_LOOK_AT
 
 
 def _normalisation(model: nn.Module) -> dict[str, list[float]]:
