@@ -48,7 +48,7 @@ class AdversarialWriter(BasePredictionWriter):
         records: Sequence[ImageRecord],
         stopwatch: Stopwatch,
         *,
-        made_of: str = "",
+        made_of: str,
         waiting: int = 64,
     ) -> None:
         super().__init__(write_interval="batch")

@@ -54,13 +54,14 @@ def hand_over(writer: AdversarialWriter, count: int = COUNT) -> None:
 
 def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
     writer = AdversarialWriter(
-        CheckedManifest(tmp_path), records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"), Stopwatch()
+        CheckedManifest(tmp_path), records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"), Stopwatch(), made_of="this"
     )
     with writer.saving():
         hand_over(writer)
     rows = Manifest(tmp_path).read()
     assert sorted(row.id for row in writer.saved) == list(rows)
     assert [row.file for row in rows.values()] == ["a.png", "b.png", "sub/c.png", "d.png", "e.png"]
+    assert {row.made_of for row in rows.values()} == {"this"}
     assert {(row.seconds, row.gradient_evaluations) for row in rows.values()} == {(2.0 / COUNT, 7)}
     assert [row.zero_gradients for row in rows.values()] == [0, 1, 0, 1, 0]
     for row, image in zip(rows.values(), images(), strict=True):
@@ -72,7 +73,7 @@ def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit, ValueError])
 def test_what_was_handed_over_is_saved_however_the_run_ends(how: type[BaseException], tmp_path: Path) -> None:
     writer = AdversarialWriter(
-        CheckedManifest(tmp_path), records("a.png", "b.png", "c.png", "d.png", "e.png"), Stopwatch()
+        CheckedManifest(tmp_path), records("a.png", "b.png", "c.png", "d.png", "e.png"), Stopwatch(), made_of="this"
     )
 
     def craft() -> None:
@@ -94,6 +95,7 @@ def test_a_file_that_cannot_be_written_ends_the_run_and_leaves_the_others(waitin
         CheckedManifest(folder),
         records("a.png", "full/b.png", "c.png", "d.png", "e.png"),
         Stopwatch(),
+        made_of="this",
         waiting=waiting,
     )
     message = f"{folder}/full/b.png cannot be written .*: mend this and run .*hydra.run.dir={folder.parent}"

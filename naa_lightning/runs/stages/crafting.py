@@ -21,6 +21,7 @@ from naa_lightning.records.crafting_json import identity_digest
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 from naa_lightning.runs.stages.stock import identity, take_stock
+from naa_lightning.runs.trainer import device_of
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +44,11 @@ def craft(context: RunContext) -> AdversarialSet:
     records = data.images.records
     if not experiment.attack.targeted:
         records = [replace(record, target_class=None) for record in records]
-    writer = AdversarialWriter(manifest, records, stopwatch, waiting=2 * data.batch_size)
-    trainer = context.trainer(
-        f"crafting {experiment.run.attack.name}",
-        [writer, *context.callbacks, CraftingTimes(stopwatch)],
-        context.loggers,
-    )
-    device = trainer.strategy.root_device
+    device = device_of(experiment.run.trainer, ranks.process)
     pool = ranks.everywhere(lambda: _pool(experiment.attack, data.images))
     with stopwatch.phase("crafting/build"):
         surrogate = as_surrogate(ranks.everywhere(experiment.surrogate.build))
         made_of = identity(experiment, surrogate.members, device, pool_size=len(pool))
-        writer.made_of = identity_digest(made_of)
-
     with stopwatch.phase("crafting/stock"):
         saved = ranks.from_first(lambda: take_stock(manifest, records, made_of, data))
     missing = [record.id for record in records if record.id not in saved]
@@ -63,6 +56,14 @@ def craft(context: RunContext) -> AdversarialSet:
     if missing:
         option = experiment.folder_option
         log.info("crafting %d of %d images; if stopped, %s goes on", len(missing), len(records), option)
+        writer = AdversarialWriter(
+            manifest, records, stopwatch, made_of=identity_digest(made_of), waiting=2 * data.batch_size
+        )
+        trainer = context.trainer(
+            f"crafting {experiment.run.attack.name}",
+            [writer, *context.callbacks, CraftingTimes(stopwatch)],
+            context.loggers,
+        )
 
         def craft_share() -> int:
             with writer.saving():
