@@ -36,16 +36,20 @@ class Saturation:
         """The temperature, of two digits, at which the largest logit leads by about 10; 1 where it does not lead so."""
         return float(f"{max(1.0, self.lead / LEAD):.2g}")
 
+    @property
+    def is_saturated(self) -> bool:
+        """Whether a temperature would help: gradients vanish, or most images have a class of probability 1."""
+        return not self.non_finite and (self.zero > 0 or 2 * self.certain > self.images)
+
     def __str__(self) -> str:
         """Say what keeps gradients from telling where to go; empty where nothing does."""
         if self.non_finite:
             return f"the gradient of its cross-entropy is not finite for {self.non_finite} of {self.images} images"
-        if not self.zero and 2 * self.certain <= self.images:
+        if not self.is_saturated:
             return ""
         return (
             f"its softmax is saturated: for {self.certain} of {self.images} images a class has a probability that "
-            f"rounds to 1, for {self.zero} the gradient of the cross-entropy is zero; "
-            f"attack.temperature={self.temperature:g} divides its logits"
+            f"rounds to 1, for {self.zero} the gradient of the cross-entropy is zero"
         )
 
 

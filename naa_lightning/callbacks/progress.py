@@ -5,6 +5,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.data import extract_batch_size
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Column
 from rich.text import Text
@@ -84,6 +85,7 @@ class ProgressBar(Callback):
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             _Rate(table_column=Column(no_wrap=True)),
             TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            console=Console(),
         )
         self._bar.start()
         self._bar.add_task(str(module.title), total=total, unit=unit)

@@ -44,13 +44,14 @@ def test_leads_are_told_from_where_they_vanish(lead: float, certain: int, zero: 
     assert (found.images, found.certain, found.zero, found.non_finite) == (2, certain, zero, 0)
     assert found.lead == pytest.approx(lead)
     assert found.temperature == pytest.approx(max(1.0, lead / 10), rel=0.06)
-    assert bool(str(found)) == bool(certain)
+    assert bool(str(found)) == bool(certain) == found.is_saturated
     assert not str(saturation_of(classifier(lead).tempered(found.temperature), WHITE, [0, 0]))
 
 
 def test_gradients_that_are_no_numbers_are_told() -> None:
-    said = str(saturation_of(classifier(math.inf), WHITE, [0, 0]))
-    assert said == "the gradient of its cross-entropy is not finite for 2 of 2 images"
+    found = saturation_of(classifier(math.inf), WHITE, [0, 0])
+    assert not found.is_saturated
+    assert str(found) == "the gradient of its cross-entropy is not finite for 2 of 2 images"
 
 
 def test_an_attack_counts_the_gradients_that_vanished_of_each_image() -> None:

@@ -136,6 +136,7 @@ def test_a_saturated_softmax_is_told_and_a_temperature_mends_it(
     page = (run / "report.html").read_text()
     if temperature == 1:
         assert "its softmax is saturated" in results.noticed["digits_plain"]
+        assert re.search(r"is zero; attack\.temperature=\d+ divides its logits", results.noticed["digits_plain"])
         assert (rate, lost > 15, results.gradients.unchanged > 15) == (0.0, True, True)
         assert f"the gradient was zero for {lost} of 20 images" in page.replace("The", "the")
         assert results.perturbation["psnr"].images == 20 - results.gradients.unchanged

@@ -110,8 +110,10 @@ def _about_attack(surrogate: Classifier, images: LabelledImages, attack: Attack,
     """Say what keeps an attack on a surrogate from working; empty where nothing does."""
     few = [images[index] for index in range(min(GRADIENTS, len(images)))]
     seen, labels = [sample["image"].to(device) for sample in few], [sample["label"] for sample in few]
-    saturated = str(saturation_of(surrogate.tempered(attack.temperature), seen, labels))
-    return "; ".join(filter(None, [saturated, layer_notice(attack.objective, surrogate, seen[0][None])]))
+    found = saturation_of(surrogate.tempered(attack.temperature), seen, labels)
+    remedy = f"attack.temperature={attack.temperature * found.temperature:g} divides its logits"
+    said = [str(found), remedy if found.is_saturated else "", layer_notice(attack.objective, surrogate, seen[0][None])]
+    return "; ".join(filter(None, said))
 
 
 def _about_chance(
