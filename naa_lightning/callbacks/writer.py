@@ -36,6 +36,7 @@ class AdversarialWriter(BasePredictionWriter):
         records: Images of the data set.
         made_of: Digest of what the images are crafted with, for their rows; see `SavedImage`.
         stopwatch: Stopwatch that counts the seconds for which crafting waits for files.
+        folder_option: What is added to the command that goes on, for the message of a full disk.
         waiting: Largest number of images that may wait to be written; the next one waits for the first of them.
 
     Attributes:
@@ -49,6 +50,7 @@ class AdversarialWriter(BasePredictionWriter):
         stopwatch: Stopwatch,
         *,
         made_of: str,
+        folder_option: str,
         waiting: int = 64,
     ) -> None:
         super().__init__(write_interval="batch")
@@ -56,6 +58,7 @@ class AdversarialWriter(BasePredictionWriter):
         self.saved: list[SavedImage] = []
         self.records: Mapping[int, ImageRecord] = {record.id: record for record in records}
         self.made_of = made_of
+        self._folder_option = folder_option
         self._stopwatch = stopwatch
         self._waiting = waiting
         self._listing = Lock()
@@ -135,7 +138,7 @@ class AdversarialWriter(BasePredictionWriter):
             remedy = "make room" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "mend this"
             raise UserError(
                 f"{self.manifest.folder / file} cannot be written ({error.strerror}); the images saved so far are "
-                f"kept: {remedy} and run the same command with hydra.run.dir={self.manifest.folder.parent}"
+                f"kept: {remedy} and run the same command with {self._folder_option}"
             ) from error
 
 

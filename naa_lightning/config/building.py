@@ -17,6 +17,7 @@ from naa_lightning.config.hydra_versions import INSTANTIATE_OPTIONS
 from naa_lightning.config.schema import STRICT_KEYS, Node
 from naa_lightning.config.trust import is_lightnings, is_own, trusted_values
 from naa_lightning.exceptions import UserError, reason_of, suggest
+from naa_lightning.identity import leaves
 
 T = TypeVar("T")
 _DETAIL = re.compile(r", (unable to|got) .*")  # what the value shows by itself
@@ -26,10 +27,13 @@ def plain_values(config: DictConfig) -> Node:
     """Resolve a composed configuration to plain values that name trusted code only.
 
     Raises:
-        UserError: A part is not trusted.
+        UserError: A part is not trusted, or a value is empty text.
         omegaconf.errors.OmegaConfBaseException: A value is missing or an interpolation fails.
     """
     values: Node = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    for key, value in leaves(values):
+        if value == "":
+            raise UserError(f"{key} is empty: leave it out, give a value, or {key}=null for none")
     return trusted_values(values)
 
 

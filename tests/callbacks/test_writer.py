@@ -54,7 +54,7 @@ def hand_over(writer: AdversarialWriter, count: int = COUNT) -> None:
 
 def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
     writer = AdversarialWriter(
-        CheckedManifest(tmp_path), records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"), Stopwatch(), made_of="this"
+        CheckedManifest(tmp_path), records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"), Stopwatch(), made_of="this", folder_option=""
     )
     with writer.saving():
         hand_over(writer)
@@ -73,7 +73,7 @@ def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit, ValueError])
 def test_what_was_handed_over_is_saved_however_the_run_ends(how: type[BaseException], tmp_path: Path) -> None:
     writer = AdversarialWriter(
-        CheckedManifest(tmp_path), records("a.png", "b.png", "c.png", "d.png", "e.png"), Stopwatch(), made_of="this"
+        CheckedManifest(tmp_path), records("a.png", "b.png", "c.png", "d.png", "e.png"), Stopwatch(), made_of="this", folder_option=""
     )
 
     def craft() -> None:
@@ -96,9 +96,10 @@ def test_a_file_that_cannot_be_written_ends_the_run_and_leaves_the_others(waitin
         records("a.png", "full/b.png", "c.png", "d.png", "e.png"),
         Stopwatch(),
         made_of="this",
+        folder_option="hydra.sweep.dir=sweep",
         waiting=waiting,
     )
-    message = f"{folder}/full/b.png cannot be written .*: mend this and run .*hydra.run.dir={folder.parent}"
+    message = f"{folder}/full/b.png cannot be written .*: mend this and run .* with hydra.sweep.dir=sweep"
     with pytest.raises(UserError, match=message), writer.saving():
         hand_over(writer)
     assert [row.file for row in Manifest(folder).read().values()] == ["a.png", "c.png", "d.png", "e.png"]

@@ -25,6 +25,7 @@ from tests.experiments import attack_run
         ("+report.x=3", "there is no option report.x; there are first_images"),
         ("~attack.budget", "attack.budget must be given"),
         ("extras.print_config=often", "extras.print_config must be a valid boolean"),
+        ("surrogate.weights=", "surrogate.weights is empty: leave it out, give a value, or surrogate.weights=null"),
     ],
 )
 def test_mistakes_in_the_run(override: str, message: str) -> None:

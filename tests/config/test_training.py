@@ -103,6 +103,7 @@ def test_tags_can_be_asked_for(program: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["weights_dir="], "weights_dir is empty: leave it out, give a value, or weights_dir=null for none"),
         (["seed=-1"], "training: seed must be an integer of at least 0, got -1"),
         (["training.batches=0"], "training: batches must be an integer of at least 1, got 0"),
         (["training.validated_on=test"], "training.validated_on must be 'validation' or 'training', got 'test'"),

@@ -57,7 +57,12 @@ def craft(context: RunContext) -> AdversarialSet:
         option = experiment.folder_option
         log.info("crafting %d of %d images; if stopped, %s goes on", len(missing), len(records), option)
         writer = AdversarialWriter(
-            manifest, records, stopwatch, made_of=identity_digest(made_of), waiting=2 * data.batch_size
+            manifest,
+            records,
+            stopwatch,
+            made_of=identity_digest(made_of),
+            folder_option=option,
+            waiting=2 * data.batch_size,
         )
         trainer = context.trainer(
             f"crafting {experiment.run.attack.name}",
