@@ -24,7 +24,10 @@ def run(config: DictConfig) -> float | None:
         from naa_lightning.runs.attack import run_attack  # noqa: PLC0415
 
         gc.freeze()  # the half million objects of libraries stay: the collections before each model pass over them
-        return run_attack(experiment, again=not in_a_sweep(), began=began)
+        try:
+            return run_attack(experiment, again=not in_a_sweep(), began=began)
+        finally:
+            gc.unfreeze()  # libraries that count what is left at the end, such as triton, would call it leaked
 
 
 def main() -> None:
