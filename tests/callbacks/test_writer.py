@@ -54,7 +54,11 @@ def hand_over(writer: AdversarialWriter, count: int = COUNT) -> None:
 
 def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
     writer = AdversarialWriter(
-        CheckedManifest(tmp_path), records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"), Stopwatch(), made_of="this", folder_option=""
+        CheckedManifest(tmp_path),
+        records("a.png", "b.jpg", "sub/c.png", "d.png", "e.png"),
+        Stopwatch(),
+        made_of="this",
+        folder_option="",
     )
     with writer.saving():
         hand_over(writer)
@@ -73,7 +77,11 @@ def test_images_are_saved_before_they_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit, ValueError])
 def test_what_was_handed_over_is_saved_however_the_run_ends(how: type[BaseException], tmp_path: Path) -> None:
     writer = AdversarialWriter(
-        CheckedManifest(tmp_path), records("a.png", "b.png", "c.png", "d.png", "e.png"), Stopwatch(), made_of="this", folder_option=""
+        CheckedManifest(tmp_path),
+        records("a.png", "b.png", "c.png", "d.png", "e.png"),
+        Stopwatch(),
+        made_of="this",
+        folder_option="",
     )
 
     def craft() -> None:
