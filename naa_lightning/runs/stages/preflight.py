@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
 
 from naa_lightning.attacks import Attack
 from naa_lightning.attacks.layer_notice import layer_notice
@@ -15,14 +14,12 @@ from naa_lightning.config.options import in_options, key_of
 from naa_lightning.data import LabelledImages
 from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.exceptions import ModelError, RankLostError, UserError, in_one_line
-from naa_lightning.metrics.chance import TO_LOOK_AT, is_chance
+from naa_lightning.metrics.chance import is_chance
 from naa_lightning.models import Classifier, ModelSource
-from naa_lightning.models.black_box.black_box import BlackBox
-from naa_lightning.models.logits import logits_of
-from naa_lightning.models.mismatch import best_remedy
-from naa_lightning.models.predicted_classes import INVALID, predicted_classes
+from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.modules.target import Predictions, TargetModule
 from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.stages.guessing import why_guessing
 from naa_lightning.runs.stages.prediction import predict
 from naa_lightning.runs.trainer import device_of
 
@@ -99,7 +96,7 @@ def _look_at(source: ModelSource, images: LabelledImages, context: RunContext) -
     right = int((predicted == labels).sum())
     device = device_of(context.experiment.run.trainer, context.ranks.process)
     if is_chance(right / len(labels), source.num_classes):
-        return context.ranks.from_first(lambda: _about_chance(source, model.to(device), images, right, device))
+        return context.ranks.from_first(lambda: why_guessing(source, model.to(device), images, right, device))
     if isinstance(model, Classifier) and context.experiment.run.craft and source in context.experiment.white_box:
         attack = context.experiment.attack
         return context.ranks.from_first(lambda: _about_attack(model.to(device), images, attack, device))
@@ -114,39 +111,3 @@ def _about_attack(surrogate: Classifier, images: LabelledImages, attack: Attack,
     remedy = f"attack.temperature={attack.temperature * found.temperature:g} divides its logits"
     said = [str(found), remedy if found.is_saturated else "", layer_notice(attack.objective, surrogate, seen[0][None])]
     return "; ".join(filter(None, said))
-
-
-def _about_chance(
-    source: ModelSource, model: nn.Module, images: LabelledImages, right: int, device: torch.device
-) -> str:
-    """Say what may be wrong with labels, images or model where it knows hardly any image."""
-    samples = [images[index] for index in range(len(images))]
-    labels = torch.tensor([sample["label"] for sample in samples])
-
-    @torch.no_grad()
-    def classify(changed: Tensor) -> Tensor:
-        return predicted_classes(logits_of(model(changed))).classes
-
-    by_size: dict[torch.Size, list[int]] = {}
-    for index, sample in enumerate(samples):
-        by_size.setdefault(sample["image"].shape, []).append(index)
-    alike = max(by_size.values(), key=len)
-    batch = torch.stack([samples[index]["image"] for index in alike]).to(device)
-    remedy, count = best_remedy(classify, batch, labels[alike], **_normalisation(model))
-    found = f"right for {right} of {len(samples)} clean images, no better than guessing among {source.num_classes}: "
-    if remedy and not is_chance(count / len(alike), source.num_classes) and count > 2 * right:
-        return f"{found}{remedy} would be right for {count} of {len(alike)}"
-    return found + TO_LOOK_AT
-
-
-def _normalisation(model: nn.Module) -> dict[str, list[float]]:
-    """Return the mean and std by which a model normalises images, as far as it is known."""
-    if isinstance(model, Classifier):
-        return {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
-    said = model.image_format if isinstance(model, BlackBox) else None
-    if said is not None and said.mean is not None and said.std is not None:
-        return {"mean": list(said.mean), "std": list(said.std)}
-    if said is not None and said.value_range is not None:
-        black, white = said.value_range
-        return {"mean": [-black / (white - black)] * 3, "std": [1 / (white - black)] * 3}
-    return {}

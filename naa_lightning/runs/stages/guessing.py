@@ -1,0 +1,56 @@
+"""What to look at where a model knows its images no better than by guessing."""
+
+import torch
+from torch import Tensor, nn
+
+from naa_lightning.data import LabelledImages
+from naa_lightning.metrics.chance import TO_LOOK_AT, is_chance
+from naa_lightning.models import Classifier, ModelSource
+from naa_lightning.models.black_box.black_box import BlackBox
+from naa_lightning.models.logits import logits_of
+from naa_lightning.models.mismatch import best_remedy
+from naa_lightning.models.predicted_classes import predicted_classes
+
+
+def why_guessing(
+    source: ModelSource, model: nn.Module, images: LabelledImages, right: int, device: torch.device
+) -> str:
+    """Say what may be wrong with labels, images or model: what trying tells, or else all that usually is.
+
+    Args:
+        source: Where the model comes from.
+        model: The model, on the device.
+        images: The clean images.
+        right: The number of those that it classifies correctly, no more than guessing would.
+        device: The device on which it is asked.
+    """
+    samples = [images[index] for index in range(len(images))]
+    labels = torch.tensor([sample["label"] for sample in samples])
+
+    @torch.no_grad()
+    def classify(changed: Tensor) -> Tensor:
+        return predicted_classes(logits_of(model(changed))).classes
+
+    by_size: dict[torch.Size, list[int]] = {}
+    for index, sample in enumerate(samples):
+        by_size.setdefault(sample["image"].shape, []).append(index)
+    alike = max(by_size.values(), key=len)
+    batch = torch.stack([samples[index]["image"] for index in alike]).to(device)
+    remedy, count = best_remedy(classify, batch, labels[alike], **_normalisation(model))
+    found = f"right for {right} of {len(samples)} clean images, no better than guessing among {source.num_classes}: "
+    if remedy and not is_chance(count / len(alike), source.num_classes) and count > 2 * right:
+        return f"{found}{remedy} would be right for {count} of {len(alike)}"
+    return found + TO_LOOK_AT
+
+
+def _normalisation(model: nn.Module) -> dict[str, list[float]]:
+    """Return the mean and std by which a model normalises images, as far as it is known."""
+    if isinstance(model, Classifier):
+        return {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
+    said = model.image_format if isinstance(model, BlackBox) else None
+    if said is not None and said.mean is not None and said.std is not None:
+        return {"mean": list(said.mean), "std": list(said.std)}
+    if said is not None and said.value_range is not None:
+        black, white = said.value_range
+        return {"mean": [-black / (white - black)] * 3, "std": [1 / (white - black)] * 3}
+    return {}
