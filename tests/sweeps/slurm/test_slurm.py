@@ -15,7 +15,7 @@ from tests.experiments import ROOT, adversarial_files
 from tests.sweeps.slurm.cluster import cluster, missing, run, wait_until
 
 IMAGES = 6
-ATTACK = ["experiment=digits", "attack=mim", "attack.budget.steps=600", f"data.limit={IMAGES}", "data.batch_size=1"]
+ATTACK = ["experiment=digits", "attack=mim", "attack.budget.steps=2000", f"data.limit={IMAGES}", "data.batch_size=1"]
 BRIEF = ["~logger", "~targets", "report.first_images=0", "report.extreme_images=0", "report.attention_images=0"]
 DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=1"]
 ON_CLUSTER = [
