@@ -1,5 +1,6 @@
 """The panel of a notebook: images, what was added to them, and where a class is seen in them."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -80,15 +81,16 @@ def _write(cell: Axes, text: str, colour: str = "black") -> None:
 def _fitted(before: str, name: str, after: str) -> str:
     """Return a line of three parts, the name cut so that the line fits a cell."""
 
-    def width(line: str) -> float:
-        return text_to_path.get_text_width_height_descent(line, _TYPE, ismath=False)[0] / 72
+    def fits(line: str) -> bool:
+        return text_to_path.get_text_width_height_descent(line, _TYPE, ismath=False)[0] / 72 <= _ROOM
+
+    def cut(letters: int) -> str:
+        return f"{before}{name[:letters].rstrip()}…{after}"
 
     name = " ".join(name.split())
-    if width(before + name + after) <= _ROOM:
+    if fits(before + name + after):
         return before + name + after
-    while name and width(f"{before}{name}…{after}") > _ROOM:
-        name = name[:-1].rstrip()
-    return f"{before}{name}…{after}"
+    return cut(bisect_left(range(1, len(name)), True, key=lambda letters: not fits(cut(letters))))
 
 
 def _write_prediction(
