@@ -39,7 +39,7 @@ def results_table(results: RunResults) -> Table:
     table = numbers_table(
         "target",
         [*rates, "95 %", *(["\N{PLUS-MINUS SIGN}"] if random else [])],
-        title=f"{'targeted ' if results.targeted else ''}{attack}: {results.images} images of {results.data}",
+        title=f"{'targeted ' if results.targeted else ''}{attack}: {counted(results.images, 'image')} of {results.data}",
         caption="in %; clean: accuracy on clean images; success: among images classified correctly when clean"
         f"{aimed}, with its 95 % Wilson interval{spread}{marked}",
     )

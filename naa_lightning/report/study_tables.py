@@ -27,7 +27,7 @@ def layers_table(results: LayerStudyResults) -> Table:
     table = numbers_table(
         "layer",
         (rate, "to best", "95 %", "s", ""),
-        title=f"{results.attack} on {results.surrogate}: {results.images} images of {results.data}",
+        title=f"{results.attack} on {results.surrogate}: {counted(results.images, 'image')} of {results.data}",
         caption=f"{rate}: mean over black-box targets in %; to best: the difference to the best layer, with its paired "
         "95 % interval; as good: where that reaches 0; s: per image",
     )
