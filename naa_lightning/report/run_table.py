@@ -35,11 +35,12 @@ def results_table(results: RunResults) -> Table:
     spread = "; \N{PLUS-MINUS SIGN}: standard deviation over a defence's random draws" if random else ""
     vanished = bool(gradient_doubt(results))
     marked = f"; {DOUBT}: doubtful, see below" if doubts(results) else ""
-    attack = results.attack if results.surrogate is None else f"{results.attack} on {results.surrogate}"
+    attack = "targeted " * results.targeted + results.attack
+    attacked = attack if results.surrogate is None else f"{attack} on {results.surrogate}"
     table = numbers_table(
         "target",
         [*rates, "95 %", *(["\N{PLUS-MINUS SIGN}"] if random else [])],
-        title=f"{'targeted ' if results.targeted else ''}{attack}: {counted(results.images, 'image')} of {results.data}",
+        title=f"{attacked}: {counted(results.images, 'image')} of {results.data}",
         caption="in %; clean: accuracy on clean images; success: among images classified correctly when clean"
         f"{aimed}, with its 95 % Wilson interval{spread}{marked}",
     )
