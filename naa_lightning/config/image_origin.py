@@ -8,13 +8,7 @@ from typing import Any, NamedTuple
 
 from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from naa_lightning.config.ensemble import separate_members
-from naa_lightning.config.schema import Node
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +18,7 @@ _BUDGET, _AIM = "budget", "targeted"
 class _Origin(NamedTuple):
     """The configuration of the run that made images, and the file that it stands in."""
 
-    config: Node
+    config: Mapping[str, Any]
     file: Path
 
 
@@ -59,7 +53,7 @@ def take_over_origin(config: DictConfig, hydra: HydraConf) -> None:
         log.info("%s as in %s", ", ".join(taken), origin.file)
 
 
-def _take_over(config: DictConfig, recorded: Node, named: Sequence[str]) -> list[str]:
+def _take_over(config: DictConfig, recorded: Mapping[str, Any], named: Sequence[str]) -> list[str]:
     """Take over what is not named, and return its names for people."""
     taken = []
     places = OmegaConf.select(config, "paths.models_dir")
@@ -88,30 +82,15 @@ def _take_over(config: DictConfig, recorded: Node, named: Sequence[str]) -> list
 
 
 def _origin_in(run: Path) -> _Origin | None:
-    """Read the configuration of a run from its results, or where it is not done, from what Hydra left of it."""
-    for file, read in ((run / "results.json", _of_results), (run / ".hydra" / "config.yaml", _of_hydra)):
+    """Read the configuration of the run that made a folder's images from what stands beside them, or its results."""
+    for file in (run / "crafting.json", run / "results.json"):
         try:
-            config = read(file)
-        except (OSError, ValueError, KeyError, TypeError, YAMLError, OmegaConfBaseException, HydraException):
+            config = json.loads(file.read_text(encoding="utf-8"))["config"]
+        except (OSError, ValueError, KeyError, TypeError):
             continue  # a file of another tool, or what is left of one
-        if config.get("craft", True) and isinstance(config.get("attack"), Mapping) and "surrogate" in config:
+        if isinstance(config, Mapping) and config.get("craft", True) and {"attack", "surrogate"} <= config.keys():
             return _Origin(config, file)
     return None
-
-
-def _of_results(file: Path) -> Node:
-    return dict(json.loads(file.read_text(encoding="utf-8"))["config"])
-
-
-def _of_hydra(file: Path) -> Node:
-    config = OmegaConf.load(file)
-    assert isinstance(config, DictConfig), "a mapping was written"
-    separate_members(config, OmegaConf.load(file.with_name("hydra.yaml")).hydra)
-    nodes = ("surrogate", "attack", "targets", "defences")
-    return {
-        key: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node := config.get(key)) else node
-        for key in nodes
-    }
 
 
 def _attack_in(run: Path) -> str:

@@ -12,6 +12,8 @@ from naa_lightning.identity import leaves
 from naa_lightning.records.manifest import SavedImage
 
 FILE_NAME = "crafting.json"
+# Beside what the images depend on: the configuration by which others find their surrogate, attack and targets.
+_CONFIG = "config"
 
 
 def identity_digest(identity: Mapping[str, Any]) -> str:
@@ -48,8 +50,10 @@ def check_identity(
         )
 
 
-def write_or_check_identity(folder: Path, identity: Mapping[str, Any], saved: Mapping[int, SavedImage]) -> None:
-    """Write down what a folder's images depend on, or compare it with what stands there.
+def write_or_check_identity(
+    folder: Path, identity: Mapping[str, Any], saved: Mapping[int, SavedImage], config: Mapping[str, Any]
+) -> None:
+    """Compare what a folder's images depend on with what stands there, and write it down.
 
     Where the file was lost or damaged, what the rows of the manifest say is enough to write it anew.
 
@@ -57,6 +61,7 @@ def write_or_check_identity(folder: Path, identity: Mapping[str, Any], saved: Ma
         folder: The folder of the run, which no other run is in.
         identity: The values that the images depend on, plain and nested.
         saved: The rows of the manifest; a folder without any is bound to nothing.
+        config: The surrogate, attack, targets and defences of the run, which stand beside it under "config".
 
     Raises:
         FolderInUseError: The folder's images were crafted with other values; the message lists the differences. Or
@@ -70,8 +75,7 @@ def write_or_check_identity(folder: Path, identity: Mapping[str, Any], saved: Ma
             f"{path} is missing, damaged or of other images than {len(saved)} that are there, and they were crafted "
             "with another configuration, or it is not known with which: choose another folder"
         )
-    if not saved or said is None:
-        write_atomically(path, json.dumps(identity, indent=2) + "\n")
+    write_atomically(path, json.dumps({**identity, _CONFIG: config}, indent=2) + "\n")
 
 
 def _read(path: Path) -> Mapping[str, Any] | None:
@@ -79,7 +83,7 @@ def _read(path: Path) -> Mapping[str, Any] | None:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):  # also of bytes that are no UTF-8
         return None
-    return said if isinstance(said, Mapping) else None
+    return {key: part for key, part in said.items() if key != _CONFIG} if isinstance(said, Mapping) else None
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -135,7 +135,7 @@ def test_a_runs_images_are_rated_again_behind_defences(models_dir: str, tmp_path
     assert {name for name, target in targets.items() if target["role"] == "white-box"} == {
         *("digits_plain", "digits_plain+jpeg", "digits_plain+bit_depth")
     }
-    assert f"surrogate digits_plain, attack mim, budget as in {made}/results.json" in out
+    assert f"surrogate digits_plain, attack mim, budget as in {made}/crafting.json" in out
     assert len(targets) == 9
 
 

@@ -80,7 +80,7 @@ def test_a_sweep_gets_a_page_of_its_own(tmp_path: Path, capsys: pytest.CaptureFi
     runs = [make_run(sweep / str(seed), seed=seed) for seed in (2, 10)]
     killed = sweep / "3"
     killed.mkdir()
-    write_or_check_identity(killed, {"seed": 3}, {})
+    write_or_check_identity(killed, {"seed": 3}, {}, {})
     main([str(sweep)])
     assert all(is_page(folder / "report.html") for folder in (sweep, *runs))
     assert not (killed / "report.html").exists()
@@ -130,7 +130,7 @@ def test_a_path_without_results_is_refused(what: str, tmp_path: Path, capsys: py
     (tmp_path / "empty" / "below").mkdir(parents=True)
     (tmp_path / "file").write_text("")
     (tmp_path / "unfinished").mkdir()
-    write_or_check_identity(tmp_path / "unfinished", {"seed": 3}, {})
+    write_or_check_identity(tmp_path / "unfinished", {"seed": 3}, {}, {})
     assert refused(capsys, str(tmp_path / what), "--no-log") == (
         f"error: {tmp_path / what} holds no results.json: name the folder of a finished run, or of a sweep"
     )

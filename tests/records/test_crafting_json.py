@@ -18,16 +18,17 @@ def saved(made_of: str | None = None) -> dict[int, SavedImage]:
 
 
 def test_the_same_identity_is_welcome_again(tmp_path: Path) -> None:
-    write_or_check_identity(tmp_path, IDENTITY, {})
+    write_or_check_identity(tmp_path, IDENTITY, {}, {})
     same = IDENTITY | {"attack": {"budget": {"eps": "16/255"}, "layers": (1, 2)}}
-    write_or_check_identity(tmp_path, same, saved())
-    write_or_check_identity(tmp_path, same, saved(""))  # an older row, which does not say what it was made of
-    assert json.loads((tmp_path / "crafting.json").read_text()) == IDENTITY
+    write_or_check_identity(tmp_path, same, saved(), {})
+    # an older row, which does not say what it was made of, and other targets, on which images do not depend
+    write_or_check_identity(tmp_path, same, saved(""), {"targets": {"vgg16": {}}})
+    assert json.loads((tmp_path / "crafting.json").read_text()) == IDENTITY | {"config": {"targets": {"vgg16": {}}}}
 
 
 def test_an_empty_folder_is_claimed_anew(tmp_path: Path) -> None:
-    write_or_check_identity(tmp_path, IDENTITY, {})
-    write_or_check_identity(tmp_path, IDENTITY | {"seed": 1}, {})
+    write_or_check_identity(tmp_path, IDENTITY, {}, {})
+    write_or_check_identity(tmp_path, IDENTITY | {"seed": 1}, {}, {})
     assert json.loads((tmp_path / "crafting.json").read_text())["seed"] == 1
 
 
@@ -43,9 +44,9 @@ def test_an_empty_folder_is_claimed_anew(tmp_path: Path) -> None:
 def test_another_identity_is_refused_and_the_difference_named(
     tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    write_or_check_identity(tmp_path, IDENTITY, {})
+    write_or_check_identity(tmp_path, IDENTITY, {}, {})
     with pytest.raises(UserError) as error:
-        write_or_check_identity(tmp_path, IDENTITY | change, saved())
+        write_or_check_identity(tmp_path, IDENTITY | change, saved(), {})
     assert message in str(error.value)
     assert "choose another folder" in str(error.value)
 
@@ -60,14 +61,14 @@ def test_a_lost_or_damaged_file_is_rebuilt_where_the_rows_agree_and_else_refused
     message = re.escape(f"{path} is missing, damaged or of other images")
     for rows in (saved("of another run"), saved("")):
         with pytest.raises(UserError, match=message):
-            write_or_check_identity(tmp_path, IDENTITY, rows)
+            write_or_check_identity(tmp_path, IDENTITY, rows, {})
     with pytest.raises(UserError, match=message):
-        write_or_check_identity(tmp_path, IDENTITY | {"seed": 1}, saved())
-    write_or_check_identity(tmp_path, IDENTITY, saved())
-    assert json.loads(path.read_text()) == IDENTITY
+        write_or_check_identity(tmp_path, IDENTITY | {"seed": 1}, saved(), {})
+    write_or_check_identity(tmp_path, IDENTITY, saved(), {})
+    assert json.loads(path.read_text()) == IDENTITY | {"config": {}}
 
 
 def test_a_file_of_other_images_than_those_that_are_there_is_refused(tmp_path: Path) -> None:
-    write_or_check_identity(tmp_path, IDENTITY, {})
+    write_or_check_identity(tmp_path, IDENTITY, {}, {})
     with pytest.raises(UserError, match="of other images than 1 that are there"):
-        write_or_check_identity(tmp_path, IDENTITY, saved("of another run"))
+        write_or_check_identity(tmp_path, IDENTITY, saved("of another run"), {})

@@ -18,7 +18,7 @@ def finished(folder: Path) -> Path:
 def begun(folder: Path) -> Path:
     """Make a run that crafts and has no results yet."""
     folder.mkdir(parents=True)
-    write_or_check_identity(folder, {"seed": 0}, {})
+    write_or_check_identity(folder, {"seed": 0}, {}, {})
     return folder
 
 

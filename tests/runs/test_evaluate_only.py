@@ -142,3 +142,27 @@ def test_nothing_is_crafted(theirs: Path, models_dir: str, tmp_path: Path, monke
     monkeypatch.setattr(pipeline, "craft", lambda _: pytest.fail("crafted"))
     rate(tmp_path / "run", theirs, models_dir)
     assert str(results_table(read_results(tmp_path / "run")).title) == "theirs: 6 images of digits"
+
+
+def test_a_run_knows_its_images_however_often_they_are_rated_in_its_own_folder(models_dir: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    attack(run, models_dir, "attack=mim", "attack.budget.eps=48/255", "data.limit=4", "~targets")
+    for _ in range(2):
+        found = rate(run, run / "adversarial", "experiment=digits", models_dir, "data.limit=4")
+        assert (found["attack"], found["surrogate"]) == ("mim", "digits_plain")
+        assert found["config"]["attack"]["budget"]["eps"] == "48/255"
+        assert found["targets"]["digits_plain"]["role"] == "white-box"
+
+
+def test_a_run_that_is_not_finished_tells_too_whatever_else_was_tried_in_its_folder(
+    models_dir: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    attack(run, models_dir, "attack=mim", "data.limit=4", "~targets")
+    (run / "results.json").unlink()
+    (run / ".hydra").mkdir()  # which the next one writes before it is refused
+    (run / ".hydra" / "config.yaml").write_text("attack: {name: fia}\nsurrogate: {name: digits_residual}\n")
+    with pytest.raises(UserError, match="crafted with another configuration"):
+        attack(run, models_dir, "attack=fia", "data.limit=4", "~targets")
+    found = rate(tmp_path / "rated", run / "adversarial", "experiment=digits", models_dir, "data.limit=4")
+    assert (found["attack"], found["surrogate"]) == ("mim", "digits_plain")

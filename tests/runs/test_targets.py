@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
 from naa_lightning.config.attack_experiment import AttackExperiment, checked_attack_run, compose_attack_run
 from naa_lightning.config.building import build_part
@@ -200,9 +198,9 @@ def test_images_to_rate_are_called_as_their_folder_or_run(tmp_path: Path, craft:
         assert [target.name for target in found.black_box] == ["digits_plain", "digits_residual", "digits_inception"]
 
 
-@pytest.fixture(params=["results.json", ".hydra/config.yaml"])
+@pytest.fixture(params=["results.json", "crafting.json"])
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
-    """A run's folder as it is done, or with what Hydra writes before anything is crafted; and a way to give options."""
+    """A run's folder, and the file that tells of it: once it is done, or as soon as images are crafted."""
     return tmp_path / "made", request.param
 
 
@@ -213,11 +211,7 @@ def left_by(made: tuple[Path, str], *overrides: str) -> str:
     path.parent.mkdir(parents=True)
     (folder / "adversarial").mkdir()
     config = composed("experiment=digits", *overrides)
-    if path.suffix == ".yaml":
-        path.write_text(OmegaConf.to_yaml(config))
-        path.with_name("hydra.yaml").write_text(OmegaConf.to_yaml({"hydra": HydraConfig.get()}))
-    else:
-        path.write_text(json.dumps({"attack": "", "config": asdict(checked_attack_run(config))}))
+    path.write_text(json.dumps({"attack": "", "config": asdict(checked_attack_run(config))}))
     return f"adversarial_dir={folder / 'adversarial'}"
 
 

@@ -50,7 +50,7 @@ def craft(context: RunContext) -> AdversarialSet:
         surrogate = as_surrogate(ranks.everywhere(experiment.surrogate.build))
         made_of = identity(experiment, surrogate.members, device, pool_size=len(pool))
     with stopwatch.phase("crafting/stock"):
-        saved = ranks.from_first(lambda: take_stock(manifest, records, made_of, data))
+        saved = ranks.from_first(lambda: take_stock(manifest, records, made_of, data, experiment.run))
     missing = [record.id for record in records if record.id not in saved]
     peaks = []
     if missing:

@@ -1,8 +1,7 @@
 """Which adversarial images of a folder can stay, and what all of them were crafted with."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.data import ImageDataModule, ImageRecord, Sample
 from naa_lightning.data.workers import leave_signals_to_main, useful_workers
-from naa_lightning.exceptions import FolderInUseError, UserError
+from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.identity import images_depend_on
 from naa_lightning.models import Classifier
 from naa_lightning.models.weights_digest import weights_digest
@@ -29,7 +28,11 @@ log = logging.getLogger(__name__)
 
 
 def take_stock(
-    manifest: Manifest, records: Sequence[ImageRecord], made_of: Mapping[str, Any], data: ImageDataModule
+    manifest: Manifest,
+    records: Sequence[ImageRecord],
+    made_of: Mapping[str, Any],
+    data: ImageDataModule,
+    run: AttackRun,
 ) -> dict[int, SavedImage]:
     """Return the images that need not be crafted again: whole files of this very attack on these very clean images.
 
@@ -40,19 +43,26 @@ def take_stock(
         records: The clean images, with target classes only where the attack aims at them.
         made_of: What the images depend on; see `identity`.
         data: The clean images.
+        run: The run's configuration.
 
     Returns:
         The rows of the manifest by image id, also of images that the data do not have now.
 
     Raises:
-        UserError: The folder holds images of another configuration or data set, or cannot take some image's file.
+        FolderInUseError: The folder holds images of another configuration or data set.
+        UserError: It cannot take some image's file.
     """
     folder = manifest.folder.parent
-    with _remedy():
-        write_or_check_identity(folder, made_of, manifest.read())
-        for leftover in leftovers(folder):
-            leftover.unlink()
-        saved = _without_changed(manifest, manifest.repair(records), data)
+    config = {
+        "surrogate": run.surrogate,
+        "attack": asdict(run.attack),
+        "targets": run.targets,
+        "defences": run.defences,
+    }
+    write_or_check_identity(folder, made_of, manifest.read(), config)
+    for leftover in leftovers(folder):
+        leftover.unlink()
+    saved = _without_changed(manifest, manifest.repair(records), data)
     check_places(manifest.folder, records)
     return saved
 
@@ -63,20 +73,11 @@ def check_configuration(experiment: AttackExperiment) -> None:
     So what is refused has not been logged anywhere as that other run.
 
     Raises:
-        UserError: It does.
+        FolderInUseError: It does.
     """
     folder, config = Path(experiment.run.paths.run_dir), images_depend_on(asdict(experiment.run))
     saved = Manifest(folder / "adversarial").read() if experiment.run.craft and experiment.study is None else {}
-    with _remedy():
-        check_identity(folder, config, saved, known=AttackRun.__dataclass_fields__)
-
-
-@contextmanager
-def _remedy() -> Iterator[None]:
-    try:
-        yield
-    except FolderInUseError as error:
-        raise UserError(f"{error} with hydra.run.dir=PATH") from error
+    check_identity(folder, config, saved, known=AttackRun.__dataclass_fields__)
 
 
 def identity(
@@ -114,13 +115,17 @@ def _without_changed(manifest: Manifest, saved: dict[int, SavedImage], data: Ima
         worker_init_fn=leave_signals_to_main,
     )
     samples = loader if len(images) else ()
-    changed = [s["id"] for s in samples if image_digest(s["image"]) != saved[s["id"]].clean_sha256]
+    changed = set()
+    for sample in samples:
+        stop_if_asked("comparing clean images")
+        if image_digest(sample["image"]) != saved[sample["id"]].clean_sha256:
+            changed.add(sample["id"])
     if not changed:
         return saved
     log.warning(
         "%d clean images are not those that the images of this folder were crafted from (%s): they are crafted anew",
         len(changed),
-        listed([saved[id].file for id in changed], 5),
+        listed([row.file for id, row in saved.items() if id in changed], 5),
     )
     kept = {id: row for id, row in saved.items() if id not in changed}
     manifest.rewrite(kept.values())
