@@ -12,6 +12,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from naa_lightning.config.hydra_versions import VERSION_BASE
+from naa_lightning.config.overrides import as_override
 from naa_lightning.exceptions import suggest
 from naa_lightning.shipped import CONF
 
@@ -59,8 +60,7 @@ def _about_a_value(override: str) -> str | None:
     if not is_given:
         return f"{override} has no value: give {override}=VALUE"
     value = value.strip().strip("\"'")
-    escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
-    quoted = f'{key}="{escaped}"'
+    quoted = as_override(key, value)
     try:
         read = OverridesParser.create().parse_override(quoted).value()
     except HydraException:

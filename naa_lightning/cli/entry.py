@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 import naa_lightning.config.extendable
 import naa_lightning.config.resolvers  # noqa: F401 - both for Hydra
 from naa_lightning.cli.composition_errors import explain
+from naa_lightning.config.overrides import as_typed
 from naa_lightning.distributed.stopping import Stopped
 from naa_lightning.exceptions import RankError, UserError, in_one_line
 from naa_lightning.sweeps.reporting import tell_sweep
@@ -94,7 +95,8 @@ def _about_a_file(error: OSError) -> str:
     said = f"{error.filename or folder or 'the output folder'}: {error.strerror}"
     if folder is None or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return said
-    option = f"hydra.sweep.dir={HydraConfig.get().sweep.dir}" if in_a_sweep() else f"hydra.run.dir={folder}"
+    sweep = HydraConfig.get().sweep.dir
+    option = as_typed("hydra.sweep.dir", sweep) if in_a_sweep() else as_typed("hydra.run.dir", folder)
     return f"{said}: make room; the same command with {option} goes on"
 
 

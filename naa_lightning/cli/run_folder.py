@@ -9,6 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from naa_lightning.config.overrides import as_override
 from naa_lightning.distributed.folder_lock import FILE_NAME, alone_in
 from naa_lightning.exceptions import UserError
 
@@ -42,8 +43,7 @@ class RunFolder(Callback):
             folder = str(_new(Path(config.hydra.sweep.dir)))
             with read_write(config.hydra):
                 config.hydra.sweep.dir = folder
-                quoted = folder.replace("\\", "\\\\").replace("'", "\\'")
-                config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+                config.hydra.overrides.hydra.append(as_override("hydra.sweep.dir", folder))
 
 
 def _leave_alone(config: DictConfig) -> None:

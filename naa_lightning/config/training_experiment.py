@@ -12,6 +12,7 @@ import naa_lightning.config.extendable
 import naa_lightning.config.resolvers  # noqa: F401 - both for the configuration
 from naa_lightning.config.building import build_part, plain_values, validated
 from naa_lightning.config.ensemble import listed_surrogates
+from naa_lightning.config.overrides import folder_key
 from naa_lightning.config.schema import Node, TrainRun
 from naa_lightning.config.training_plan import check_that_recipes_hold, plan_training
 from naa_lightning.config.trust import find_own_code
@@ -27,10 +28,12 @@ class TrainingExperiment:
     Args:
         run: The checked configuration.
         plan: The network and its recipe.
+        folder_key: The key of the folder of the run, or of the sweep that it is a job of.
     """
 
     run: TrainRun
     plan: TrainingPlan
+    folder_key: str = "hydra.run.dir"
 
 
 def compose_training_run(config: DictConfig, hydra: HydraConf | None = None) -> TrainingExperiment:
@@ -71,7 +74,8 @@ def compose_training_run(config: DictConfig, hydra: HydraConf | None = None) -> 
     if isinstance(source, TrainedModel):
         source = replace(source, recipe=recipe)
     run = replace(run, training=training, data=data)
-    return TrainingExperiment(run, plan_training(source, recipe, run.weights_dir, "training", "data"))
+    plan = plan_training(source, recipe, run.weights_dir, "training", "data")
+    return TrainingExperiment(run, plan, folder_key(hydra))
 
 
 def _changed(recipe: Node, changes: Mapping[str, Any]) -> Node:

@@ -49,9 +49,7 @@ class RunLogger(WandbLogger):
             ) from error
         run = kept_run(folder) or FolderRun(id=self.experiment.id)
         nodes = {key: node for key, node in params.items() if isinstance(node, Mapping)}
-        swept = [
-            key for key, node in nodes.items() if key in run.swept or not isinstance(known.get(key, node), Mapping)
-        ]
+        swept = [key for key in nodes if key in run.swept or isinstance(known.get(key), str)]
         keep(FolderRun(id=run.id, swept=tuple(swept)), folder)
         beside = dict(leaf for key in swept for leaf in leaves(nodes[key], key))
         super().log_hyperparams({key: node for key, node in params.items() if key not in swept} | beside)

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked, stop_noted, stopped_at
 from naa_lightning.engine.out_of_memory import is_out_of_memory
-from naa_lightning.exceptions import UserError, reason_of
+from naa_lightning.exceptions import FolderInUseError, UserError, reason_of
 from naa_lightning.loggers.run import addresses
 from naa_lightning.runs.trainer import local_ranks, make_trainer
 
@@ -47,25 +47,24 @@ def on_all_ranks(experiment: E, work: Callable[[E, Ranks], R], *, resume_hint: s
     _quieten(run)
     count = local_ranks(run.trainer, process)
     make_trainer(run.trainer, folder=Path(run.paths.run_dir), title="", process=process)  # refuses what is not there
-    # The first rank keeps the folder for all of them.
-    alone = alone_in(Path(run.paths.run_dir)) if process.rank == 0 else nullcontext()
     on_rank = partial(_on_rank, work=work, resume_hint=resume_hint)
-    with alone:
-        return (
-            launch(count, on_rank, experiment, resume_hint=resume_hint) if count > 1 else on_rank(experiment, process)
-        )
+    return launch(count, on_rank, experiment, resume_hint=resume_hint) if count > 1 else on_rank(experiment, process)
 
 
 def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], R], resume_hint: str) -> R:
     """Do one rank's part; what fails after a signal to stop, such as a data loader's worker, has been stopped."""
     run = experiment.run
     _quieten(run)
-    with joined(process) as ranks, stop_noted(resume_hint):
-        if run.extras.print_config and ranks.first:
-            Console().print(asdict(run))
+    with joined(process) as ranks, stop_noted(resume_hint), ExitStack() as folder:
         try:
+            # The first rank keeps the folder for all of them, also when what has started it is killed.
+            ranks.from_first(lambda: folder.enter_context(alone_in(Path(run.paths.run_dir))))
+            if run.extras.print_config and ranks.first:
+                Console().print(asdict(run))
             stop_if_asked("start-up")  # a sweep whose job before was done when it could be stopped
             return work(experiment, ranks)
+        except FolderInUseError as error:
+            raise UserError(f"{error} with {experiment.folder_key}=PATH") from error
         except (Stopped, Exception) as error:
             # another rank may be asked to stop before this one is
             if not isinstance(error, Stopped) and not asked_to_stop():
@@ -78,8 +77,8 @@ def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], 
 
 def _out_of_memory(error: BaseException, resume_hint: str) -> str:
     return (
-        f"out of memory ({reason_of(error)}): give a smaller data.batch_size or data.image_size, smaller models or "
-        f"another device; what is saved so far is kept: {resume_hint}"
+        f"out of memory ({reason_of(error)}): give it more, or another device; what is saved so far is kept: "
+        f"{resume_hint}; or give a smaller data.batch_size or data.image_size, or smaller models, in another folder"
     )
 
 

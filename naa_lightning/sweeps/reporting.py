@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from naa_lightning.config.overrides import as_typed
 from naa_lightning.distributed.stopping import hint_outside_work
 from naa_lightning.exceptions import RankError, UserError, in_one_line
 from naa_lightning.sweeps.job_error import error_of
@@ -33,7 +34,7 @@ class SweepReport(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the sweep for `tell_sweep`, and how it goes on that is stopped between two jobs."""
-        hint_outside_work(f"the same command with hydra.sweep.dir={config.hydra.sweep.dir} goes on")
+        hint_outside_work(f"the same command with {as_typed('hydra.sweep.dir', config.hydra.sweep.dir)} goes on")
         _baselines.setdefault(Path(config.hydra.sweep.dir).resolve())
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:

@@ -37,7 +37,7 @@ def check_same(folder: Path, other: Path) -> None:
     """All files are the same, but for what tells time and place."""
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
-    timed = {"results.json", "report.html", "adversarial/manifest.csv"}
+    timed = {".lock", "results.json", "report.html", "adversarial/manifest.csv"}
     for name in names:
         if str(name) not in timed:
             assert (folder / name).read_bytes() == (other / name).read_bytes(), name
