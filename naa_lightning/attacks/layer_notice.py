@@ -3,11 +3,11 @@
 from torch import Tensor
 
 from naa_lightning.attacks.objectives import Objective
-from naa_lightning.models import Classifier, Ensemble
+from naa_lightning.models import Classifier
 from naa_lightning.models.signed_layer import signed_layers
 
 
-def layer_notice(objective: Objective, surrogate: Classifier | Ensemble, images: Tensor) -> str | None:
+def layer_notice(objective: Objective, surrogate: Classifier, images: Tensor) -> str | None:
     """Say which attacked layers are before an activation, where the objective is weak there, and what is nearby.
 
     Args:
@@ -23,7 +23,7 @@ def layer_notice(objective: Objective, surrogate: Classifier | Ensemble, images:
     """
     if not objective.for_activations:
         return None
-    found = {name: near for model in surrogate.members for name, near in signed_layers(model, images).items()}
+    found = signed_layers(surrogate, images)
     if not found:
         return None
     where = "; ".join(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from naa_lightning.models import Classifier, Ensemble, frozen
+from naa_lightning.models import Classifier, frozen
 
 # At this lead of the largest logit over the next its probability is 1 - 5e-5, far from what float32 rounds to 1.
 LEAD = 10.0
@@ -53,11 +53,11 @@ class Saturation:
         )
 
 
-def saturation_of(surrogate: Classifier | Ensemble, images: Sequence[Tensor], labels: Sequence[int]) -> Saturation:
+def saturation_of(surrogate: Classifier, images: Sequence[Tensor], labels: Sequence[int]) -> Saturation:
     """Look at the probabilities and gradients of a few images, one by one.
 
     Args:
-        surrogate: The classifier or ensemble, in the precision in which it is attacked.
+        surrogate: The classifier.
         images: Images of shape (3, H, W) in [0, 1], on the surrogate's device.
         labels: Their classes.
     """

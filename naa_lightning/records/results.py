@@ -93,7 +93,7 @@ class GradientResult(Part):
     """Numbers of images for which gradients told nothing while they were crafted.
 
     Args:
-        zero: Those that had a gradient of zero at some step.
+        zero: Those whose gradient was zero in half of the steps or more.
         non_finite: Those that had one with values that are not finite.
         unchanged: Those that equal the clean image.
     """

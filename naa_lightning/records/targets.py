@@ -99,8 +99,10 @@ class TargetResult(Part):
     @property
     def is_chance(self) -> bool:
         """Whether its clean accuracy is no better than guessing; see `naa_lightning.metrics.chance`."""
-        known, accuracy = self.num_classes, self.clean_accuracy.value
-        return known is not None and accuracy is not None and is_chance(accuracy, known)
+        known, accuracy = self.num_classes, self.clean_accuracy
+        if known is None or accuracy.value is None or accuracy.high is None:
+            return False
+        return is_chance(accuracy.value, accuracy.high, known)
 
     def left_out(self, headline: str) -> str | None:
         """Return the reason why it is in no mean over targets; None where it is.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
@@ -14,6 +15,18 @@ from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.runs.shown_names import shown_class_names
 from naa_lightning.runs.trainer import make_trainer
+
+
+class Notice(NamedTuple):
+    """What seems wrong with a model that can be used all the same; empty for nothing.
+
+    Args:
+        guessing: Why it may know no more of the images than by guessing, judged by the few that it was asked for.
+        attacking: What keeps the attack from working on it.
+    """
+
+    guessing: str = ""
+    attacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,7 @@ class RunContext:
     loggers: Sequence[Logger]
     ranks: Ranks = field(default_factory=Ranks)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
-    noticed: dict[str, str] = field(default_factory=dict)
+    noticed: dict[str, Notice] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

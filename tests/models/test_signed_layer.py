@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from naa_lightning.attacks import CrossEntropy, FeatureDisruption, NeuronAttribution
 from naa_lightning.attacks.layer_notice import layer_notice
-from naa_lightning.models import Classifier, Ensemble
+from naa_lightning.models import Classifier
 from naa_lightning.models.signed_layer import signed_layers
 
 
@@ -87,7 +87,6 @@ def test_what_an_attack_says_of_its_layer() -> None:
     said = layer_notice(FeatureDisruption(), model, IMAGES)
     assert said is not None
     assert "block (behind one: last)" in said
-    assert layer_notice(FeatureDisruption(), Ensemble([classifier(nn.ReLU, "act"), model]), IMAGES) == said
     assert layer_notice(FeatureDisruption(), classifier(nn.ReLU, "last"), IMAGES) is None
     assert layer_notice(NeuronAttribution(), model, IMAGES) is None
     assert layer_notice(CrossEntropy(), model, IMAGES) is None

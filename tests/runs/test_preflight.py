@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from naa_lightning.exceptions import UserError
 from naa_lightning.records import read_results
+from naa_lightning.records.targets import RateResult, TargetResult
+from naa_lightning.runs.context import Notice
+from naa_lightning.runs.stages.summary import noticed
 from tests.experiments import attack
-from tests.runs.cases import digit_files
+from tests.runs.cases import context, digit_files
+
+GOOD, BAD = (RateResult(value=n / 40, low=0.0, high=n / 40 + 0.1, count=n, total=40) for n in (30, 2))
 
 CODE = """
 import torch
@@ -70,6 +76,40 @@ def test_all_models_that_cannot_be_used_are_told_at_once(models_dir: str, tmp_pa
 def test_a_layer_that_is_not_there(models_dir: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"1 of 3 models cannot be used .*there is no layer 'nowhere'"):
         attack(tmp_path / "run", models_dir, "surrogate.layer=nowhere", "preflight=true")
+
+
+def test_a_layer_that_cannot_be_attacked(models_dir: str, tmp_path: Path) -> None:
+    """A container that never runs itself."""
+    layer = ["surrogate=digits_inception", "surrogate.layer=middle.0.branches"]
+    message = r"1 of 3 models cannot be used \(.*surrogate\.layer: middle\.0\.branches must run once .* it ran 0 times"
+    with pytest.raises(UserError, match=message):
+        attack(tmp_path / "run", models_dir, "attack=fia", "preflight=true", "data.limit=4", *layer)
+
+
+def test_images_that_are_alike_only_within_a_batch(models_dir: str, tmp_path: Path) -> None:
+    labels = digit_files(tmp_path / "images", 20)
+    for number in range(16, 20):
+        with Image.open(tmp_path / f"images/{number}.png") as image:
+            image.resize((40, 40)).save(tmp_path / f"images/{number}.png")
+    lines = [f"{index}.png,{label}" for index, label in enumerate(labels)]
+    (tmp_path / "images/labels.csv").write_text("\n".join(["filename,label", *lines]) + "\n")
+    photographs = ["data=folder", f"data.root={tmp_path / 'images'}", "data.csv=labels.csv", "data.num_workers=0"]
+    attack(tmp_path / "run", models_dir, "attack=fgsm", "preflight=true", "data.batch_size=4", *photographs)
+    assert read_results(tmp_path / "run").images == 20
+
+
+def test_what_few_images_seem_to_say_is_not_said_once_all_are_known() -> None:
+    notices = {name: Notice("right for 0 of 16 clean images", "") for name in ("digits_plain", "mine")}
+    prepared = context()
+    prepared.noticed.update(notices | {"digits_inception": Notice("", "its softmax is saturated")})
+    rated = {
+        "digits_plain": TargetResult(role="white-box", model="digits_plain", num_classes=10, clean_accuracy=GOOD),
+        "mine": TargetResult(role="black-box", model="mine", num_classes=10, clean_accuracy=BAD),
+    }
+    assert noticed(prepared, rated) == {
+        "mine": "right for 0 of 16 clean images",
+        "digits_inception": "its softmax is saturated",
+    }
 
 
 def test_weights_that_are_no_numbers(models_dir: str, tmp_path: Path) -> None:

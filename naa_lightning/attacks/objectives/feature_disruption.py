@@ -15,6 +15,7 @@ class FeatureDisruption(Objective):
     Channels are the second dimension of maps (B, C, H, W) and the last of tokens (B, N, D).
     """
 
+    through_softmax = False
     for_activations = True
     untargetable = "it swaps strong and weak features, towards no class"
 

@@ -20,6 +20,8 @@ class FeatureImportance(Objective):
         ValueError: A value is out of range.
     """
 
+    through_softmax = False
+
     def __init__(self, *, masks: int = 30, keep: float = 0.7) -> None:
         check_at_least("masks", masks, 1)
         if not 0 < keep <= 1:

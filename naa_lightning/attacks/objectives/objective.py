@@ -64,11 +64,13 @@ class Objective(Part, ABC):
 
     Attributes:
         feature_level: Whether it is a function of the attacked layer's output rather than of the logits.
+        through_softmax: Whether it depends on probabilities, so that a saturated softmax leaves it no gradient.
         for_activations: Whether it is weak on a layer before an activation, whose output has both signs.
         untargetable: The reason why it cannot be turned towards a class; None where it can, by decreasing it.
     """
 
     feature_level: bool = True
+    through_softmax: bool = True
     for_activations: bool = False
     untargetable: str | None = None
 

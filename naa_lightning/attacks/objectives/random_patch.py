@@ -28,6 +28,8 @@ class RandomPatch(Objective):
         ValueError: A value is out of range.
     """
 
+    through_softmax = False
+
     def __init__(self, *, masks: int = 60, keep: float = 0.7, patches: Sequence[int] = (1, 3, 5, 7)) -> None:
         check_at_least("masks", masks, 1)
         if not 0 < keep <= 1:

@@ -23,6 +23,7 @@ class RepresentationDistortion(Objective):
         ValueError: The noise is not positive.
     """
 
+    through_softmax = False
     untargetable = "it moves features away from the clean image's, towards no class"
 
     def __init__(self, *, start_noise: float | str = "0.1/255") -> None:

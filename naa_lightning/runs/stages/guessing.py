@@ -4,12 +4,15 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.data import LabelledImages
-from naa_lightning.metrics.chance import TO_LOOK_AT, is_chance
+from naa_lightning.metrics.chance import TO_LOOK_AT, USUAL_SKILL, skill
 from naa_lightning.models import Classifier, ModelSource
 from naa_lightning.models.black_box.black_box import BlackBox
 from naa_lightning.models.logits import logits_of
 from naa_lightning.models.mismatch import best_remedy
 from naa_lightning.models.predicted_classes import predicted_classes
+
+# The least number of images that a remedy must set right.
+SURE = 3
 
 
 def why_guessing(
@@ -38,7 +41,8 @@ def why_guessing(
     batch = torch.stack([samples[index]["image"] for index in alike]).to(device)
     remedy, count = best_remedy(classify, batch, labels[alike], **_normalisation(model))
     found = f"right for {right} of {len(samples)} clean images, no better than guessing among {source.num_classes}: "
-    if remedy and not is_chance(count / len(alike), source.num_classes) and count > 2 * right:
+    # of so many things that are tried, one is right for some images by chance
+    if remedy and count >= SURE and skill(count / len(alike), source.num_classes) >= USUAL_SKILL:
         return f"{found}{remedy} would be right for {count} of {len(alike)}"
     return found + TO_LOOK_AT
 

@@ -14,11 +14,14 @@ from naa_lightning.config.options import in_options, key_of
 from naa_lightning.data import LabelledImages
 from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.exceptions import ModelError, RankLostError, UserError, in_one_line
+from naa_lightning.metrics import Rate
 from naa_lightning.metrics.chance import is_chance
 from naa_lightning.models import Classifier, ModelSource
+from naa_lightning.models.candidates import named_layers
+from naa_lightning.models.layer import LayerError
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.modules.target import Predictions, TargetModule
-from naa_lightning.runs.context import RunContext
+from naa_lightning.runs.context import Notice, RunContext
 from naa_lightning.runs.stages.guessing import why_guessing
 from naa_lightning.runs.stages.prediction import predict
 from naa_lightning.runs.trainer import device_of
@@ -31,7 +34,7 @@ GRADIENTS = 4
 """Of so many of them, the surrogate's gradient is looked at."""
 
 
-def preflight(context: RunContext) -> Mapping[str, str]:
+def preflight(context: RunContext) -> Mapping[str, Notice]:
     """Open every model and ask it for a few images, so that what is wrong is told before anything is crafted.
 
     Args:
@@ -45,14 +48,14 @@ def preflight(context: RunContext) -> Mapping[str, str]:
     """
     images = _some(context.data.images)
     failed: dict[str, str] = {}
-    noticed: dict[str, str] = {}
+    noticed: dict[str, Notice] = {}
     for source in context.experiment.sources:
         stop_if_asked(f"looking at {source.name}")
         gc.collect()  # the model before this one lingers
         with _noted(source, context, failed), context.stopwatch.phase("preflight"):
-            if notice := _look_at(source, images, context):
-                noticed[source.name] = notice
-                log.warning("%s: %s", source.name, notice)
+            noticed[source.name] = _look_at(source, images, context)
+            for said in filter(None, noticed[source.name]):
+                log.warning("%s: %s", source.name, said)
     if failed:
         raise UserError(
             f"{len(failed)} of {len(context.experiment.sources)} models cannot be used ({'; '.join(failed.values())}); "
@@ -84,30 +87,42 @@ def _noted(source: ModelSource, context: RunContext, failed: dict[str, str]) -> 
             log.debug("%s failed", source.name, exc_info=True)
 
 
-def _look_at(source: ModelSource, images: LabelledImages, context: RunContext) -> str:
-    """Ask a model, and return what seems wrong with it; empty for nothing."""
+def _look_at(source: ModelSource, images: LabelledImages, context: RunContext) -> Notice:
+    """Ask a model, and return what seems wrong with it."""
     model = context.ranks.everywhere(source.build)
     module = TargetModule(model, name=source.name, num_classes=source.num_classes)
     module.title = f"looking at {source.name}"
-    batches: list[Predictions] = predict(context, module, images, batch_size=context.data.batch_size, num_workers=0)
+    sizes = {images[index]["image"].shape for index in range(len(images))}  # neighbours in the data set may be alike
+    size = context.data.batch_size if len(sizes) == 1 else 1
+    batches: list[Predictions] = predict(context, module, images, batch_size=size, num_workers=0)
     predicted, labels = (torch.cat([batch[key] for batch in batches]) for key in ("class", "label"))
     if bool((predicted == INVALID).all()):
         raise ModelError(f"{source.name} gives logits that are no numbers for any of {len(labels)} images")
     right = int((predicted == labels).sum())
     device = device_of(context.experiment.run.trainer, context.ranks.process)
-    if is_chance(right / len(labels), source.num_classes):
-        return context.ranks.from_first(lambda: why_guessing(source, model.to(device), images, right, device))
+    guessing = attacking = ""
+    clean = Rate(right, len(labels))
+    if is_chance(clean.value, clean.interval[1], source.num_classes):
+        guessing = context.ranks.from_first(lambda: why_guessing(source, model.to(device), images, right, device))
     if isinstance(model, Classifier) and context.experiment.run.craft and source in context.experiment.white_box:
         attack = context.experiment.attack
-        return context.ranks.from_first(lambda: _about_attack(model.to(device), images, attack, device))
-    return ""
+        attacking = context.ranks.from_first(lambda: _about_attack(model.to(device), images, attack, device))
+    return Notice(guessing, attacking)
 
 
 def _about_attack(surrogate: Classifier, images: LabelledImages, attack: Attack, device: torch.device) -> str:
     """Say what keeps an attack on a surrogate from working; empty where nothing does."""
     few = [images[index] for index in range(min(GRADIENTS, len(images)))]
     seen, labels = [sample["image"].to(device) for sample in few], [sample["label"] for sample in few]
-    found = saturation_of(surrogate.tempered(attack.temperature), seen, labels)
-    remedy = f"attack.temperature={attack.temperature * found.temperature:g} divides its logits"
-    said = [str(found), remedy if found.is_saturated else "", layer_notice(attack.objective, surrogate, seen[0][None])]
+    said = []
+    if attack.objective.through_softmax:
+        found = saturation_of(surrogate.tempered(attack.temperature), seen, labels)
+        remedy = f"attack.temperature={attack.temperature * found.temperature:g} divides its logits"
+        said += [str(found), remedy if found.is_saturated else ""]
+    if attack.objective.feature_level:
+        try:
+            named_layers(surrogate, seen[0][None], surrogate.layers)
+        except LayerError as error:
+            raise ModelError(f"`layer`: {error}") from error
+        said.append(layer_notice(attack.objective, surrogate, seen[0][None]) or "")
     return "; ".join(filter(None, said))

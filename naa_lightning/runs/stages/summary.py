@@ -79,24 +79,21 @@ def summarise(
     saved = list(adversarial.saved.values())
     budget = experiment.attack.budget
     white_box = {source.name for source in experiment.white_box}
+    rated = targets_of(
+        experiment.targets, white_box, evaluation.predictions, evaluation.failed, evaluation.shares_weights
+    )
     found = RunResults(
         **provenance(context, images=len(saved)),
         missing=tuple(adversarial.missing),
         clean_images={data.name: images_digest(perturbations)},
         weights=dict(evaluation.weights),
         model_files=files_of_models(experiment.sources),
-        noticed=context.noticed,
+        noticed=noticed(context, rated["targets"]),
         budget=BudgetResult(norm=budget.norm, eps=budget.eps),
         targeted=run.attack.targeted,
-        **targets_of(
-            experiment.targets,
-            white_box,
-            evaluation.predictions,
-            evaluation.failed,
-            shares_weights=evaluation.shares_weights,
-        ),
+        **rated,
         perturbation=perturbation_of(perturbations),
-        gradients=gradients_of(saved, perturbations) if run.craft else None,
+        gradients=gradients_of(saved, perturbations, budget.steps) if run.craft else None,
         class_names=names_of(evaluation.predictions, context.class_names),
         attribution=attribution_of(saved),
         exact_attribution=exact_attribution_of(attributions),
@@ -108,12 +105,21 @@ def summarise(
     )
 
 
+def noticed(context: RunContext, rated: Mapping[str, TargetResult]) -> dict[str, str]:
+    """Return what the preflight found wrong, without guesses by models that all of the images tell otherwise of."""
+    guessing = {target.model for target in rated.values() if target.is_chance}
+    said = {
+        name: [notice.guessing if name in guessing else "", notice.attacking]
+        for name, notice in context.noticed.items()
+    }
+    return {name: "; ".join(filter(None, parts)) for name, parts in said.items() if any(parts)}
+
+
 def targets_of(
     targets: Sequence[Target],
     white_box: set[str],
     predictions: Sequence[Prediction],
     failed: Mapping[str, str],
-    *,
     shares_weights: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the `targets` and the `failed` of the results.
@@ -292,10 +298,10 @@ def perturbation_of(rows: Sequence[PerturbationRow]) -> dict[str, MeasureResult]
     return {name: MeasureResult(images=int(columns[name].isfinite().sum()), **values) for name, values in found.items()}
 
 
-def gradients_of(saved: Sequence[SavedImage], perturbations: Sequence[PerturbationRow]) -> GradientResult:
-    """Return for how many images gradients told nothing."""
+def gradients_of(saved: Sequence[SavedImage], perturbations: Sequence[PerturbationRow], steps: int) -> GradientResult:
+    """Return for how many images gradients told nothing in an attack of so many steps."""
     return GradientResult(
-        zero=sum(row.zero_gradients > 0 for row in saved),
+        zero=sum(2 * row.zero_gradients >= steps for row in saved),
         non_finite=sum(row.non_finite_gradients > 0 for row in saved),
         unchanged=sum(row.linf == 0 for row in perturbations),
     )

@@ -21,8 +21,8 @@ from naa_lightning.loggers.study import log_study
 from naa_lightning.metrics import AgreementMetric, AttributionMetric
 from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.models.layer import LayerError
+from naa_lightning.records.csv_text import csv_text
 from naa_lightning.records.studies import AttributionStudyResults, MethodResult, write_study
-from naa_lightning.report.csv_text import csv_text
 from naa_lightning.report.page.study_page import write_study_page
 from naa_lightning.report.study_tables import methods_table
 from naa_lightning.rng import SeededDraws

@@ -22,9 +22,9 @@ from naa_lightning.metrics.estimate import DIFFERENCE, RATE, Estimate, estimate
 from naa_lightning.models import ClassifierSource
 from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
 from naa_lightning.records import Prediction, write_predictions
+from naa_lightning.records.csv_text import csv_text
 from naa_lightning.records.studies import LayerResult, LayerStudyResults, write_study
 from naa_lightning.records.targets import EstimateResult, RateResult, headline_rate
-from naa_lightning.report.csv_text import csv_text
 from naa_lightning.report.page.study_page import write_study_page
 from naa_lightning.report.study_tables import layer_finding, layer_frame, layers_table
 from naa_lightning.runs.context import RunContext
