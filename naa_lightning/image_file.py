@@ -1,6 +1,7 @@
 """Images in files."""
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,9 +29,11 @@ _DAMAGE = (
     EOFError,
     IndexError,
     struct.error,
-    Image.DecompressionBombError,
 )
 _EXIF_DAMAGE = (*_DAMAGE, TypeError, LookupError, ArithmeticError, AttributeError)
+
+# The number of pixels above which Pillow opens no image, as it comes.
+LARGEST = 178_956_970
 
 
 def is_image(path: Path) -> bool:
@@ -117,6 +120,8 @@ def _opened(path: Path) -> Iterator[ImageFile]:
             if _is_deep(image):
                 raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
             yield image
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path} has more pixels than Pillow opens ({LARGEST:,}); make it smaller") from error
     except _DAMAGE as error:
         raise DataError(f"{path} cannot be read as an image ({_reason(path, error)}); replace or remove it") from error
 
@@ -134,7 +139,7 @@ def _is_deep(image: ImageFile) -> bool:
     stored = [args if isinstance(args, tuple) else (args,) for _, _, _, args in image.tile]
     return (
         image.mode.startswith(("I", "F"))
-        or any(";16" in str(args[0]) for args in stored if args)  # such as "RGB;16B"
+        or any(re.search(r";16[BLNS]", str(args[0])) for args in stored if args)  # such as "RGB;16B"
         or (image.format == "PPM" and any(args[-1] > 255 for args in stored if len(args) > 1))  # ("RGB", 65535)
     )
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.image_file import central_square, inspect_image, is_image, read_image
+from naa_lightning.image_file import LARGEST, central_square, inspect_image, is_image, read_image
 
 MANY = 10**6
 
@@ -244,3 +244,22 @@ def test_image_files_are_told_by_their_suffix(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "d.png").mkdir()
     assert [path.name for path in sorted(tmp_path.iterdir()) if is_image(path)] == ["a.PNG", "b.jpeg"]
+
+
+def test_a_bitmap_of_16_bits_for_all_channels_is_read(tmp_path: Path) -> None:
+    """5 bits of red, 6 of green and 5 of blue."""
+    path = tmp_path / "a.bmp"
+    masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
+    header = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 16, 3, 4, 2835, 2835, 0, 0) + masks
+    pixel = struct.pack("<HH", 0b11111_000000_11111, 0)
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 14 + len(header) + 4, 0, 0, 14 + len(header)) + header + pixel)
+    assert inspect_image(path, MANY) is False
+    assert seen(path).tolist() == [[[255, 0, 255]]]
+
+
+def test_what_pillow_opens_at_all_is_told_apart_from_damage(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(20_000, 10_000, depth=8, colour=2, content=b""))
+    with pytest.raises(UserError, match=rf"bomb\.png has more pixels than Pillow opens \({LARGEST:,}\)"):
+        inspect_image(path, 10**9)
+    assert 2 * (Image.MAX_IMAGE_PIXELS or 0) == LARGEST

@@ -106,8 +106,12 @@ class TrainableData(ImageDataModule):
         Raises:
             DataError: As `check_files`.
         """
+        checked: set[tuple[Path | None, str]] = set()
         for images in (self._few(self.training_images()), self._few(self._validated_on()), self.images):
-            self._check_files(images)
+            new = [record for record in images.records if (images.folder, record.file) not in checked]
+            if new:
+                self._check_files(images.of(new))
+            checked |= {(images.folder, record.file) for record in new}
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return batches of the training images, in an order of each epoch's own."""

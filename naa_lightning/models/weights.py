@@ -183,9 +183,13 @@ def check_whole(path: Path) -> None:
         ModelError: It does not.
     """
     damaged = False
-    if path.suffix in TORCH_SUFFIXES and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive, suppress(zipfile.BadZipFile):
-            damaged = archive.testzip() is not None
+    if path.suffix in TORCH_SUFFIXES:
+        try:
+            if zipfile.is_zipfile(path):
+                with zipfile.ZipFile(path) as archive:
+                    damaged = archive.testzip() is not None
+        except Exception:  # noqa: BLE001 - a damaged archive can fail in any way
+            damaged = True
     beside = path.with_suffix(".json")
     if path.suffix == ".safetensors" and beside.is_file():
         with suppress(OSError, ValueError, AttributeError):  # whatever else it may be the description of

@@ -11,6 +11,7 @@ from pathlib import Path
 from naa_lightning.atomic import write_atomically
 from naa_lightning.data import ImageRecord
 from naa_lightning.exceptions import FolderInUseError
+from naa_lightning.records.csv_text import as_cell, from_cell
 
 FILE_NAME = "manifest.csv"
 
@@ -154,12 +155,13 @@ def _header() -> str:
 
 def _line(row: SavedImage) -> str:
     text = io.StringIO()
-    csv.DictWriter(text, list(_TYPES), lineterminator="\n").writerow(asdict(row))
+    csv.DictWriter(text, list(_TYPES), lineterminator="\n").writerow(asdict(row) | {"file": as_cell(row.file)})
     return text.getvalue()
 
 
 def _parse(row: dict[str, str]) -> SavedImage | None:
     try:
+        row["file"] = from_cell(row["file"])
         return SavedImage(
             **{name: kind(row[name]) for name, kind in _TYPES.items() if name in row or name not in _OPTIONAL}  # type: ignore[operator]
         )

@@ -35,7 +35,7 @@ def results_table(results: RunResults) -> Table:
     spread = "; \N{PLUS-MINUS SIGN}: standard deviation over a defence's random draws" if random else ""
     vanished = bool(gradient_doubt(results))
     marked = f"; {DOUBT}: doubtful, see below" if doubts(results) else ""
-    attack = "targeted " * results.targeted + results.attack
+    attack = f"targeted {results.attack}" if results.targeted else results.attack
     attacked = attack if results.surrogate is None else f"{attack} on {results.surrogate}"
     table = numbers_table(
         "target",

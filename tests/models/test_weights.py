@@ -1,6 +1,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -328,3 +329,14 @@ def test_a_flipped_bit_in_a_file_of_torch_is_noticed(write: Write, seed: int, tm
     path.write_bytes(content)
     with pytest.raises(UserError, match=f"the weights file {re.escape(str(path))} is damaged"):
         read_weights(path)
+
+
+def test_a_damaged_file_of_torch_is_told_in_one_line_wherever_the_damage_is(tmp_path: Path) -> None:
+    path = as_state_dict(nn.Linear(3, 2).state_dict(), tmp_path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        content = bytearray(whole)
+        content[place] ^= 0x55
+        path.write_bytes(content)
+        with suppress(UserError):  # not every byte matters
+            read_weights(path)

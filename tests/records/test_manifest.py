@@ -70,3 +70,13 @@ def test_another_data_set_is_refused(manifest: Manifest, other: ImageRecord) -> 
         UserError, match=r"lists dog/c\.png \(label 2\) as image 5, where the data set has .*: choose another folder$"
     ):
         manifest.repair([other])
+
+
+@pytest.mark.parametrize("file", ["=cmd|'x'!A1.png", "@x/1.png", "-1.png", "'=1.png", "'a.png"])
+def test_no_name_is_a_formula_and_all_come_back(file: str, tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path / "adversarial")
+    manifest.repair([])
+    save(manifest, ImageRecord(3, file, 1))
+    assert [row.file for row in manifest.repair([ImageRecord(3, file, 1)]).values()] == [file]
+    cell = manifest.path.read_text().splitlines()[1].split(",")[1].strip('"')
+    assert not cell.startswith(("=", "@", "-"))

@@ -1,8 +1,8 @@
 """Networks in ONNX files."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +12,9 @@ from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.file_format import completed
 from naa_lightning.models.black_box.network_file import NetworkFile
 from naa_lightning.models.black_box.onnx_network import OnnxNetwork, open_session
+
+# An entry of a tensor's external data, as protobuf writes it: the key "location" and, after its length, the name.
+_LOCATION = re.compile(rb"(\x0a\x08location\x12[\x01-\x7f])(?=(.{1,127}))", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +29,11 @@ class OnnxModel(NetworkFile):
 
     @property
     def files(self) -> Sequence[Path]:
-        """The file of the network, and those beside it whose names begin alike, as those of large weights do."""
+        """The file of the network, and those beside it that it names as holding its weights."""
         path = Path(self.path)
-        return [path, *sorted(other for other in path.parent.glob(f"{escape(path.stem)}*") if other != path)]
+        content = path.read_bytes() if path.is_file() else b""
+        names = {name[: length[-1]].decode(errors="replace") for length, name in _LOCATION.findall(content)}
+        return [path, *(path.parent / name for name in sorted(names) if (path.parent / name).is_file())]
 
     def check(self) -> None:
         """Check at once that the file and onnxruntime are there.

@@ -89,8 +89,9 @@ def _check_text(code: bytes) -> None:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnsafeCodeError("its code cannot be understood") from error
     longer = {node.value: node for node in nodes if isinstance(node, ast.Attribute)}
+    attributes = {node.target for node in nodes if isinstance(node, ast.AnnAssign)}  # of a class: nothing is called
     for node in nodes:
-        if isinstance(node, ast.Name) and node.id in {"torch", "ops", "__torch__"}:
+        if isinstance(node, ast.Name) and node.id in {"torch", "ops", "__torch__"} and node not in attributes:
             words, end = [node.id], longer.get(node)
             while end is not None:
                 words.append(end.attr)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from naa_lightning.atomic import write_atomically
-from naa_lightning.report.csv_text import csv_text
+from naa_lightning.records.csv_text import csv_text
 from naa_lightning.report.sweep.table import SweepTable, read_sweep_table
 from naa_lightning.report.sweep.wording import DAGGER, PLUS_MINUS, legend, remarks, texts
 from naa_lightning.report.wording import NONE, sentence

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
@@ -50,6 +51,20 @@ def means(
     images = helper.make_tensor_value_info("images", element, shape)
     answer = helper.make_tensor_value_info("means", TensorProto.FLOAT, None)
     return saved(folder / "means.onnx", nodes, [images], [answer], **(metadata or {}))
+
+
+def test_the_files_of_a_network_are_those_that_it_names(tmp_path: Path) -> None:
+    for other in ("net.log", "net-results.csv", "network.pth"):
+        (tmp_path / other).touch()
+    values = helper.make_tensor("weights", TensorProto.FLOAT, [3, 3], np.eye(3, dtype=np.float32).tobytes(), raw=True)
+    shapes = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in ("images", "answer")}
+    node = helper.make_node("MatMul", ["images", "weights"], ["answer"])
+    graph = helper.make_graph([node], "named", [shapes["images"]], [shapes["answer"]], [values])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="their weights.bin", size_threshold=0)
+    source = OnnxModel(name="mine", path=str(path), num_classes=3, value_range=[0, 1])
+    assert source.files == [path, tmp_path / "their weights.bin"]
 
 
 def logits(path: str, images: Tensor = IMAGES, num_classes: int = 3, **settings: Any) -> Tensor:

@@ -178,3 +178,20 @@ def test_usual_networks_are_loaded(tmp_path: Path) -> None:
         model = source(tmp_path / "net.pt")
         model.check()
         torch.testing.assert_close(model.build()(IMAGES), network(IMAGES).detach())
+
+
+class Cell(nn.Module):
+    """As networks that are searched for call what they choose among."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops = nn.ModuleList([nn.Conv2d(3, 3, 1), nn.Flatten()])
+
+    def forward(self, images: Tensor) -> Tensor:
+        for op in self.ops:
+            images = op(images)
+        return images[:, :3]
+
+
+def test_an_attribute_may_be_called_as_torch_calls_its_operators(tmp_path: Path) -> None:
+    assert source(scripted(Cell(), tmp_path / "net.pt")).build()(IMAGES).shape == (2, 3)
