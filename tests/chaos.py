@@ -237,9 +237,10 @@ def main() -> None:
             disturbed, arguments, {}, kinds, images=options.images, seed=options.seed, base=base, at_start_up=True
         )
         assert digests(disturbed) == digests(undisturbed), "not the bytes of an undisturbed run"
-        total = ", ".join(f"{count} times {kind}" for kind, count in Counter(kinds).items())
-        print(f"{total}; images after each, of {options.images}: {', '.join(map(str, counts))}")  # noqa: T201
-        print("nothing lost, nothing crafted twice, the bytes of an undisturbed run")  # noqa: T201
+        if kinds:
+            total = ", ".join(f"{count} times {kind}" for kind, count in Counter(kinds).items())
+            print(f"{total}; images after each, of {options.images}: {', '.join(map(str, counts))}")  # noqa: T201
+            print("nothing lost, nothing crafted twice, the bytes of an undisturbed run")  # noqa: T201
         if options.pairs:
             print(pairs(Path(folder), ["data.limit=8", "targets=[]", *options.arguments], options))  # noqa: T201
 
