@@ -32,9 +32,6 @@ _DAMAGE = (
 )
 _EXIF_DAMAGE = (*_DAMAGE, TypeError, LookupError, ArithmeticError, AttributeError)
 
-# The number of pixels above which Pillow opens no image, as it comes.
-LARGEST = 178_956_970
-
 
 def is_image(path: Path) -> bool:
     """Tell an image file by its suffix; a link that leads nowhere counts, so that it is missed and not passed over."""
@@ -121,7 +118,7 @@ def _opened(path: Path) -> Iterator[ImageFile]:
                 raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
             yield image
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path} has more pixels than Pillow opens ({LARGEST:,}); make it smaller") from error
+        raise DataError(f"{path} has more pixels than Pillow opens ({error}); make it smaller") from error
     except _DAMAGE as error:
         raise DataError(f"{path} cannot be read as an image ({_reason(path, error)}); replace or remove it") from error
 

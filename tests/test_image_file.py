@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.image_file import LARGEST, central_square, inspect_image, is_image, read_image
+from naa_lightning.image_file import central_square, inspect_image, is_image, read_image
 
 MANY = 10**6
 
@@ -260,6 +260,5 @@ def test_a_bitmap_of_16_bits_for_all_channels_is_read(tmp_path: Path) -> None:
 def test_what_pillow_opens_at_all_is_told_apart_from_damage(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png(20_000, 10_000, depth=8, colour=2, content=b""))
-    with pytest.raises(UserError, match=rf"bomb\.png has more pixels than Pillow opens \({LARGEST:,}\)"):
+    with pytest.raises(UserError, match=r"bomb\.png has more pixels than Pillow opens .*200000000.*; make it smaller"):
         inspect_image(path, 10**9)
-    assert 2 * (Image.MAX_IMAGE_PIXELS or 0) == LARGEST

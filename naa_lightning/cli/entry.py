@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 import naa_lightning.config.extendable
 import naa_lightning.config.resolvers  # noqa: F401 - both for Hydra
 from naa_lightning.cli.composition_errors import explain
-from naa_lightning.config.overrides import as_typed
+from naa_lightning.config.overrides import folder_key, folder_option
 from naa_lightning.distributed.stopping import Stopped
-from naa_lightning.exceptions import RankError, UserError, in_one_line
+from naa_lightning.exceptions import FolderInUseError, RankError, UserError, in_one_line
 from naa_lightning.sweeps.reporting import tell_sweep
 
 # Hydra then passes errors on instead of printing them in its own way.
@@ -52,6 +52,8 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(stopped.code)
     except RankError:
         sys.exit(1)
+    except FolderInUseError as error:
+        _end(f"{in_one_line(error)} with {folder_key(HydraConfig.get())}=PATH")
     except UserError as error:
         traceback.clear_frames(error.__traceback__)  # lets go of a data loader, whose workers take seconds to give up
         _end(in_one_line(error))
@@ -95,9 +97,7 @@ def _about_a_file(error: OSError) -> str:
     said = f"{error.filename or folder or 'the output folder'}: {error.strerror}"
     if folder is None or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return said
-    sweep = HydraConfig.get().sweep.dir
-    option = as_typed("hydra.sweep.dir", sweep) if in_a_sweep() else as_typed("hydra.run.dir", folder)
-    return f"{said}: make room; the same command with {option} goes on"
+    return f"{said}: make room; the same command with {folder_option(HydraConfig.get(), folder)} goes on"
 
 
 def _end(message: str) -> NoReturn:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 import naa_lightning.config.extendable
@@ -27,7 +26,7 @@ from naa_lightning.config.ensemble import separate_members
 from naa_lightning.config.image_origin import take_over_origin
 from naa_lightning.config.models import compose_surrogate, compose_targets, members_of
 from naa_lightning.config.options import in_options, key_of
-from naa_lightning.config.overrides import as_typed, folder_key
+from naa_lightning.config.overrides import folder_option
 from naa_lightning.config.schema import AttackRun
 from naa_lightning.config.studies import LayerStudy, Study
 from naa_lightning.config.training_plan import check_that_recipes_hold, plan_of
@@ -54,7 +53,6 @@ class AttackExperiment:
         study: The study that is made instead of an attack; None for an attack.
         overrides: The configuration keys and groups that the command line sets.
         command: The command line that runs it again.
-        folder_key: The key of the folder of the run, or of the sweep that it is a job of.
         folder_option: What is added to the command so that it goes on where it was stopped, in a sweep with all jobs.
     """
 
@@ -68,7 +66,6 @@ class AttackExperiment:
     study: Study | None
     overrides: Sequence[str] = ()
     command: str = ""
-    folder_key: str = "hydra.run.dir"
     folder_option: str = ""
 
     @property
@@ -135,21 +132,9 @@ def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
     overrides = list(hydra.overrides.task)
     folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
     command = shlex.join(["naa-attack", *(part for folder in folders for part in ("--config-dir", folder)), *overrides])
-    key = folder_key(hydra)
-    option = as_typed(key, hydra.sweep.dir if hydra.mode is RunMode.MULTIRUN else run.paths.run_dir)
+    option = folder_option(hydra, run.paths.run_dir)
     experiment = AttackExperiment(
-        run,
-        surrogate,
-        targets,
-        attack,
-        engine,
-        exact,
-        attribution,
-        study,
-        overrides,
-        command,
-        key,
-        option,
+        run, surrogate, targets, attack, engine, exact, attribution, study, overrides, command, option
     )
     _check_work(experiment)
     for source in experiment.white_box:

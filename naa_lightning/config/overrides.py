@@ -40,3 +40,14 @@ def folder_key(hydra: HydraConf) -> str:
         hydra: Hydra's own part of the composed configuration.
     """
     return "hydra.sweep.dir" if hydra.mode is RunMode.MULTIRUN else "hydra.run.dir"
+
+
+def folder_option(hydra: HydraConf, folder: str) -> str:
+    """Return what is added to a command so that it goes on where it was stopped, a sweep with all its jobs.
+
+    Args:
+        hydra: Hydra's own part of the composed configuration.
+        folder: The folder of the run.
+    """
+    key = folder_key(hydra)
+    return as_typed(key, folder if key == "hydra.run.dir" else hydra.sweep.dir)

@@ -12,7 +12,6 @@ import naa_lightning.config.extendable
 import naa_lightning.config.resolvers  # noqa: F401 - both for the configuration
 from naa_lightning.config.building import build_part, plain_values, validated
 from naa_lightning.config.ensemble import listed_surrogates
-from naa_lightning.config.overrides import folder_key
 from naa_lightning.config.schema import Node, TrainRun
 from naa_lightning.config.training_plan import check_that_recipes_hold, plan_training
 from naa_lightning.config.trust import find_own_code
@@ -28,12 +27,10 @@ class TrainingExperiment:
     Args:
         run: The checked configuration.
         plan: The network and its recipe.
-        folder_key: The key of the folder of the run, or of the sweep that it is a job of.
     """
 
     run: TrainRun
     plan: TrainingPlan
-    folder_key: str = "hydra.run.dir"
 
 
 def compose_training_run(config: DictConfig, hydra: HydraConf | None = None) -> TrainingExperiment:
@@ -74,8 +71,7 @@ def compose_training_run(config: DictConfig, hydra: HydraConf | None = None) -> 
     if isinstance(source, TrainedModel):
         source = replace(source, recipe=recipe)
     run = replace(run, training=training, data=data)
-    plan = plan_training(source, recipe, run.weights_dir, "training", "data")
-    return TrainingExperiment(run, plan, folder_key(hydra))
+    return TrainingExperiment(run, plan_training(source, recipe, run.weights_dir, "training", "data"))
 
 
 def _changed(recipe: Node, changes: Mapping[str, Any]) -> Node:

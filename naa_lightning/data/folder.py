@@ -14,7 +14,7 @@ from naa_lightning.data.images import ImageRecord, LabelledImages
 from naa_lightning.data.label_file import list_images, require_files
 from naa_lightning.data.trainable import TrainableData
 from naa_lightning.exceptions import DataError
-from naa_lightning.image_file import LARGEST, central_square, read_image
+from naa_lightning.image_file import central_square, read_image
 from naa_lightning.image_folder import find_images
 from naa_lightning.validation import check_count
 
@@ -69,10 +69,6 @@ class FolderData(TrainableData):
         if image_size is not None:
             check_count("image_size", image_size, 1)
         check_count("max_pixels", max_pixels, 1)
-        if max_pixels > LARGEST:
-            raise ValueError(
-                f"max_pixels must be at most {LARGEST}, above which Pillow opens no image, got {max_pixels}"
-            )
         self.root = Path(root).expanduser()
         self.csv = csv
         self.train = None if train is None else Path(train).expanduser()

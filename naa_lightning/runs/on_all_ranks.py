@@ -21,7 +21,7 @@ from naa_lightning.distributed.process_info import ProcessInfo, detect_process
 from naa_lightning.distributed.ranks import Ranks, joined
 from naa_lightning.distributed.stopping import Stopped, asked_to_stop, stop_if_asked, stop_noted, stopped_at
 from naa_lightning.engine.out_of_memory import is_out_of_memory
-from naa_lightning.exceptions import FolderInUseError, UserError, reason_of
+from naa_lightning.exceptions import UserError, reason_of
 from naa_lightning.loggers.run import addresses
 from naa_lightning.runs.trainer import local_ranks, make_trainer
 
@@ -63,8 +63,6 @@ def _on_rank(experiment: E, process: ProcessInfo, *, work: Callable[[E, Ranks], 
                 Console().print(asdict(run))
             stop_if_asked("start-up")  # a sweep whose job before was done when it could be stopped
             return work(experiment, ranks)
-        except FolderInUseError as error:
-            raise UserError(f"{error} with {experiment.folder_key}=PATH") from error
         except (Stopped, Exception) as error:
             # another rank may be asked to stop before this one is
             if not isinstance(error, Stopped) and not asked_to_stop():

@@ -18,7 +18,7 @@ from naa_lightning.callbacks import writer
 from naa_lightning.cli.entry import one_line_errors
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.config.training_experiment import compose_training_run
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import FolderInUseError, UserError
 from tests.experiments import adversarial_files, attack, composed
 
 
@@ -220,6 +220,10 @@ def test_data_that_cannot_be_trained_on(images: Path, models_dir: str) -> None:
         (
             UserError("Caught UserError in worker\nnaa_lightning.exceptions.UserError: a.png is bad"),
             "error: a.png is bad",
+        ),
+        (
+            FolderInUseError("run is in use: choose another folder"),
+            "error: run is in use: choose another folder with hydra.run.dir=PATH",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/out"), "error: /out: Permission denied"),
         (

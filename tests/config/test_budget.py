@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from naa_lightning.config.attack_experiment import compose_attack_run
+from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
 from naa_lightning.exceptions import UserError
 from tests.experiments import attack_run, composed
 
 
-def composes(*overrides: str) -> None:
-    compose_attack_run(composed("experiment=digits", *overrides))
+def composes(*overrides: str) -> AttackExperiment:
+    return compose_attack_run(composed("experiment=digits", *overrides))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,8 @@ def test_a_budget_that_changes_no_file_is_refused(overrides: list[str]) -> None:
 
 
 def test_images_that_are_there_may_be_held_to_no_change(tmp_path: Path) -> None:
-    composes("craft=false", f"adversarial_dir={tmp_path}", "attack.budget.eps=0")
+    experiment = composes("craft=false", f"adversarial_dir={tmp_path}", "attack.budget.eps=0")
+    assert experiment.attack.budget.eps == 0
 
 
 @pytest.mark.parametrize(("eps", "levels"), [("1.5/255", 1), ("0.031", 7), ("15.99/255", 15)])

@@ -116,7 +116,7 @@ def test_a_folder_takes_no_other_configuration(finished: tuple[Path, float], mod
     ):
         with pytest.raises(UserError, match=re.escape(difference)) as error:
             attack(folder, models_dir, override)
-        assert str(error.value).endswith(": choose another folder with hydra.run.dir=PATH")
+        assert str(error.value).endswith(": choose another folder")
 
 
 def test_missing_images_are_crafted_again_to_the_same_bytes(

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and what is said of those that cannot be used."""
+"""All image files are found and opened once, and what is said of those that cannot be used."""
 
 import os
 from pathlib import Path
