@@ -33,7 +33,8 @@ def presets_of_attacks(group: str) -> list[str]:
 
 
 # Not those that leave the network to the user.
-NETWORKS = sorted(set(presets("surrogate")) - {"ensemble", "python", "timm", "torchvision", "trained"})
+_ANY_NETWORK = {"ensemble", "trained", "timm", "torchvision", "huggingface", "torch_hub", "python", "onnx", "exported"}
+NETWORKS = sorted(set(presets("surrogate")) - _ANY_NETWORK)
 
 
 def composed(*overrides: str, program: str = "attack") -> DictConfig:

@@ -215,6 +215,7 @@ class Ascent:
         self.draws = draws
         self.zero_gradients = torch.zeros(len(images), dtype=torch.int64, device=images.device)
         self.non_finite_gradients = self.zero_gradients.clone()
+        self._is_grey = all(member.image_format.is_grey for member in surrogate.members)
         self._views = 0  # seen of each image in steps so far
         if images_per_pass is not None:  # whole points of a path
             images_per_pass = max(1, images_per_pass // len(images)) * len(images)
@@ -238,6 +239,8 @@ class Ascent:
         step = self.attack.update.begin(budget, self.draws)
         start = self._prepared[0][1].start
         adversarial = budget.start(self.images, self.draws) if start is None else start
+        if self._is_grey:
+            adversarial = self.images + _grey(adversarial - self.images)
         for _ in range(budget.steps):
             adversarial = budget.project(adversarial + step(adversarial, self.gradient_at), self.images)
             yield adversarial
@@ -254,6 +257,8 @@ class Ascent:
                 self.gradient_evaluations += len(part.members)
         self._views += copies
         gradient = total / (copies * len(self._prepared))
+        if self._is_grey:
+            gradient = _grey(gradient)
         if self.attack.smoothing is not None:
             with torch.autocast(gradient.device.type, enabled=False):
                 gradient = self.attack.smoothing(gradient)
@@ -261,6 +266,11 @@ class Ascent:
         self.zero_gradients += largest == 0
         self.non_finite_gradients += ~largest.isfinite()
         return -gradient if self.attack.targeted else gradient
+
+
+def _grey(change: Tensor) -> Tensor:
+    """Return a change of images (B, 3, H, W) of a network of one channel: the same in all three."""
+    return change.mean(1, keepdim=True).expand_as(change)
 
 
 def _parts(surrogate: Classifier | Ensemble, images: Tensor, *, feature_level: bool) -> Sequence[Classifier]:

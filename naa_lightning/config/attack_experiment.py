@@ -28,7 +28,7 @@ from naa_lightning.config.models import compose_surrogate, compose_targets, memb
 from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.overrides import folder_option
 from naa_lightning.config.schema import AttackRun
-from naa_lightning.config.studies import LayerStudy, Study
+from naa_lightning.config.studies import Study
 from naa_lightning.config.training_plan import check_that_recipes_hold, plan_of
 from naa_lightning.config.trust import find_own_code
 from naa_lightning.engine import Engine
@@ -137,16 +137,6 @@ def compose_attack_run(config: DictConfig, hydra: HydraConf | None = None) -> At
         run, surrogate, targets, attack, engine, exact, attribution, study, overrides, command, option
     )
     _check_work(experiment)
-    for source in experiment.white_box:
-        if run.craft and attack.objective.feature_level and not source.layer and not isinstance(study, LayerStudy):
-            raise UserError(
-                f"attack={run.attack.name} attacks a layer, and surrogate {source.name} names none: give its `layer`"
-            )
-        if run.attribution.exact_images and not source.layer:
-            raise UserError(
-                f"attribution.exact_images={run.attribution.exact_images} attributes over the attacked layer, and "
-                f"surrogate {source.name} names none: give its `layer`"
-            )
     for model in experiment.sources:
         key = key_of(model, run)
         with in_options(key, ModelError):

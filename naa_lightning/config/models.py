@@ -7,7 +7,7 @@ from dataclasses import replace
 from naa_lightning.config.building import build_part, validated
 from naa_lightning.config.schema import AttackRun, EnsembleNode, Node
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource
+from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, NetworkSource
 from naa_lightning.models.defences import Defence
 from naa_lightning.models.target import Target
 
@@ -96,7 +96,8 @@ def _target(node: Node, key: str, white_box: Sequence[ClassifierSource]) -> Targ
         if source.name != surrogate.name:
             continue
         same = replace(source, layer=surrogate.layer) if isinstance(source, ClassifierSource) else source
-        if same not in (surrogate, replace(surrogate, weights=None)):
+        without = replace(surrogate, weights=None) if isinstance(surrogate, NetworkSource) else surrogate
+        if same not in (surrogate, without):
             raise UserError(
                 f"the target {source.name} differs from the surrogate of that name: rename it or give ~{key}"
             )

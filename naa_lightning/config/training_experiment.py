@@ -16,7 +16,7 @@ from naa_lightning.config.schema import Node, TrainRun
 from naa_lightning.config.training_plan import check_that_recipes_hold, plan_training
 from naa_lightning.config.trust import find_own_code
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models import ClassifierSource, LibraryModel, TrainedModel
 from naa_lightning.training import TrainingPlan
 
 
@@ -61,6 +61,11 @@ def compose_training_run(config: DictConfig, hydra: HydraConf | None = None) -> 
         raise UserError(f"surrogate={node.get('name')} has no data of its own to train on: give data=folder or others")
     recipe = {"training": training, "data": data}
     source = build_part(ClassifierSource, node, "surrogate")
+    if not isinstance(source, LibraryModel):
+        raise UserError(
+            f"surrogate: {source.name} is a {type(source).__name__}: only networks of timm, torchvision and this "
+            "project are trained here; train your own and give its weights"
+        )
     if source.weights is not None:
         raise UserError(
             f"surrogate.weights={source.weights} would not be used: give it as training.start to go on from there"

@@ -7,7 +7,7 @@ from typing import Any
 from naa_lightning.config.building import build, build_part
 from naa_lightning.config.schema import Node
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models import LibraryModel, TrainedModel
 from naa_lightning.models.saved import library_of
 from naa_lightning.models.weights import check_weights_file
 from naa_lightning.training import Augmentation, Recipe, Robustness, TrainingLoss, TrainingPlan
@@ -27,7 +27,7 @@ def plan_of(source: TrainedModel, key: str) -> TrainingPlan:
 
 
 def plan_training(
-    source: ClassifierSource, node: Mapping[str, Any], models_dir: str, key: str, data_key: str
+    source: LibraryModel, node: Mapping[str, Any], models_dir: str, key: str, data_key: str
 ) -> TrainingPlan:
     """Return how a network is trained.
 

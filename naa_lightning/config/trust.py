@@ -3,7 +3,7 @@
 A configuration names parts of an experiment; it does not run arbitrary code. Without being told more, `_target_` names
 what this package defines, and Lightning's trainer, callbacks, loggers, profilers, strategies and plugins. Code of the
 user's own runs where the command line names it, by `trust=` or as a `function=`: a file of presets cannot trust itself.
-A file of torch.export is code as well, though it does not look so: only `trust=` lets it run.
+A file of torch.export and a repository of torch.hub are code as well: only `trust=` lets them run.
 What stands in `hydra.` is Hydra's own to build; Hydra 1.3 asks nobody, 1.4 builds what `MAIN_OPTIONS` allow.
 """
 
@@ -21,6 +21,7 @@ from naa_lightning.exceptions import UserError
 
 _LIGHTNING = re.compile(r"pytorch_lightning\.(Trainer$|(callbacks|loggers|profilers|strategies|plugins)\.)")
 _EXPORTED = ".pt2"
+_GITHUB = "github:"
 _UNIFIED = "lightning.pytorch."  # the same classes by the name of another distribution
 
 
@@ -76,6 +77,10 @@ trust=[subprocess] on the command line allows it
 
     def walked(node: Any, above: str) -> Any:
         if isinstance(node, Mapping):
+            if isinstance(repo := node.get("repo"), str):  # of torch.hub
+                entry = repo if node.get("source", "local") == "local" else f"{_GITHUB}{repo}"
+                if entry not in trust:
+                    raise _refusal(f"{above}repo", repo, entry)
             return {name: known(name, value, f"{above}{name}") for name, value in node.items()}
         return [walked(value, above) for value in node] if isinstance(node, list) else node
 
@@ -117,7 +122,7 @@ def _module(entry: str) -> str:
 
 
 def _is_path(entry: str) -> bool:
-    return "/" in entry or entry.endswith(".py")
+    return ("/" in entry or entry.endswith(".py")) and not entry.startswith(_GITHUB)
 
 
 def _is_typed(function: str) -> bool:

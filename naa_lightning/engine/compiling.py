@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.models import Classifier
+from naa_lightning.models.layer import find_layer
 
 # torch gives up on code that it has compiled for this many shapes, and all layers of one kind share their code.
 _RECOMPILE_LIMIT = 1024
@@ -24,7 +25,7 @@ def compile_submodules(classifier: Classifier, mode: str) -> None:
     """
     torch.compiler.config.recompile_limit = _RECOMPILE_LIMIT
     torch.compiler.config.accumulated_recompile_limit = _RECOMPILE_LIMIT
-    attacked = {classifier.network.get_submodule(layer) for layer in classifier.layers}
+    attacked = {find_layer(classifier.network, layer) for layer in classifier.layers}
     for submodule in _without_attacked_layers(classifier.network, classifier.layers):
         forward = torch.compile(submodule.forward, mode=mode, dynamic=False)
         submodule.forward = partial(_cloned, forward) if submodule in attacked else forward

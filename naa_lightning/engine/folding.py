@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from naa_lightning.models import Classifier
-from naa_lightning.models.layer import LayerError
+from naa_lightning.models.layer import LayerError, find_layer
 
 # The largest difference, relative to the largest value, that another order of summation explains.
 _ROUNDING = 1e-3
@@ -82,7 +82,7 @@ def _fold(classifier: Classifier, images: Tensor, folded: list[_Pair]) -> None:
     """Fold what belongs together, and list it even if the pass fails on its way."""
     network = classifier.network
     names = {module: name for name, module in network.named_modules()}
-    attacked = {network.get_submodule(layer) for layer in classifier.layers}
+    attacked = {find_layer(network, layer) for layer in classifier.layers}
     convolved: dict[int, tuple[nn.Conv2d, Tensor, Tensor]] = {}
 
     def note(conv: nn.Conv2d, args: tuple[Tensor], output: Tensor) -> None:

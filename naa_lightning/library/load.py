@@ -11,11 +11,13 @@ from torch import nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.library.preset import preset, preset_names
-from naa_lightning.models import Classifier, ClassifierSource, TrainedModel, as_classifier
+from naa_lightning.models import Classifier, LibraryModel, TrainedModel, as_classifier
 from naa_lightning.models.weights import load_weights
 
 # Files that leave it to the user which network they are of.
-_OF_ANY_NETWORK = {"ensemble", "python", "timm", "torchvision", "trained"}
+_OF_ANY_NETWORK = {
+    *("ensemble", "trained", "timm", "torchvision", "huggingface", "torch_hub", "python", "onnx", "exported")
+}
 
 
 def list_surrogates() -> list[str]:
@@ -75,7 +77,7 @@ def load(
     return find_source(model, **given, weights=None if weights is None else str(weights)).build()
 
 
-def find_source(name: str, **given: Any) -> ClassifierSource:
+def find_source(name: str, **given: Any) -> LibraryModel:
     """Return what a name stands for, and check in a few seconds that its weights can be had.
 
     Args:
@@ -93,11 +95,11 @@ def find_source(name: str, **given: Any) -> ClassifierSource:
     return source
 
 
-def _source(name: str, given: dict[str, Any]) -> ClassifierSource:
+def _source(name: str, given: dict[str, Any]) -> LibraryModel:
     if name in list_surrogates():
         options = preset("surrogate", name)
         module, _, kind = options.pop("_target_").rpartition(".")
-        source: ClassifierSource = getattr(import_module(module), kind)(**{**options, **given})
+        source: LibraryModel = getattr(import_module(module), kind)(**{**options, **given})
         return source
     # Each takes seconds to load.
     import timm  # noqa: PLC0415
@@ -122,7 +124,7 @@ def _source(name: str, given: dict[str, Any]) -> ClassifierSource:
     )
 
 
-def _with_own_classes(source: ClassifierSource, given: dict[str, Any]) -> ClassifierSource:
+def _with_own_classes(source: LibraryModel, given: dict[str, Any]) -> LibraryModel:
     return replace(source, **{"num_classes": source.published().num_classes, **given})
 
 

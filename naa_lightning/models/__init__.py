@@ -7,6 +7,8 @@ from naa_lightning.models.as_classifier import as_classifier
 from naa_lightning.models.classifier import Classifier, frozen
 from naa_lightning.models.classifier_source import ClassifierSource
 from naa_lightning.models.ensemble import Ensemble, EnsembleSource, as_surrogate
+from naa_lightning.models.library_model import LibraryModel
+from naa_lightning.models.network_source import NetworkSource
 from naa_lightning.models.source import ModelSource
 from naa_lightning.models.trained import TrainedModel
 
@@ -15,7 +17,9 @@ __all__ = [
     "ClassifierSource",
     "Ensemble",
     "EnsembleSource",
+    "LibraryModel",
     "ModelSource",
+    "NetworkSource",
     "TrainedModel",
     "as_classifier",
     "as_surrogate",

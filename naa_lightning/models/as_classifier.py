@@ -1,6 +1,7 @@
 """Any network as a classifier of images in [0, 1]."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from torch import nn
@@ -16,6 +17,7 @@ def as_classifier(
     std: Sequence[float] | None = None,
     input_size: Sequence[int] | None = None,
     num_classes: int | None = None,
+    **options: Any,
 ) -> Classifier:
     """Join a network with its normalisation and attacked layer; the network is shared and keeps its mode.
 
@@ -29,6 +31,7 @@ def as_classifier(
         std: The standard deviation per channel that the network expects, of images in [0, 1].
         input_size: The height and width in pixels that images are resized to.
         num_classes: The number K of classes.
+        **options: Further arguments of `Classifier`, such as `channels` or `output`.
 
     Raises:
         ValueError: Neither an argument nor the network says mean and std, one is out of range, or the network has no
@@ -52,31 +55,36 @@ def as_classifier(
         "std": std,
         "input_size": input_size,
         "num_classes": num_classes,
+        **options,
     }
     given = {name: value for name, value in given.items() if value is not None}
     if isinstance(model, Classifier) and not given:
         return model
     network = model.network if isinstance(model, Classifier) else model
-    options = {**(_own(model) if isinstance(model, Classifier) else _published(model)), **given}
-    if not {"mean", "std"} <= options.keys():
+    known = _own(model) if isinstance(model, Classifier) else _published(model)
+    if "value_range" in given:
+        known = {key: value for key, value in known.items() if key not in {"mean", "std"}}
+    known |= given
+    if not {"mean", "std"} <= known.keys() and "value_range" not in known:
         raise ValueError(
             f"nothing says what images {type(model).__name__} expects: give its `mean` and `std`, which are [0, 0, 0] "
             "and [1, 1, 1] where it normalises images by itself"
         )
-    classifier = Classifier(network, **options)
+    classifier = Classifier(network, **known)
     classifier.training = model.training
     return classifier
 
 
 def _own(classifier: Classifier) -> dict[str, Any]:
+    mean, std = classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()
+    images = asdict(classifier.image_format) | {"mean": mean, "std": std}
+    del images["value_range"]  # mean and std say it
     return {
+        **images,
+        **classifier.output_format,
         "layer": classifier.layers,
-        "mean": classifier.mean.flatten().tolist(),
-        "std": classifier.std.flatten().tolist(),
-        "input_size": classifier.input_size,
-        "interpolation": classifier.interpolation,
-        "antialias": classifier.antialias,
         "num_classes": classifier.num_classes,
+        "batch_size": classifier.batch_sizes,
     }
 
 

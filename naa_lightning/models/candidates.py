@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,15 @@ from torch import Tensor, nn
 from naa_lightning.models.classifier import Classifier, frozen
 from naa_lightning.models.graph import Vertex, paths_through, vertex_of
 from naa_lightning.models.layer import LayerError, find_layer
+
+ANY_DEPTH = 99
+"""More dotted parts than a name has."""
+# As the study of layers looks for candidates, unless it is told otherwise.
+_DEPTH = 2
+# What counts as the middle of a network, as shares of its calls.
+_MIDDLE = (1 / 3, 2 / 3)
+# So many are listed where none is named.
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def candidate_layers(
     calls = _calls(model, images)
     found: dict[int, int] = {}
     for index, call in enumerate(calls):
-        if call.gives is None or call.gives in call.takes or not _is_map(call.shape):
+        if call.gives is None or call.gives in call.takes or not _is_map(call.shape, model.batch_sizes[0]):
             continue
         if call.name.count(".") >= depth or not (call.on_a_path if branches else call.on_every_path):
             continue
@@ -85,6 +95,8 @@ def named_layers(model: Classifier, images: Tensor, names: Sequence[str]) -> lis
     calls = _calls(model, images)
     ran = [call.name for call in calls]
     for name in names:
+        if not ran.count(name):
+            raise LayerError(f"{name} never runs in a forward pass{_nearest(name, ran)}")
         if ran.count(name) != 1:
             raise LayerError(f"{name} must run once in a forward pass, it ran {ran.count(name)} times")
         if not calls[ran.index(name)].on_a_path:
@@ -104,11 +116,57 @@ def check_attacked_layer(model: Classifier, images: Tensor) -> None:
     """
     if model.layers:
         return
-    found = candidate_layers(model, images[:1], depth=2, limit=5) or candidate_layers(
-        model, images[:1], depth=9, limit=5, branches=True
+    found = _choice(model, images[:1])
+    if not found:
+        raise LayerError("the classifier names no attacked layer, and has none that could be attacked")
+    listed = ", ".join(f"{layer.name} {layer.shape}" for layer in _spread(found, _LISTED))
+    raise LayerError(
+        f"the classifier names no attacked layer: give `layer`, one of {listed}; `layer=auto` takes "
+        f"{_middle(found).name}"
     )
-    names = ", ".join(candidate.name for candidate in found) or "none that could be attacked"
-    raise LayerError(f"the classifier names no attacked layer: give `layer`, for example one of {names}")
+
+
+def middle_layer(model: Classifier, images: Tensor) -> CandidateLayer:
+    """Return the candidate layer in the middle of a network.
+
+    The candidates are those that a study of layers finds by itself: whatever the logits know of the image has passed
+    through each, and names have at most two dotted parts, or as many more as it takes to find one in the middle third.
+    Of them it is the one before whose end, of all calls of modules, nearest to one half have ended.
+
+    Args:
+        model: The classifier whose network is run.
+        images: Images of shape (B, 3, H, W) in [0, 1], of which the first is used and whose content does not matter.
+
+    Raises:
+        LayerError: There is no candidate.
+    """
+    found = _choice(model, images[:1])
+    if not found:
+        raise LayerError("the network has no layer that could be attacked")
+    return _middle(found)
+
+
+def _choice(model: Classifier, images: Tensor) -> list[CandidateLayer]:
+    """Return the candidates at the smallest depth at which one is in the middle, or else all there are."""
+    everything = candidate_layers(model, images, depth=ANY_DEPTH)
+    for depth in range(_DEPTH, 1 + max((layer.name.count(".") for layer in everything), default=0)):
+        found = candidate_layers(model, images, depth=depth)
+        if any(_MIDDLE[0] <= layer.progress <= _MIDDLE[1] for layer in found):
+            return found
+    return everything or candidate_layers(model, images, depth=ANY_DEPTH, branches=True)
+
+
+def _middle(layers: Sequence[CandidateLayer]) -> CandidateLayer:
+    return min(layers, key=lambda layer: abs(layer.progress - 0.5))
+
+
+def _nearest(name: str, ran: Sequence[str]) -> str:
+    """Say which layer that runs has the nearest name: the last one inside, or else the closest one beside."""
+    inside = [other for other in ran if other.startswith(f"{name}.")]
+    parent = f"{name.rpartition('.')[0]}."
+    near = [min(inside, key=lambda other: (other.count("."), -ran.index(other)))] if inside else []
+    near = near or get_close_matches(name, [other for other in ran if f"{other}.".startswith(parent)] or ran, n=1)
+    return f": the nearest that does is {near[0]}" if near else ""
 
 
 @dataclass(frozen=True)
@@ -134,9 +192,9 @@ class _Call:
     on_every_path: bool = False
 
 
-def _is_map(shape: tuple[int, ...]) -> bool:
-    """Whether it is (1, C, h, w) or (1, T, C) with more than one position."""
-    if len(shape) not in {3, 4} or shape[0] != 1:
+def _is_map(shape: tuple[int, ...], count: int) -> bool:
+    """Whether it is (B, C, h, w) or (B, T, C), of so many images, with more than one position."""
+    if len(shape) not in {3, 4} or shape[0] != count:
         return False
     return shape[1] > 1 if len(shape) == 3 else shape[2] * shape[3] > 1
 

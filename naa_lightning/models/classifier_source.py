@@ -1,37 +1,22 @@
-"""Where a classifier comes from: a light description that is checked at once and built when it is needed."""
+"""Where a classifier that can be attacked comes from: a light description, built when it is needed."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import urlsplit
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from naa_lightning.exceptions import MissingWeightsError, ModelError, reason_of
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models.classifier import Classifier
-from naa_lightning.models.connectivity import is_online
+from naa_lightning.models.image_format import ImageFormat
+from naa_lightning.models.logits import GIVES
 from naa_lightning.models.preprocessing import check_preprocessing
 from naa_lightning.models.source import ModelSource
-from naa_lightning.models.weights import check_weights_file, load_weights
+from naa_lightning.validation import check_at_least
 
-INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What published weights expect: mean and std of images in [0, 1], height and width in pixels.
-
-    `input_size` is None for a network that takes images of any size, `num_classes` how many classes the weights tell
-    apart, 0 for a network without a last layer.
-    """
-
-    mean: Sequence[float]
-    std: Sequence[float]
-    input_size: Sequence[int] | None
-    num_classes: int
+AUTO = "auto"
+"""Stands for the layer in the middle of the network, see `naa_lightning.models.candidates.middle_layer`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,153 +25,100 @@ class ClassifierSource(ModelSource):
 
     Args:
         name, num_classes: See `ModelSource`.
-        architecture: The library's name for it, with the tag of its published weights.
-        layer: The dotted name of the attacked layer, or of several; needed of a surrogate only.
-        weights: The path of a local file instead of the published weights.
-        mean: The mean per channel, of images in [0, 1], instead of the published weights' own.
-        std: The standard deviation per channel, of images in [0, 1], instead of the published weights' own.
-        input_size: The height and width in pixels, instead of the published weights' own.
-        interpolation: The way in which images of another size are resized: "bilinear", "bicubic" or "nearest".
-        antialias: Whether shrinking filters first.
-        create_kwargs: The keyword arguments of the library's constructor.
+        layer: The dotted name of the attacked layer, or of several; needed of a surrogate only. "auto" stands for
+            `naa_lightning.models.candidates.middle_layer`, and is replaced by it once images are known.
+        mean, std, value_range, channels, layout, input_size, interpolation, antialias: See `ImageFormat`.
+        batch_size: The only number of images that the network takes at once; None for any.
+        output, gives, first_class: See `naa_lightning.models.logits.logits_of`.
         classes: The names of the classes, by index; None where they are not known.
 
     Raises:
         ValueError: A value is out of range.
     """
 
-    architecture: str
     layer: str | Sequence[str] | None = None
-    weights: str | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
+    value_range: Sequence[float] | None = None
+    channels: str | None = None
+    layout: str | None = None
     input_size: Sequence[int] | None = None
     interpolation: str = "bilinear"
     antialias: bool = False
-    create_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int | None = None
+    output: int | str | None = None
+    gives: str = "logits"
+    first_class: int = 0
     classes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_preprocessing(self.mean, self.std, self.input_size)
-        if self.interpolation not in INTERPOLATIONS:
-            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
+        if (self.mean is None) == (self.std is None):  # the other may be that of published weights
+            ImageFormat(**_image_options(self))
+        check_at_least("first_class", self.first_class, 0)
+        if self.batch_size is not None:
+            check_at_least("batch_size", self.batch_size, 1)
+        if self.gives not in GIVES:
+            raise ValueError(f"gives must be one of {', '.join(GIVES)}, got {self.gives!r}")
         if self.classes is not None and len(self.classes) != self.num_classes:
             raise ValueError(f"classes must name num_classes={self.num_classes} classes, got {len(self.classes)}")
 
-    @property
-    def local_weights(self) -> Path | None:
-        """The file that `weights` names."""
-        return None if self.weights is None else Path(self.weights).expanduser()
-
     @abstractmethod
-    def network(self, *, pretrained: bool) -> nn.Module:
-        """Create the network, with its published weights or untrained."""
-
-    @abstractmethod
-    def published(self) -> Preprocessing:
-        """Return what the published weights expect.
+    def loaded_network(self) -> nn.Module:
+        """Load the network with its weights.
 
         Raises:
-            ModelError: Nothing says it, neither the library nor this description.
+            ModelError: It cannot be loaded.
         """
 
-    @abstractmethod
-    def check_published_weights(self) -> None:
-        """Check in a few seconds that the published weights can be had, whatever classes they tell apart.
+    def check_values(self) -> None:
+        """Check that this description says which numbers the network takes, where nothing else does.
 
         Raises:
-            ModelError: There are none, or they are not on this machine and their server is out of reach.
+            ValueError: It does not.
         """
-
-    def check_published(self) -> None:
-        """Check in a few seconds that the published weights can be had and know the classes that are asked for.
-
-        Raises:
-            ModelError: They do not, so that the last layer would be untrained, or they cannot be had.
-        """
-        published = self.published().num_classes
-        if self.num_classes != published:
-            raise ModelError(
-                f"the published weights of {self.name} ({self.architecture}) know {published} classes, but num_classes "
-                f"is {self.num_classes}: name a local file in `weights`"
+        if self.value_range is None and (self.mean is None or self.std is None):
+            raise ValueError(
+                "mean and std must be given, of images in [0, 1]; [0, 0, 0] and [1, 1, 1] for a network that "
+                "normalises by itself, one number each for a network of one channel"
             )
-        self.check_published_weights()
 
-    def published_state(self) -> dict[str, Tensor]:
-        """Load the published weights, as a network of all the classes that they tell apart holds them.
-
-        Raises:
-            ModelError: They cannot be fetched or read; the message says what to do.
-        """
-        source = replace(self, num_classes=self.published().num_classes, classes=None)
-        try:
-            return source.network(pretrained=True).state_dict()
-        except ModelError:
-            raise
-        except Exception as error:  # a library, its hub and a broken download can fail in any way
-            raise ModelError(
-                f"the published weights of {self.name} ({self.architecture}) cannot be fetched or read: "
-                f"{reason_of(error)}; connect to the network and try again, delete a broken download, or give a local "
-                "file instead"
-            ) from error
-
-    def check(self) -> None:
-        """Check in a few seconds that `build` will find weights, without loading a model.
+    def image_options(self) -> Mapping[str, Any]:
+        """Return how the network takes images, as the arguments of `ImageFormat`.
 
         Raises:
-            ModelError: It will not; the message says what to do.
+            ModelError: Nothing says it.
         """
-        if self.local_weights is None:
-            self.check_published()
-        else:
-            check_weights_file(self.local_weights)
+        return _image_options(self)
 
     def build(self) -> Classifier:
         """Load the classifier, in evaluation mode.
 
         Raises:
-            ModelError: The weights do not fit, or the network has no such layer.
+            ModelError: It cannot be loaded, or the network has no such layer.
         """
-        network = self.network(pretrained=self.local_weights is None)
-        if self.local_weights is not None:
-            load_weights(network, self.local_weights)
-        return self.wrap(network).eval()
+        return self.wrap(self.loaded_network()).eval()
 
-    def wrap(self, network: nn.Module) -> Classifier:
-        """Join a network of this architecture with its preprocessing and attacked layer."""
-        published = self.published()
-        size = self.input_size or published.input_size
+    def wrap(self, network: nn.Module, **options: Any) -> Classifier:
+        """Join a network that this describes with its preprocessing and attacked layer.
+
+        Args:
+            network: The network.
+            **options: Arguments of `Classifier` that win over what this says, such as what a file says of itself.
+
+        Raises:
+            ModelError: It has no such layer, or it is not known how it takes images.
+        """
         try:
-            return Classifier(
-                network,
-                mean=self.mean or published.mean,
-                std=self.std or published.std,
-                input_size=size,
-                layer=self.layer,
-                interpolation=self.interpolation,
-                antialias=self.antialias,
-                num_classes=self.num_classes,
-            )
+            own = {
+                name: getattr(self, name) for name in ("batch_size", "output", "gives", "first_class", "num_classes")
+            }
+            layer = None if self.layer == AUTO else self.layer
+            return Classifier(network, layer=layer, **{**self.image_options(), **own, **options})
         except ValueError as error:
             raise ModelError(f"{self.name}: {error}") from error
 
 
-def check_download(source: ClassifierSource, url: str) -> None:
-    """Check that published weights are in torch's cache, or their server answers.
-
-    Raises:
-        ModelError: Neither.
-    """
-    server = f"https://{urlsplit(url).netloc}"
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    if not cached.is_file() and not is_online(server):
-        raise unreachable(source, server)
-
-
-def unreachable(source: ClassifierSource, server: str) -> MissingWeightsError:
-    """Say that published weights can be had neither here nor from their server."""
-    return MissingWeightsError(
-        f"the weights of {source.name} ({source.architecture}) are not on this machine and {server} is out of reach: "
-        "connect to the network, or name a local file with `weights=PATH`"
-    )
+def _image_options(source: ClassifierSource) -> dict[str, Any]:
+    return {field.name: getattr(source, field.name) for field in fields(ImageFormat)}

@@ -1,14 +1,18 @@
-"""Passes through a network that stop at one layer, or need gradients only above it."""
+"""Passes through a network that stop at one layer, or need gradients only above it.
+
+A network is given as the function that runs it, from what it takes to logits.
+"""
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from naa_lightning.models.logits import logits_of
+Run: TypeAlias = Callable[[Tensor], Tensor]
+"""A function from what a network takes to logits of shape (B, K)."""
 
 
 class LayerError(ValueError):
@@ -30,14 +34,14 @@ def find_layer(network: nn.Module, name: str) -> nn.Module:
         >>> find_layer(nn.Sequential(nn.ReLU(), nn.Flatten()), "1")
         Flatten(start_dim=1, end_dim=-1)
     """
-    names = [candidate for candidate, _ in network.named_modules() if candidate]
-    if name in names:
-        return network.get_submodule(name)
-    close = get_close_matches(name, names, n=5, cutoff=0.4) or names[:5]
+    modules: dict[str, nn.Module] = {candidate: module for candidate, module in network.named_modules() if candidate}
+    if name in modules:
+        return modules[name]
+    close = get_close_matches(name, modules, n=5, cutoff=0.4) or list(modules)[:5]
     raise ValueError(f"there is no layer {name!r}; the closest are {', '.join(close)}")
 
 
-def features_at(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
+def features_at(run: Run, layer: nn.Module, inputs: Tensor) -> Tensor:
     """Return the output of `layer` and leave out everything above it.
 
     Gradients flow from the result to `inputs`.
@@ -51,42 +55,23 @@ def features_at(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
 
     with layer.register_forward_hook(stop):
         try:
-            network(inputs)
+            run(inputs)
         except _Reached as reached:
             return reached.output
     raise _ran(0)
 
 
-def features_and_outputs(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the output of `layer` and the network's logits (B, K), which are computed from it.
-
-    Gradients flow from both results to `inputs`, and from the second to the first.
-
-    Raises:
-        LayerError: As `features_at`, or the layer runs more than once.
-    """
-    found: list[Tensor] = []
-
-    def keep(features: Tensor) -> Tensor:
-        found.append(features)
-        return features
-
-    outputs = outputs_with(network, layer, inputs, keep)
-    return found[0], outputs
-
-
-def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return the network's logits (B, K) when what `layer` puts out is changed on its way.
+def logits_with(run: Run, layer: nn.Module, inputs: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return a network's logits (B, K) when what `layer` puts out is changed on its way.
 
     Args:
-        network: The network, which contains `layer`.
-        layer: The layer whose output is changed.
-        inputs: The inputs of the network, of shape (B, 3, h, w).
+        run: The network.
+        layer: The layer, of the network, whose output is changed.
+        inputs: The inputs of the network.
         change: A function from the layer's output to what the network goes on with, of the same shape.
 
     Raises:
-        LayerError: As `features_and_outputs`.
-        ValueError: The network returns something else than logits.
+        LayerError: As `features_at`, or the layer runs more than once.
     """
     times = 0
 
@@ -96,10 +81,10 @@ def outputs_with(network: nn.Module, layer: nn.Module, inputs: Tensor, change: C
         return change(_as_tensor(output)).clone()  # the next layer may work in place
 
     with layer.register_forward_hook(replace):
-        outputs = network(inputs)
+        logits = run(inputs)
     if times != 1:
         raise _ran(times)
-    return logits_of(outputs)
+    return logits
 
 
 class Above(NamedTuple):
@@ -107,27 +92,25 @@ class Above(NamedTuple):
 
     Args:
         features: The layer's output, as a leaf that requires gradients.
-        outputs: The network's logits of shape (B, K), computed from it.
+        logits: The network's logits of shape (B, K), computed from it.
         change: The derivative of the layer's output along the tangent of the inputs; None where they have none.
     """
 
     features: Tensor
-    outputs: Tensor
+    logits: Tensor
     change: Tensor | None
 
 
-def above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Above:
-    """Run the whole network, recording gradients only from `layer` upwards and tangents only below it.
+def above(run_with: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor], inputs: Tensor) -> Above:
+    """Run the whole network, recording gradients only from a layer upwards and tangents only below it.
 
     Args:
-        network: The network, which contains `layer`.
-        layer: The layer at which gradients begin.
-        inputs: The inputs of the network, of shape (B, 3, h, w); dual tensors of `torch.autograd.forward_ad` if the
-            layer's change is wanted.
+        run_with: A function from the inputs of the network and a change of the layer's output to logits, see
+            `logits_with`.
+        inputs: The inputs of the network; dual tensors of `torch.autograd.forward_ad` if the layer's change is wanted.
 
     Raises:
-        LayerError: The forward pass does not reach the layer, reaches it more than once, or its output is
-            no tensor.
+        LayerError: As `logits_with`.
     """
     found: list[tuple[Tensor, Tensor | None]] = []
 
@@ -139,9 +122,9 @@ def above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Above:
         return leaf
 
     with torch.no_grad():
-        outputs = outputs_with(network, layer, inputs, cut)
+        logits = run_with(inputs, cut)
     features, change = found[0]
-    return Above(features, outputs, change)
+    return Above(features, logits, change)
 
 
 def _ran(times: int) -> LayerError:

@@ -1,35 +1,59 @@
 """The logits in what a network answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
+from naa_lightning.models.chosen_output import chosen_output
 
-def logits_of(answer: object) -> Tensor:
-    """Return the logits in a network's answer: the answer itself, or what it holds as `logits`, as in transformers.
+GIVES = ("logits", "probabilities")
+
+
+def logits_of(
+    answer: object, *, output: int | str | None = None, gives: str = "logits", first_class: int = 0
+) -> Tensor:
+    """Return the logits in a network's answer, which gradients flow through.
 
     Args:
-        answer: Logits of shape (B, K), or a mapping or an object that holds them under the name `logits`.
+        answer: What the network gives: a tensor of shape (B, first_class + K), or several outputs.
+        output: Name or index of the output, see `chosen_output`.
+        gives: What the output holds: "logits" or "probabilities", whose logarithms are logits.
+        first_class: Index of the output for class 0; those before it are dropped.
+
+    Returns:
+        Logits of shape (B, K).
 
     Raises:
         ValueError: There are none.
 
     Example:
-        >>> import torch
-        >>> logits_of({"loss": None, "logits": torch.ones(2, 3)}).shape
-        torch.Size([2, 3])
+        >>> logits_of({"loss": None, "logits": torch.ones(2, 3)}, first_class=1).shape
+        torch.Size([2, 2])
+        >>> logits_of(torch.tensor([[0.5, 0.5]]), gives="probabilities")
+        tensor([[-0.6931, -0.6931]])
     """
-    logits = answer.get("logits") if isinstance(answer, Mapping) else getattr(answer, "logits", answer)
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
+    try:
+        found = chosen_output(answer, output)
+    except IndexError as error:
+        raise ValueError(str(error)) from error
+    if isinstance(found, Tensor) and found.ndim == 4 and found.shape[2:].numel() == 1:
+        found = found.flatten(1)
+    if not isinstance(found, Tensor) or found.ndim != 2:
         raise ValueError(
-            f"expected a network that returns logits of shape (B, K), alone or as `logits`, got {_described(answer)}: "
-            "wrap it in a module that returns them"
+            "expected a network that returns logits of shape (B, K), alone, as `logits`, or as the one of several "
+            f"that `output` names, got {_described(answer)}"
         )
-    return logits
+    if gives == "probabilities":
+        found = found.clamp_min(torch.finfo(found.dtype).tiny).log()
+    return found[:, first_class:]
 
 
 def _described(answer: object) -> str:
     if isinstance(answer, Tensor):
         return f"a tensor of shape {tuple(answer.shape)}"
-    keys = f" of {', '.join(map(str, answer))}" if isinstance(answer, Mapping) else ""
-    return f"a {type(answer).__name__}{keys}"
+    if isinstance(answer, Mapping):
+        return f"a {type(answer).__name__} of {', '.join(map(str, answer))}"
+    if isinstance(answer, Sequence) and not isinstance(answer, str):
+        return f"a {type(answer).__name__} of {', '.join(map(_described, answer)) or 'nothing'}"
+    return f"a {type(answer).__name__}"

@@ -53,7 +53,7 @@ def _versions(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> It
     """Yield images such that the model, normalising them as it does, sees them otherwise; as they are first."""
 
     def per_channel(values: Sequence[float]) -> Tensor:
-        return images.new_tensor(values).view(3, 1, 1)
+        return images.new_tensor(values).view(-1, 1, 1)
 
     for order, version in (("", images), ("channels in the order blue, green, red", images.flip(1))):
         yield order, version

@@ -13,7 +13,7 @@ from torch import nn
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models.classifier_source import ClassifierSource
+from naa_lightning.models.library_model import LibraryModel
 from naa_lightning.models.weights import DIGEST
 
 # All that a description may name, and not imported before it does: most of them take seconds to load.
@@ -47,7 +47,7 @@ class _Description(BaseModel):
     layer: str | list[str] | None
 
 
-def library_of(source: ClassifierSource) -> str:
+def library_of(source: LibraryModel) -> str:
     """Return where the networks of a source come from: "small" (this project), "timm" or "torchvision".
 
     Raises:
@@ -62,7 +62,7 @@ def library_of(source: ClassifierSource) -> str:
     )
 
 
-def save_model(path: Path, source: ClassifierSource, network: nn.Module, facts: Mapping[str, Any]) -> None:
+def save_model(path: Path, source: LibraryModel, network: nn.Module, facts: Mapping[str, Any]) -> None:
     """Save a network's weights, and beside them a JSON file that describes it.
 
     Args:
@@ -91,7 +91,7 @@ def save_model(path: Path, source: ClassifierSource, network: nn.Module, facts: 
 
 def saved_model(
     model: str, models_dir: str, name: str | None = None, layer: str | Sequence[str] | None = None
-) -> ClassifierSource:
+) -> LibraryModel:
     """Describe a saved model, so that it can be attacked or tried.
 
     Args:
@@ -115,7 +115,7 @@ def saved_model(
     if said.library == "small":
         options |= {"models_dir": models_dir, "recipe": {}}
     try:
-        source: ClassifierSource = getattr(import_module(module), kind)(**options)
+        source: LibraryModel = getattr(import_module(module), kind)(**options)
     except ValueError as error:
         raise _unusable(path, str(error)) from error
     return source
@@ -148,7 +148,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _described(source: ClassifierSource) -> _Description:
+def _described(source: LibraryModel) -> _Description:
     published = source.published()
     size = source.input_size or published.input_size
     assert size is not None, "networks of these libraries name one"

@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.models.candidates import CandidateLayer, candidate_layers, named_layers
+from naa_lightning.models.candidates import ANY_DEPTH, CandidateLayer, candidate_layers, named_layers
 from naa_lightning.models.classifier import Classifier, frozen
 from naa_lightning.models.layer import find_layer
 
 # The share of an output's sum of squares in its negative values. A rectifier's is 0; that of GELU or SiLU, which let
 # something negative through, stays below 5 %; without an activation it is near a half.
 _SIGNED = 0.1
-_ANY_DEPTH = 99
 
 
 def signed_layers(model: Classifier, images: Tensor) -> dict[str, str | None]:
@@ -52,7 +51,7 @@ def signed_layers(model: Classifier, images: Tensor) -> dict[str, str | None]:
 
 def _unsigned_candidates(model: Classifier, images: Tensor) -> list[CandidateLayer]:
     for branches in (False, True):
-        candidates = candidate_layers(model, images[:1], depth=_ANY_DEPTH, branches=branches)
+        candidates = candidate_layers(model, images[:1], depth=ANY_DEPTH, branches=branches)
         shares = _negative_shares(model, images, [candidate.name for candidate in candidates])
         if unsigned := [candidate for candidate in candidates if shares[candidate.name] <= _SIGNED]:
             return unsigned

@@ -6,7 +6,8 @@ from typing import Any
 import torchvision
 from torch import nn
 
-from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing, check_download
+from naa_lightning.exceptions import ModelError
+from naa_lightning.models.library_model import LibraryModel, Published, check_download
 
 # What takes off heads that only serve training, and add their logits to what the network then returns.
 _NO_AUXILIARY = {
@@ -15,8 +16,12 @@ _NO_AUXILIARY = {
 }
 
 
-class TorchvisionModel(ClassifierSource):
-    """A network of torchvision; `architecture` is its name and tag, for example `resnet50.IMAGENET1K_V1`."""
+class TorchvisionModel(LibraryModel):
+    """A network of torchvision.
+
+    `architecture` is its name and the tag of its weights, for example `resnet50.IMAGENET1K_V1`; a name alone is enough
+    for a network with local weights, which gets the images of the weights that torchvision prefers.
+    """
 
     def __post_init__(self) -> None:
         """Check the architecture's name and tag."""
@@ -27,13 +32,13 @@ class TorchvisionModel(ClassifierSource):
             close = ", ".join(get_close_matches(name, classifiers)) or "none"
             raise ValueError(f"torchvision has no model {name!r} that classifies images; similar are {close}")
         tags = torchvision.models.get_model_weights(name).__members__
-        if tag not in tags:
+        if tag and tag not in tags:
             raise ValueError(f"torchvision's {name} has no weights {tag!r}; it has {', '.join(tags)}")
 
     def network(self, *, pretrained: bool) -> nn.Module:
         """Create the network, without auxiliary heads unless `create_kwargs` asks for them."""
         name = self.architecture.partition(".")[0]
-        options: dict[str, Any] = {"num_classes": self.num_classes, **self.create_kwargs}
+        options: dict[str, Any] = {"num_classes": self.outputs, **self.create_kwargs}
         if name.startswith("vit_"):
             options = {"image_size": self._weights().meta["min_size"][0], **options}
         taken_off = {} if options.get("aux_logits") else _NO_AUXILIARY.get(name, {})
@@ -49,21 +54,31 @@ class TorchvisionModel(ClassifierSource):
             setattr(network, key, value)
         return network
 
-    def published(self) -> Preprocessing:
+    def published(self) -> Published:
         """Take mean, std and size from the weights' own transforms."""
         transforms = self._weights().transforms()
         size = transforms.crop_size[0]
-        return Preprocessing(
+        return Published(
             mean=transforms.mean,
             std=transforms.std,
             input_size=(size, size),
-            num_classes=len(self._weights().meta["categories"]),
+            num_classes=len(self._weights().meta["categories"]) if self._tag else self.outputs,
         )
 
     def check_published_weights(self) -> None:
         """Look into torch's cache, then ask whether the server answers."""
+        if not self._tag:
+            tags = torchvision.models.get_model_weights(self.architecture).__members__
+            raise ModelError(
+                f"{self.name}: which weights of torchvision's {self.architecture} is not said: name a local file in "
+                f"`weights`, or one of `architecture={self.architecture}.{next(iter(tags))}`"
+            )
         check_download(self, self._weights().url)
 
+    @property
+    def _tag(self) -> str:
+        return self.architecture.partition(".")[2]
+
     def _weights(self) -> torchvision.models.WeightsEnum:
-        name, _, tag = self.architecture.partition(".")
-        return torchvision.models.get_model_weights(name)[tag]
+        weights = torchvision.models.get_model_weights(self.architecture.partition(".")[0])
+        return weights[self._tag] if self._tag else weights.DEFAULT

@@ -11,13 +11,13 @@ from torch import nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.identity import results_depend_on
-from naa_lightning.models.classifier_source import ClassifierSource, Preprocessing
+from naa_lightning.models.library_model import LibraryModel, Published
 from naa_lightning.models.small import SMALL_NETWORKS
 from naa_lightning.models.weights import load_weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedModel(ClassifierSource):
+class TrainedModel(LibraryModel):
     """A small network with weights made by a recipe.
 
     Args:
@@ -47,17 +47,17 @@ class TrainedModel(ClassifierSource):
 
     def network(self, *, pretrained: bool) -> nn.Module:
         """Create the network."""
-        network = SMALL_NETWORKS[self.architecture](self.num_classes)
+        network = SMALL_NETWORKS[self.architecture](self.outputs)
         if pretrained:
             load_weights(network, self.weights_path)
         return network
 
-    def published(self) -> Preprocessing:
+    def published(self) -> Published:
         """Return what the recipe trains with."""
         assert self.mean is not None
         assert self.std is not None
         assert self.input_size is not None
-        return Preprocessing(mean=self.mean, std=self.std, input_size=self.input_size, num_classes=self.num_classes)
+        return Published(mean=self.mean, std=self.std, input_size=self.input_size, num_classes=self.outputs)
 
     def check_published_weights(self) -> None:
         """Nothing to fetch: missing weights are trained, if there is a recipe."""
@@ -65,13 +65,13 @@ class TrainedModel(ClassifierSource):
             raise ModelError(f"{self.name} has neither weights nor a recipe to train them: give `weights` or `recipe`")
 
 
-def trained_file(source: ClassifierSource, recipe: Mapping[str, Any], models_dir: str) -> Path:
+def trained_file(source: LibraryModel, recipe: Mapping[str, Any], models_dir: str) -> Path:
     """Return where the weights are kept that a recipe makes of a network."""
     digest = hashlib.sha256(json.dumps(made_of(source, recipe), sort_keys=True).encode()).hexdigest()
     return Path(models_dir).expanduser() / f"{source.name}-{digest[:12]}.safetensors"
 
 
-def made_of(source: ClassifierSource, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def made_of(source: LibraryModel, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that trained weights depend on, as plain values.
 
     Where a published data set or other models lie, and how many processes read images, are not among them.
@@ -88,6 +88,8 @@ def made_of(source: ClassifierSource, recipe: Mapping[str, Any]) -> dict[str, An
     }
     if (source.interpolation, source.antialias) != ("bilinear", False):
         made |= {"interpolation": source.interpolation, "antialias": source.antialias}
+    others = {key: getattr(source, key) for key in ("value_range", "channels", "layout", "first_class")}
+    made |= {key: value for key, value in others.items() if value}
     if isinstance(source, TrainedModel):
         made["network"] = repr(source.network(pretrained=False))
     return made

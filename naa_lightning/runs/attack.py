@@ -23,6 +23,7 @@ from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.finished import finished_results
 from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results
 from naa_lightning.runs.pipeline import attack_and_report
+from naa_lightning.runs.stages.attacked_layers import with_attacked_layers
 from naa_lightning.runs.stages.preflight import preflight
 from naa_lightning.runs.stages.stock import check_configuration
 from naa_lightning.runs.stages.training import train
@@ -80,6 +81,8 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
             curves = CSVLogger(plan.checkpoints, name="csv")
             with stopwatch.phase("training"):
                 ranks.from_first(partial(train, plan, run.trainer, callbacks, [curves], folder=Path(run.paths.run_dir)))
+    with stopwatch.phase("preflight"):
+        experiment = with_attacked_layers(experiment, data, ranks)
     with logging_to(loggers, asdict(run)):
         mean = _attack_or_study(RunContext(experiment, data, callbacks, loggers, ranks, stopwatch))
     if ranks.first:

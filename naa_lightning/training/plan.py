@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from naa_lightning.models import ClassifierSource
+from naa_lightning.models import LibraryModel
 from naa_lightning.models.trained import made_of, trained_file
 from naa_lightning.training.recipe import Recipe
 
@@ -23,7 +23,7 @@ class TrainingPlan:
         data_key: The configuration key of the recipe's data.
     """
 
-    source: ClassifierSource
+    source: LibraryModel
     recipe: Recipe
     node: Mapping[str, Any]
     models_dir: str

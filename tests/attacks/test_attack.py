@@ -252,11 +252,14 @@ def test_a_plain_network_of_timm_is_attacked_as_its_classifier() -> None:
     assert network.training
 
 
+NONE_NAMED = r"names no attacked layer: give `layer`, one of {0} \(4, 6, 6\), {1} \(4, 6, 6\); `layer=auto` takes {1}$"
+
+
 def test_a_surrogate_without_a_layer_is_told_some() -> None:
     naa = attack(objective=NeuronAttribution(path_points=2))
     surrogates = [Classifier(plain(), **NORMALISATION), Ensemble([Classifier(plain(), **NORMALISATION)])]
     for surrogate in surrogates:
-        with pytest.raises(LayerError, match=r"names no attacked layer: give `layer`, for example one of 0, 1$"):
+        with pytest.raises(LayerError, match=NONE_NAMED.format("0", "1")):
             naa(surrogate, random_images().float(), LABELS)
     assert attack()(surrogates[0], random_images().float(), LABELS).shape == (2, 3, 8, 8)
 
@@ -265,7 +268,7 @@ def test_a_layer_deep_in_a_network_is_found() -> None:
     inner: nn.Module = plain()
     for _ in range(3):
         inner = nn.Sequential(inner)
-    with pytest.raises(LayerError, match=r"for example one of 0\.0\.0\.0, 0\.0\.0\.1$"):
+    with pytest.raises(LayerError, match=NONE_NAMED.format(r"0\.0\.0\.0", r"0\.0\.0\.1")):
         attack(objective=NeuronAttribution())(Classifier(inner, **NORMALISATION), random_images().float(), LABELS)
 
 

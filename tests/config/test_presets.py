@@ -50,6 +50,17 @@ def test_every_preset_composes_and_is_valid(override: str) -> None:
         "targets=callable": ["targets.callable.function=mine.py:predict"],
         "surrogate=python": [f"surrogate.{key}" for key in OWN_NETWORK],
         "targets=python": [f"targets.python.{key}" for key in OWN_NETWORK],
+        "surrogate=onnx": ["surrogate.path=net.onnx"],
+        "surrogate=exported": ["surrogate.path=net.pt2", "surrogate.value_range=[0,1]", "trust=[net.pt2]"],
+        "surrogate=huggingface": ["surrogate.model=somewhere"],
+        "targets=huggingface": ["targets.huggingface.model=somewhere"],
+        "surrogate=torch_hub": ["surrogate.repo=here", "surrogate.model=net", "trust=[here]"],
+        "targets=torch_hub": [
+            "targets.torch_hub.repo=a/b",
+            "targets.torch_hub.model=net",
+            "targets.torch_hub.source=github",
+            "trust=[github:a/b]",
+        ],
     }
     run = attack_run(override, *needed.get(override, []))
     assert isinstance(compose_attack(run.attack), Attack)

@@ -269,7 +269,7 @@ def test_a_network_of_ones_own(tmp_path: Path) -> None:
         return surrogate
 
     seen = ["surrogate.mean=[0.5,0.5,0.5]", "surrogate.std=[1,1,1]"]
-    found = source(f"{tmp_path}/net.py:build", "+surrogate.arguments.width=5", *seen)
+    found = source(f"{tmp_path}/net.py:build", "+surrogate.kwargs.width=5", *seen)
     classifier = found.build()
     assert isinstance(classifier.network, nn.Module)
     assert (classifier.network[0].out_channels, classifier.mean.flatten().tolist()) == (5, [0.5] * 3)  # type: ignore[index]

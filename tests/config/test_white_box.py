@@ -79,10 +79,6 @@ def test_several_layers() -> None:
             "surrogate: members must tell apart the same classes, got digits_plain 10",
         ),
         (
-            ["surrogate.layer=null"],
-            "attack=naa attacks a layer, and surrogate digits_plain names none: give its `layer`",
-        ),
-        (
             ["surrogate=[digits_plain]", "surrogate.combine=votes"],
             "surrogate.combine must be 'logits' or 'losses', got",
         ),

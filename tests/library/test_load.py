@@ -91,7 +91,7 @@ def test_the_weights_of_a_network_are_read(tmp_path: Path) -> None:
         ("resnet50.V9", {}, "^torchvision's resnet50 has no weights 'V9'; it has IMAGENET1K_V1, IMAGENET1K_V2"),
         ("digits_plain", {"weights": "nowhere.pt"}, "^there is no weights file nowhere.pt; correct `weights`"),
         ("digits_plain", {"std": [0, 1, 1]}, r"^std must be positive, got \[0, 1, 1\]$"),
-        ("digits_plain", {"mean": [0.5]}, r"^mean must hold 3 numbers, got \[0\.5\]$"),
+        ("digits_plain", {"mean": [0.5]}, r"^mean and std must be of as many channels, got \[0\.5\] and "),
         (
             "resnet50",
             {"num_classes": 10},

@@ -98,7 +98,7 @@ class Output:
     logits: Tensor
 
 
-FORMS = [lambda x: {"logits": x, "loss": None}, Output, lambda x: x]
+FORMS = [lambda x: {"loss": None, "logits": x}, Output, lambda x: (x, None), lambda x: {"classes": x}, lambda x: x]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -127,19 +127,32 @@ def test_logits_are_taken_out_of_any_answer_in_every_pass(form: Any) -> None:
 @pytest.mark.parametrize(
     ("form", "got"),
     [
-        (lambda x: {"out": x, "aux": x}, "a dict of out, aux"),
         (lambda x: {"logits": None}, "a dict of logits"),
-        (lambda x: (x, x), "a tuple"),
+        (lambda x: (x[..., None],), r"a tuple of a tensor of shape \(2, 4, 1\)"),
         (lambda x: x[:, :, None], r"a tensor of shape \(2, 4, 1\)"),
         (lambda x: None, "a NoneType"),
     ],
 )
 def test_an_answer_without_logits_is_refused(form: Any, got: str) -> None:
     model = Classifier(Answering(plain(), form), mean=[0.5] * 3, std=[0.5] * 3, layer="inner.1")
-    message = rf"^expected a network that returns logits of shape \(B, K\), alone or as `logits`, got {got}: "
+    message = rf"^expected a network that returns logits of shape \(B, K\), alone, as `logits`, or .*, got {got}$"
     for run in (model, model.features_and_logits):
         with pytest.raises(ValueError, match=message):
             run(torch.rand(2, 3, 8, 8))
+
+
+def test_one_of_several_named_outputs_must_be_chosen() -> None:
+    network = Answering(plain(), lambda x: {"out": x, "aux": -x})
+    images, options = torch.rand(2, 3, 8, 8), dict[str, Any](mean=[0.5] * 3, std=[0.5] * 3, layer="inner.1")
+    with pytest.raises(ValueError, match=r"^it gives out, aux: name one in `output`$"):
+        Classifier(network, **options)(images)
+    with pytest.raises(ValueError, match=r"^there is no output 'logits'; it gives out, aux$"):
+        Classifier(network, output="logits", **options)(images)
+    expected = Classifier(network.inner, mean=[0.5] * 3, std=[0.5] * 3)(images)
+    for output in ("aux", 1):
+        model = Classifier(network, output=output, **options)
+        assert torch.equal(model(images), -expected)
+        assert torch.equal(model.features_and_logits(images)[1], -expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
@@ -155,10 +168,10 @@ def test_the_network_gets_images_in_its_own_type(dtype: torch.dtype) -> None:
     ("options", "message"),
     [
         ({"std": [0.5, 0, 0.5]}, r"^std must be positive, got \[0\.5, 0, 0\.5\]$"),
-        ({"std": [0.5, float("nan"), 0.5]}, "^std must hold 3 numbers, got "),
-        ({"mean": [0.5] * 2}, r"^mean must hold 3 numbers, got \[0\.5, 0\.5\]$"),
-        ({"mean": 0.5}, r"^mean must hold 3 numbers, got 0\.5$"),
-        ({"mean": ["a", "b", "c"]}, "^mean must hold 3 numbers, got "),
+        ({"std": [0.5, float("nan"), 0.5]}, "^std must hold 3 or 1 numbers, got "),
+        ({"mean": [0.5] * 2}, r"^mean must hold 3 or 1 numbers, got \[0\.5, 0\.5\]$"),
+        ({"mean": 0.5}, r"^mean must hold 3 or 1 numbers, got 0\.5$"),
+        ({"mean": ["a", "b", "c"]}, "^mean must hold 3 or 1 numbers, got "),
         ({"input_size": 8}, "^input_size must hold 2 numbers, got 8$"),
         ({"input_size": [3, 8, 8]}, r"^input_size must hold 2 numbers, got \[3, 8, 8\]$"),
         ({"input_size": [-3, 8]}, r"^input_size must be positive, got \[-3, 8\]$"),

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 
 from naa_lightning.cli.entry import one_line_errors
 from naa_lightning.config.attack_experiment import compose_attack_run
-from naa_lightning.models import ClassifierSource
+from naa_lightning.models import LibraryModel
 from naa_lightning.models.saved import library_of
 from tests.experiments import CONF, NETWORKS, composed
 
@@ -38,10 +38,10 @@ FEATURES: Mapping[str, tuple[int, ...]] = {
 }
 
 
-def configured(name: str, *overrides: str) -> ClassifierSource:
+def configured(name: str, *overrides: str) -> LibraryModel:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("attack", overrides=[f"surrogate={name}", *overrides])
-    source: ClassifierSource = instantiate(config.surrogate, _convert_="all", _recursive_=False)
+    source: LibraryModel = instantiate(config.surrogate, _convert_="all", _recursive_=False)
     return source
 
 

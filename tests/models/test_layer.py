@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -6,13 +7,29 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from naa_lightning.models.layer import above, features_and_outputs, features_at, find_layer, outputs_with
+from naa_lightning.models.layer import Above, features_at, find_layer, logits_with
+from naa_lightning.models.layer import above as above_the_layer
 
 Pass = Callable[[nn.Module, nn.Module, Tensor], Any]
 
 
 def unchanged(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Any:
-    return outputs_with(network, layer, inputs, lambda output: output)
+    return logits_with(network, layer, inputs, lambda output: output)
+
+
+def above(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Above:
+    return above_the_layer(partial(logits_with, network, layer), inputs)
+
+
+def features_and_logits(network: nn.Module, layer: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    found: list[Tensor] = []
+
+    def keep(output: Tensor) -> Tensor:
+        found.append(output)
+        return output
+
+    logits = logits_with(network, layer, inputs, keep)
+    return found[0], logits
 
 
 def moving(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Any:
@@ -25,8 +42,8 @@ def dual(inputs: Tensor, tangent: Tensor) -> Tensor:
     return result
 
 
-PASSES: list[Pass] = [features_at, features_and_outputs, above, moving, unchanged]
-WHOLE_PASSES: list[Pass] = [features_and_outputs, above, moving]
+PASSES: list[Pass] = [features_at, features_and_logits, above, moving, unchanged]
+WHOLE_PASSES: list[Pass] = [features_and_logits, above, moving]
 
 
 class Network(nn.Module):
@@ -105,7 +122,7 @@ def test_features_at_are_those_before_the_next_layer_in_place(network: Network, 
 
 
 @pytest.mark.parametrize("run", WHOLE_PASSES)
-def test_features_and_outputs_are_those_of_the_plain_network(run: Pass, network: Network, inputs: Tensor) -> None:
+def test_features_and_logits_are_those_of_the_plain_network(run: Pass, network: Network, inputs: Tensor) -> None:
     for ours, plain in zip(run(network, network.layer, inputs)[:2], reference(network, inputs), strict=True):
         assert torch.equal(ours, plain)
 
@@ -227,9 +244,9 @@ def test_find_layer_names_close_matches(wrong: str, close: str, network: Network
         find_layer(network, wrong)
 
 
-def test_outputs_with_goes_on_with_the_change(network: Network, inputs: Tensor) -> None:
+def test_logits_with_goes_on_with_the_change(network: Network, inputs: Tensor) -> None:
     inputs.requires_grad_()
-    ours = outputs_with(network, network.layer, inputs, lambda output: 2 * output - 1)
+    ours = logits_with(network, network.layer, inputs, lambda output: 2 * output - 1)
     plain = network.head(2 * network.features(inputs) - 1)
     assert torch.equal(ours, plain)
     for result in (ours, plain):
@@ -239,9 +256,9 @@ def test_outputs_with_goes_on_with_the_change(network: Network, inputs: Tensor) 
     assert torch.equal(gradient, reference_gradient)
 
 
-def test_features_and_outputs_carry_gradients(network: Network, inputs: Tensor) -> None:
+def test_features_and_logits_carry_gradients(network: Network, inputs: Tensor) -> None:
     inputs.requires_grad_()
-    features, outputs = features_and_outputs(network, network.layer, inputs)
+    features, outputs = features_and_logits(network, network.layer, inputs)
     to_inputs, to_features = torch.autograd.grad(outputs.sin().sum(), [inputs, features])
     assert torch.equal(to_inputs, torch.autograd.grad(network(inputs).sin().sum(), inputs)[0])
     leaf, outputs, _ = above(network, network.layer, inputs.detach())
@@ -262,7 +279,7 @@ def test_the_layers_change_along_the_tangent_of_the_inputs(enabled: bool, networ
     torch.testing.assert_close(change, (slopes * tangent).flatten(inputs.ndim).sum(-1))
     plain = above(network, network.layer, inputs)
     assert torch.equal(features, plain.features)
-    assert torch.equal(gradient, torch.autograd.grad(plain.outputs.sin().sum(), plain.features)[0])
+    assert torch.equal(gradient, torch.autograd.grad(plain.logits.sin().sum(), plain.features)[0])
 
 
 def test_tangents_end_at_the_layer(network: Network, inputs: Tensor) -> None:

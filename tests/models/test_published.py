@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource, classifier_source, timm_model
+from naa_lightning.models import LibraryModel, library_model, timm_model
 from naa_lightning.models.saved import save_model, saved_model
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
@@ -40,14 +40,14 @@ def network_is(answer: bool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(url)
         return answer
 
-    for module in (timm_model, classifier_source):
+    for module in (timm_model, library_model):
         monkeypatch.setattr(module, "is_online", is_online)
     return asked
 
 
 @pytest.mark.usefixtures("empty_caches")
 @pytest.mark.parametrize("source", [MOBILENET, SQUEEZENET])
-def test_weights_out_of_reach_are_told(source: ClassifierSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_out_of_reach_are_told(source: LibraryModel, monkeypatch: pytest.MonkeyPatch) -> None:
     network_is(False, monkeypatch)
     with pytest.raises(UserError, match=rf"the weights of mine \({source.architecture}\).*weights=PATH"):
         source.check()
@@ -57,7 +57,7 @@ def test_weights_out_of_reach_are_told(source: ClassifierSource, monkeypatch: py
 @pytest.mark.parametrize(
     ("source", "server"), [(MOBILENET, "https://huggingface.co"), (SQUEEZENET, "https://download.pytorch.org")]
 )
-def test_weights_within_reach_pass(source: ClassifierSource, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_within_reach_pass(source: LibraryModel, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = network_is(True, monkeypatch)
     source.check()
     assert asked == [server]
@@ -105,7 +105,7 @@ def test_timms_weights_that_are_not_on_the_hub_are_looked_for_in_torchs_cache(
 @pytest.mark.usefixtures("empty_caches")
 @pytest.mark.parametrize("source", [MOBILENET, SQUEEZENET])
 def test_published_weights_are_checked_for_other_classes_too(
-    source: ClassifierSource, monkeypatch: pytest.MonkeyPatch
+    source: LibraryModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = replace(source, num_classes=12)
     with pytest.raises(UserError, match="know 1000 classes, but num_classes is 12: name a local file in `weights`"):

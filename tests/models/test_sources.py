@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource
-from naa_lightning.models.classifier_source import Preprocessing
+from naa_lightning.models import LibraryModel
+from naa_lightning.models.library_model import Published
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
 from tests.models.cases import MOBILENET, SMALL, SQUEEZENET, TIMM, TORCHVISION, TRAINED
@@ -28,11 +29,10 @@ from tests.models.cases import MOBILENET, SMALL, SQUEEZENET, TIMM, TORCHVISION, 
         (SQUEEZENET, "fasterrcnn_resnet50_fpn.COCO_V1", "no model 'fasterrcnn_resnet50_fpn' that classifies images"),
         (SQUEEZENET, "r3d_18.KINETICS400_V1", "no model 'r3d_18' that classifies images"),
         (SQUEEZENET, "squeezenet1_1.V7", "squeezenet1_1 has no weights 'V7'; it has IMAGENET1K_V1"),
-        (SQUEEZENET, "squeezenet1_1", "squeezenet1_1 has no weights ''; it has IMAGENET1K_V1"),
         (TRAINED, "vgg", "architecture must be one of plain, residual, .*, got 'vgg'"),
     ],
 )
-def test_unknown_architectures_are_refused(source: ClassifierSource, architecture: str, message: str) -> None:
+def test_unknown_architectures_are_refused(source: LibraryModel, architecture: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(source, architecture=architecture)
 
@@ -42,15 +42,33 @@ def test_unknown_architectures_are_refused(source: ClassifierSource, architectur
     ("change", "message"),
     [
         ({"std": [0.5, 0.0, 0.5]}, r"std must be positive, got \[0\.5, 0\.0, 0\.5\]"),
-        ({"std": [0.5, 0.5]}, r"std must hold 3 numbers, got \[0\.5, 0\.5\]"),
-        ({"mean": [0.5]}, r"mean must hold 3 numbers, got \[0\.5\]"),
+        ({"std": [0.5, 0.5]}, r"std must hold 3 or 1 numbers, got \[0\.5, 0\.5\]"),
+        ({"mean": [0.5, 0.5]}, r"mean must hold 3 or 1 numbers, got \[0\.5, 0\.5\]"),
+        ({"mean": [0.5], "std": [0.5] * 3}, r"mean and std must be of as many channels, got \[0\.5\] and"),
+        ({"mean": [0.5], "std": [0.5], "channels": "bgr"}, r"channels=bgr needs mean and std of three numbers, got"),
+        ({"gives": "scores"}, "gives must be one of logits, probabilities, got 'scores'"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"input_size": [3, 224, 224]}, r"input_size must hold 2 numbers, got \[3, 224, 224\]"),
         ({"interpolation": "linear"}, "interpolation must be one of bilinear, bicubic, nearest, got 'linear'"),
     ],
 )
-def test_values_out_of_range_are_refused(source: ClassifierSource, change: dict[str, Any], message: str) -> None:
+def test_values_out_of_range_are_refused(source: LibraryModel, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(source, **change)
+
+
+def test_torchvision_takes_a_name_without_a_tag_with_local_weights(tmp_path: Path) -> None:
+    """Preprocessing is that of the weights that torchvision prefers, and the head has the classes that are asked for."""
+    trained = torchvision.models.squeezenet1_1(num_classes=7).eval()
+    save_file(trained.state_dict(), tmp_path / "mine.safetensors")
+    bare = replace(SQUEEZENET, architecture="squeezenet1_1", num_classes=7, weights=str(tmp_path / "mine.safetensors"))
+    bare.check()
+    model, images = bare.build(), torch.rand(2, 3, 224, 224)
+    usual = torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.transforms()
+    normalised = torchvision.transforms.functional.normalize(images, usual.mean, usual.std)
+    torch.testing.assert_close(model(images), trained(normalised))
+    with pytest.raises(UserError, match=r"a local file in `weights`, or one of `architecture=squeezenet1_1\.IMAGENET"):
+        replace(bare, weights=None).check()
 
 
 @pytest.mark.parametrize("change", [{"mean": None}, {"std": None}, {"input_size": None}])
@@ -60,7 +78,7 @@ def test_a_trained_model_needs_its_preprocessing(change: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("source", [SMALL, TIMM, TORCHVISION])
-def test_every_class_has_a_name_or_none(source: ClassifierSource) -> None:
+def test_every_class_has_a_name_or_none(source: LibraryModel) -> None:
     with pytest.raises(ValueError, match=rf"classes must name num_classes={source.num_classes} classes, got 2"):
         replace(source, classes=["cat", "dog"])
 
@@ -77,7 +95,7 @@ def test_every_class_has_a_name_or_none(source: ClassifierSource) -> None:
         ),
     ],
 )
-def test_published_preprocessing(source: ClassifierSource, mean: list[float], std: list[float], size: int) -> None:
+def test_published_preprocessing(source: LibraryModel, mean: list[float], std: list[float], size: int) -> None:
     published = source.published()
     assert (list(published.mean), list(published.std)) == (mean, std)
     assert published.input_size is not None
@@ -96,7 +114,7 @@ def test_preprocessing_that_timm_does_not_know_must_be_given(monkeypatch: pytest
     monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: None)
     given: dict[str, Any] = {"mean": [0.1] * 3, "std": [0.2] * 3, "input_size": [32, 48]}
     full = replace(MOBILENET, **given, num_classes=3)
-    assert full.published() == Preprocessing(**given, num_classes=3)
+    assert full.published() == Published(**given, num_classes=3)
     for key in given:
         with pytest.raises(UserError, match=r"what images mobilenetv2_100\.ra_in1k expects: give `mean`, `std` and"):
             replace(full, **dict[str, Any]({key: None})).published()
@@ -110,7 +128,7 @@ def test_torchvisions_inception_undoes_the_normalisation_inside() -> None:
 
 
 @pytest.mark.parametrize("source", [MOBILENET, SQUEEZENET, TRAINED])
-def test_a_missing_local_file_is_told(source: ClassifierSource, tmp_path: Path) -> None:
+def test_a_missing_local_file_is_told(source: LibraryModel, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no weights file .*mine\.pth"):
         replace(source, weights=str(tmp_path / "mine.pth")).check()
 

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models.black_box.image_format import ImageFormat
+from naa_lightning.models.batches import in_batches
 from naa_lightning.models.black_box.output_format import OutputFormat
+from naa_lightning.models.image_format import ImageFormat
 
 _TORCHSCRIPT_TRACEBACK = "The following operation failed in the TorchScript interpreter"
 
@@ -17,13 +18,22 @@ class BlackBox(nn.Module):
         network: The network, whose inputs and outputs have these formats.
         image_format: The format of the images that the network takes.
         output_format: The format of what the network returns.
+        batch_sizes: The smallest and the largest number of images that the network takes at once; None for no limit.
     """
 
-    def __init__(self, network: nn.Module, *, image_format: ImageFormat, output_format: OutputFormat) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        image_format: ImageFormat,
+        output_format: OutputFormat,
+        batch_sizes: tuple[int, int | None] = (1, None),
+    ) -> None:
         super().__init__()
         self.network = network
         self.image_format = image_format
         self.output_format = output_format
+        self.batch_sizes = batch_sizes
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
@@ -32,6 +42,10 @@ class BlackBox(nn.Module):
         Raises:
             ModelError: The network fails, or gives something else.
         """
+        least, most = self.batch_sizes
+        return in_batches(self._asked, images, least=least, most=most)
+
+    def _asked(self, images: Tensor) -> Tensor:
         inputs = self.image_format.prepare(images)
         try:
             answer = self.network(inputs)

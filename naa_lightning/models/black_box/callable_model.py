@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
-from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
+from naa_lightning.models.image_format import ImageFormat
 from naa_lightning.models.own_code import check_code, check_name_of_code, files_of, import_code
 from naa_lightning.models.source import ModelSource
+from naa_lightning.validation import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,27 +22,32 @@ class CallableModel(ModelSource):
     """Describes Python code that is called with images and returns predictions, without running it.
 
     It is called without gradients, with images (B, 3, H, W), float32 in [0, 1], red first, on the device that is in
-    use, and returns (B, num_classes) numbers as a tensor, a NumPy array or a nested list.
+    use, and returns (B, num_classes) numbers as a tensor, a NumPy array or a nested list, or several outputs with them.
 
     Args:
         name, num_classes: See `ModelSource`.
         function: "package.module:name" or "path/to/file.py:name". A class is instantiated once with the arguments and
             the instance is called; anything else gets the arguments at every call. A module of torch is put in
             evaluation mode and moves to the device.
-        arguments: The keyword arguments of the code.
-        gives: See `OutputFormat`.
+        kwargs: The keyword arguments of the code.
+        gives, output: See `OutputFormat`.
+        batch_size: The only number of images with which it is called; None for any.
 
     Raises:
         ValueError: A value is out of range.
     """
 
     function: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
     gives: str = "logits"
+    output: int | str | None = None
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_name_of_code(self.function)
+        if self.batch_size is not None:
+            check_at_least("batch_size", self.batch_size, 1)
         self.output_format()
 
     @property
@@ -51,7 +57,7 @@ class CallableModel(ModelSource):
 
     def output_format(self) -> OutputFormat:
         """Return the format of what the code returns."""
-        return OutputFormat(name=self.name, num_classes=self.num_classes, gives=self.gives)
+        return OutputFormat(name=self.name, num_classes=self.num_classes, gives=self.gives, output=self.output)
 
     def check(self) -> None:
         """Check at once that the file or module is there.
@@ -69,19 +75,23 @@ class CallableModel(ModelSource):
         """
         found = import_code(self.function, self.name)
         if not isclass(found):
-            return self._asking(found, self.arguments)
+            return self._asking(found, self.kwargs)
         try:
-            instance = found(**self.arguments)
+            instance = found(**self.kwargs)
         except (Exception, SystemExit) as error:
             module, _, name = self.function.rpartition(":")
             raise ModelError(f"{self.name}: {name} of {module} cannot be created: {reason(error)}") from error
         return self._asking(instance, {})
 
-    def _asking(self, function: Any, arguments: Mapping[str, Any]) -> BlackBox:
+    def _asking(self, function: Any, kwargs: Mapping[str, Any]) -> BlackBox:
         if not callable(function):
             raise ModelError(f"{self.name}: {self.function} is {type(function).__name__}, which cannot be called")
-        network = CallableNetwork(function, arguments)
-        return BlackBox(network, image_format=ImageFormat(), output_format=self.output_format()).eval()
+        return BlackBox(
+            CallableNetwork(function, kwargs),
+            image_format=ImageFormat(),
+            output_format=self.output_format(),
+            batch_sizes=(self.batch_size or 1, self.batch_size),
+        ).eval()
 
 
 class CallableNetwork(nn.Module):
@@ -89,14 +99,14 @@ class CallableNetwork(nn.Module):
 
     Args:
         function: The code that is called; a module of torch moves with this one.
-        arguments: The keyword arguments of every call.
+        kwargs: The keyword arguments of every call.
     """
 
-    def __init__(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
         super().__init__()
         self.function = function
-        self.arguments = arguments
+        self.kwargs = kwargs
 
     def forward(self, images: Tensor) -> Any:
         """Return what it returns."""
-        return self.function(images.float(), **self.arguments)
+        return self.function(images.float(), **self.kwargs)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,8 @@ from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models.black_box.batches import in_batches, of_type
+from naa_lightning.models.batches import of_type
 from naa_lightning.models.black_box.black_box import BlackBox, reason
-from naa_lightning.models.black_box.chosen_output import chosen_output
 from naa_lightning.models.black_box.file_format import completed
 from naa_lightning.models.black_box.network_file import NetworkFile
 
@@ -55,13 +54,18 @@ class ExportedModel(NetworkFile):
         self.check()
         try:
             with _silent():
-                network = ExportedNetwork(torch.export.load(self.path), output=self.output)
+                network = ExportedNetwork(torch.export.load(self.path))
             image_format = completed(self.image_format(), shape=network.shape, element=network.element, metadata={})
         except ValueError as error:
             raise ModelError(f"{self.name}, {self.path}: {error}") from error
         except Exception as error:  # a damaged file can fail in any way
             raise self._unreadable(reason(error)) from error
-        return BlackBox(network, image_format=image_format, output_format=self.output_format()).eval()
+        return BlackBox(
+            network,
+            image_format=image_format,
+            output_format=self.output_format(),
+            batch_sizes=network.batch_sizes,
+        ).eval()
 
     def _unreadable(self, why: str) -> ModelError:
         return ModelError(f"{self.name}: {self.path} cannot be read as a file of torch.export: {why}")
@@ -79,23 +83,23 @@ def _silent() -> Iterator[None]:
 
 
 class ExportedNetwork(nn.Module):
-    """An exported network with one of its outputs.
+    """An exported network.
 
     It stays in the mode and precision in which it was exported, and follows the images from device to device.
 
     Args:
-        program: The network, which returns a tensor, or several as a sequence or by name.
-        output: Name or index; None: the first.
+        program: The network, which follows the images from device to device.
 
     Attributes:
         shape: The shape of the input: numbers, or names where others will do as well.
         element: The type of the input's elements.
+        batch_sizes: The smallest and the largest number of images that it takes at once; None for no limit.
 
     Raises:
         ValueError: It does not take one tensor.
     """
 
-    def __init__(self, program: ExportedProgram, *, output: int | str | None = None) -> None:
+    def __init__(self, program: ExportedProgram) -> None:
         super().__init__()
         inputs = program.graph_signature.user_inputs
         if len(inputs) != 1:
@@ -108,24 +112,15 @@ class ExportedNetwork(nn.Module):
         ]
         self.element = example.dtype
         self.batch_sizes = _batch_sizes(program, self.shape)
-        self.output = output
-        self._program, self._device = program, example.device
+        self.program, self._device = program, example.device
         self._ask = partial(program.module())  # no submodule: it can neither be moved nor told that it is not training
 
-    def forward(self, values: Tensor) -> Tensor:
-        """Return the output for a batch.
-
-        Raises:
-            IndexError: There is no such output.
-        """
+    def forward(self, values: Tensor) -> Any:
+        """Return what the network gives for a batch."""
         if values.device != self._device:
-            self._program, self._device = move_to_device_pass(self._program, values.device), values.device
-            self._ask = partial(self._program.module())
-        return in_batches(self._chosen, of_type(values, self.element), *self.batch_sizes)
-
-    def _chosen(self, values: Tensor) -> Tensor:
-        answer: Tensor = chosen_output(self._ask(values), self.output)
-        return answer
+            self.program, self._device = move_to_device_pass(self.program, values.device), values.device
+            self._ask = partial(self.program.module())
+        return self._ask(of_type(values, self.element))
 
 
 def _batch_sizes(program: ExportedProgram, shape: Sequence[int | str]) -> tuple[int, int | None]:

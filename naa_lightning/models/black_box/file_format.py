@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from naa_lightning.models.black_box.image_format import VALUES_REMEDY, ImageFormat
+from naa_lightning.models.image_format import VALUES_REMEDY, ImageFormat
 
 _PIXEL_FORMATS = {"Rgb8": "rgb", "Bgr8": "bgr"}
 _PIXEL_RANGES = {

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox
-from naa_lightning.models.black_box.image_format import ImageFormat
 from naa_lightning.models.black_box.output_format import OutputFormat
+from naa_lightning.models.image_format import ImageFormat
 from naa_lightning.models.source import ModelSource
 
 
@@ -60,7 +60,11 @@ class NetworkFile(ModelSource):
     def output_format(self) -> OutputFormat:
         """Return the format of what the network returns."""
         return OutputFormat(
-            name=self.name, num_classes=self.num_classes, gives=self.gives, first_class=self.first_class
+            name=self.name,
+            num_classes=self.num_classes,
+            gives=self.gives,
+            first_class=self.first_class,
+            output=self.output,
         )
 
     def check(self) -> None:

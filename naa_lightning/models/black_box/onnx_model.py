@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -60,4 +60,9 @@ class OnnxModel(NetworkFile):
             )
         except ValueError as error:
             raise ModelError(f"{self.name}, {self.path}: {error}") from error
-        return BlackBox(network, image_format=image_format, output_format=self.output_format()).eval()
+        return BlackBox(
+            network,
+            image_format=image_format,
+            output_format=replace(self.output_format(), output=None),  # the session gives nothing else
+            batch_sizes=network.batch_sizes,
+        ).eval()

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.models.black_box.batches import in_batches, of_type
+from naa_lightning.models.batches import of_type
+from naa_lightning.models.chosen_output import LOGITS
 
-_FATAL = 4  # of onnxruntime's log levels; what goes wrong is raised as well
+FATAL = 4  # of onnxruntime's log levels; what goes wrong is raised as well
 _ELEMENTS = {
     "tensor(float)": torch.float32,
     "tensor(float16)": torch.float16,
@@ -22,7 +23,7 @@ def open_session(path: str) -> Any:
     import onnxruntime  # noqa: PLC0415  (optional, and slow to load)
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _FATAL
+    options.log_severity_level = FATAL
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     providers: list[Any] = ["CPUExecutionProvider"]
@@ -36,11 +37,14 @@ class OnnxNetwork(nn.Module):
 
     Args:
         session: The session of onnxruntime.
-        output: Name or index of the output; None: the first.
+        output: Name or index of the output; None: the one called logits, or the first.
 
     Attributes:
+        output: The name of the output.
+        index: Its place among all; None where it is the only one.
         shape: The shape of the input: numbers, or names where any number will do; empty where the file says nothing.
         element: The type of the input's elements.
+        batch_sizes: The smallest and the largest number of images that it takes at once; None for no limit.
 
     Raises:
         ValueError: It does not take one tensor of numbers, or has no such output.
@@ -57,21 +61,22 @@ class OnnxNetwork(nn.Module):
         self.input: str = inputs[0].name
         self.shape: Sequence[int | str | None] = inputs[0].shape
         self.element = _ELEMENTS[inputs[0].type]
-        self.output = _output(session.get_outputs(), output)
+        size = self.shape[0] if self.shape else None
+        self.batch_sizes = (size, size) if isinstance(size, int) else (1, None)
+        outputs = session.get_outputs()
+        self.output = _output(outputs, output)
+        self.index = None if len(outputs) == 1 else [other.name for other in outputs].index(self.output)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Return the output for a batch, on the CPU; a fixed batch size is met by repeating the last image."""
-        size = self.shape[0] if self.shape else None
-        least, most = (size, size) if isinstance(size, int) else (1, None)
-        return in_batches(self._run, of_type(values, self.element).cpu(), least, most)
-
-    def _run(self, values: Tensor) -> Tensor:
-        (answer,) = self.session.run([self.output], {self.input: values.numpy()})
+        """Return the output for a batch, on the CPU."""
+        (answer,) = self.session.run([self.output], {self.input: of_type(values, self.element).cpu().numpy()})
         return torch.from_numpy(answer)
 
 
 def _output(outputs: Sequence[Any], wanted: int | str | None) -> str:
     names = [output.name for output in outputs]
+    if wanted is None and LOGITS in names:
+        wanted = LOGITS
     if isinstance(wanted, str) and wanted in names:
         chosen = outputs[names.index(wanted)]
     elif not isinstance(wanted, str) and 0 <= (wanted or 0) < len(names):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from naa_lightning.exceptions import ModelError
+from naa_lightning.models.chosen_output import chosen_output
+from naa_lightning.models.logits import GIVES
 
-GIVES = ("logits", "probabilities")
 _ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included
 
 
@@ -22,6 +23,7 @@ class OutputFormat:
         num_classes: The number of classes.
         gives: "logits" or "probabilities".
         first_class: Index of the output for class 0; those before it are dropped.
+        output: Name or index of the output, of several; see `chosen_output`.
 
     Raises:
         ValueError: A value is out of range.
@@ -35,6 +37,7 @@ class OutputFormat:
     num_classes: int
     gives: str = "logits"
     first_class: int = 0
+    output: int | str | None = None
 
     def __post_init__(self) -> None:
         if self.gives not in GIVES:
@@ -47,7 +50,7 @@ class OutputFormat:
 
         Args:
             answer: (B, first_class + num_classes), where further dimensions of length 1 may follow: a tensor, a NumPy
-                array or nested sequences.
+                array or nested sequences, or several outputs with it.
             images: (B, 3, H, W), what was asked about.
 
         Returns:
@@ -56,7 +59,10 @@ class OutputFormat:
         Raises:
             ModelError: The answer is something else.
         """
-        values = self._numbers(answer)
+        try:
+            values = self._numbers(chosen_output(answer, self.output))
+        except IndexError as error:
+            raise ModelError(f"{self.name}: {error}; correct `output`") from error
         if values.ndim > 2 and values.shape[2:].numel() == 1:
             values = values.flatten(1)
         if values.ndim != 2 or len(values) != len(images):

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox, reason
-from naa_lightning.models.black_box.chosen_output import chosen_output
 from naa_lightning.models.black_box.network_file import NetworkFile
 from naa_lightning.models.black_box.torchscript_code import UnsafeCodeError, check_code, checked_copy
 
@@ -50,8 +49,9 @@ class TorchScriptModel(NetworkFile):
         super().check()
         with self._one_line(), warnings.catch_warnings(action="ignore"):  # newer torch discourages TorchScript
             network = torch.jit.load(checked_copy(Path(self.path)), map_location="cpu")  # type: ignore[no-untyped-call]
-        asked = TorchScriptNetwork(network, output=self.output)
-        return BlackBox(asked, image_format=self.image_format(), output_format=self.output_format()).eval()
+        return BlackBox(
+            TorchScriptNetwork(network), image_format=self.image_format(), output_format=self.output_format()
+        ).eval()
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:
@@ -66,26 +66,19 @@ class TorchScriptModel(NetworkFile):
 
 
 class TorchScriptNetwork(nn.Module):
-    """A TorchScript network with one of its outputs.
+    """A TorchScript network, asked about in its own precision.
 
     Args:
-        network: The network, which returns a tensor, or several as a sequence or by name.
-        output: Name or index; None: the first.
+        network: The network.
     """
 
-    def __init__(self, network: nn.Module, *, output: int | str | None = None) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.output = output
 
     def forward(self, values: Tensor) -> Any:
-        """Return the output for a batch, which is asked about in the precision of the network.
-
-        Raises:
-            IndexError: There is no such output.
-        """
+        """Return what the network gives for a batch."""
         tensors = chain(self.network.parameters(), self.network.buffers())
         element = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
         with warnings.catch_warnings(action="ignore"):
-            answer = self.network(values.to(element))
-        return chosen_output(answer, self.output)
+            return self.network(values.to(element))

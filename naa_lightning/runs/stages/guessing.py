@@ -49,12 +49,8 @@ def why_guessing(
 
 def _normalisation(model: nn.Module) -> dict[str, list[float]]:
     """Return the mean and std by which a model normalises images, as far as it is known."""
-    if isinstance(model, Classifier):
-        return {"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()}
-    said = model.image_format if isinstance(model, BlackBox) else None
-    if said is not None and said.mean is not None and said.std is not None:
-        return {"mean": list(said.mean), "std": list(said.std)}
-    if said is not None and said.value_range is not None:
-        black, white = said.value_range
-        return {"mean": [-black / (white - black)] * 3, "std": [1 / (white - black)] * 3}
-    return {}
+    seen = model.image_format if isinstance(model, Classifier | BlackBox) else None
+    if seen is None or seen.moments is None:
+        return {}
+    order = -1 if seen.channels == "bgr" else 1
+    return {key: list(values)[::order] for key, values in zip(("mean", "std"), seen.moments, strict=True)}

@@ -24,7 +24,7 @@ from naa_lightning.distributed.lock import exclusive
 from naa_lightning.distributed.ranks import Ranks
 from naa_lightning.engine.out_of_memory import is_out_of_memory
 from naa_lightning.exceptions import DataError, ModelError, UserError
-from naa_lightning.models import ClassifierSource
+from naa_lightning.models import ClassifierSource, LibraryModel, NetworkSource
 from naa_lightning.models.saved import read_facts, save_model
 from naa_lightning.models.weights import check_whole, read_weights, start_from
 from naa_lightning.modules.classifier import ClassifierModule
@@ -212,7 +212,8 @@ def _content(plan: TrainingPlan, data: TrainableData) -> str:
     images = [(r.file, r.label) for part in (data.training_images(), data.validation_images()) for r in part.records]
     digest = hashlib.sha256(json.dumps(images).encode())
     start = None if plan.recipe.start in {"random", "published"} else Path(plan.recipe.start).expanduser()
-    for file in [start, *(source.local_weights for source in _held_out(plan))]:
+    held_out = (source.local_weights for source in _held_out(plan) if isinstance(source, NetworkSource))
+    for file in [start, *held_out]:
         if file is not None:
             digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -286,7 +287,7 @@ def _kept(plan: TrainingPlan) -> str:
     return f"finished epochs, if any, are kept in {plan.checkpoints}"
 
 
-def _with_classes(plan: TrainingPlan, data: TrainableData) -> ClassifierSource:
+def _with_classes(plan: TrainingPlan, data: TrainableData) -> LibraryModel:
     return replace(plan.source, classes=None if data.class_names is None else list(data.class_names))
 
 

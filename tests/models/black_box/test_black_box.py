@@ -48,9 +48,9 @@ def test_every_kind_is_tested() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_configuration_names_every_key_with_its_default(kind: str) -> None:
-    """Where a file would be asked about channels and layout, TorchScript has nothing to say: rgb and nchw are meant."""
+    """Where a file would be asked about the layout, TorchScript has nothing to say: nchw is meant."""
     source, given = KINDS[kind]
-    plain = {"channels": "rgb", "layout": "nchw"} if kind == "torchscript" else {}
+    plain = {"layout": "nchw"} if kind == "torchscript" else {}
     assert asdict(built(kind)) == asdict(source(name="mine", **given)) | plain
     assert set(composed(kind)) == {"_target_", *(field.name for field in fields(source))}
 
@@ -66,10 +66,8 @@ def test_values_arrive_as_they_are_given() -> None:
     assert (source.output, source.first_class, source.input_size) == (1, 1, [299, 224])
     assert (source.mean, source.std) == ([0, 0.5, 1], [1, 1, 1])
     assert built("onnx", output="classes").output == "classes"
-    node = composed(
-        "callable", "targets.mine.name=mine", "targets.mine.function=a:b", "+targets.mine.arguments.width=2"
-    )
-    assert target(node).arguments == {"width": 2}
+    node = composed("callable", "targets.mine.name=mine", "targets.mine.function=a:b", "+targets.mine.kwargs.width=2")
+    assert target(node).kwargs == {"width": 2}
 
 
 @pytest.mark.parametrize(

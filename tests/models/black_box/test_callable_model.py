@@ -99,7 +99,7 @@ def source(function: str, **settings: Any) -> CallableModel:
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments", "factor", "shift"),
+    ("function", "kwargs", "factor", "shift"),
     [
         ("means", {}, 1, 0),
         ("scaled", {"factor": 2}, 2, 0),
@@ -113,9 +113,9 @@ def source(function: str, **settings: Any) -> CallableModel:
     ],
 )
 def test_callables_of_every_form_are_asked(
-    file: str, function: str, arguments: dict[str, Any], factor: float, shift: float
+    file: str, function: str, kwargs: dict[str, Any], factor: float, shift: float
 ) -> None:
-    model = source(f"{file}:{function}", arguments=arguments).build()
+    model = source(f"{file}:{function}", kwargs=kwargs).build()
     assert not any(module.training for module in model.modules())
     for images in (IMAGES, IMAGES[:1]):
         logits = model(images)
@@ -131,15 +131,15 @@ def test_it_gets_single_precision_without_gradients(file: str, element: torch.dt
 
 
 def test_a_class_is_instantiated_once(file: str) -> None:
-    model = source(f"{file}:Scaled", arguments={"factor": 2}).build()
+    model = source(f"{file}:Scaled", kwargs={"factor": 2}).build()
     for _ in range(2):
         model(IMAGES)
     assert sys.modules[type(vars(model.network)["function"]).__module__].created == 1
 
 
 def test_a_module_of_torch_moves_with_the_model(file: str) -> None:
-    for function, arguments in (("Network", {"factor": 2.0}), ("network", {})):
-        model = source(f"{file}:{function}", arguments=arguments).build().to(torch.float64)
+    for function, kwargs in (("Network", {"factor": 2.0}), ("network", {})):
+        model = source(f"{file}:{function}", kwargs=kwargs).build().to(torch.float64)
         assert [parameter.dtype for parameter in model.parameters()] == [torch.float64]
 
 
@@ -186,7 +186,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_modules_are_found_without_running_them(package: str, tmp_path: Path) -> None:
-    described = source(f"{package}.models:scaled", arguments={"factor": 2})
+    described = source(f"{package}.models:scaled", kwargs={"factor": 2})
     described.check()
     assert not (tmp_path / "ran").exists()
     torch.testing.assert_close(described.build()(IMAGES), IMAGES.mean((2, 3)) * 2)
@@ -213,7 +213,7 @@ def test_missing_code_is_told(function: str, message: str, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments", "message"),
+    ("function", "kwargs", "message"),
     [
         ("predict", {}, r"there is no predict in .*my models\.py; correct `function`"),
         ("table", {}, r".*my models\.py:table is dict, which cannot be called"),
@@ -222,8 +222,8 @@ def test_missing_code_is_told(function: str, message: str, method: str) -> None:
         ("Scaled", {"factors": 2}, r"Scaled of .*my models\.py cannot be created: TypeError: .*'factors'"),
     ],
 )
-def test_what_cannot_be_called_is_told(file: str, function: str, arguments: dict[str, Any], message: str) -> None:
-    described = source(f"{file}:{function}", arguments=arguments)
+def test_what_cannot_be_called_is_told(file: str, function: str, kwargs: dict[str, Any], message: str) -> None:
+    described = source(f"{file}:{function}", kwargs=kwargs)
     described.check()
     with pytest.raises(UserError, match=rf"\Amine: {message}"):
         described.build()

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from naa_lightning.models import Classifier
-from naa_lightning.models.black_box.image_format import ImageFormat
+from naa_lightning.models.image_format import ImageFormat
 
 RED, GREEN, BLUE = 0.2, 0.4, 0.6
 PIXEL = torch.tensor([RED, GREEN, BLUE]).view(1, 3, 1, 1)
@@ -71,14 +71,14 @@ def test_what_is_prepared_is_new_memory_of_enough_precision(ours: torch.dtype, t
         ({"mean": [0.5] * 3}, "mean and std must be given together"),
         ({"std": [0.5] * 3}, "mean and std must be given together"),
         ({"mean": [0.5] * 3, "std": [0.5] * 3, "value_range": [0, 1]}, "mean and std or value_range, not both"),
-        ({"mean": [0.5] * 2, "std": [0.5] * 3}, r"mean must hold 3 numbers, got \[0\.5, 0\.5\]"),
+        ({"mean": [0.5] * 2, "std": [0.5] * 3}, r"mean must hold 3 or 1 numbers, got \[0\.5, 0\.5\]"),
         ({"mean": [0.5] * 3, "std": [0.5, 0, 0.5]}, r"std must be positive, got \[0\.5, 0, 0\.5\]"),
-        ({"mean": [0.5, 0.5, float("nan")], "std": [1] * 3}, r"mean must hold 3 numbers, got \[0\.5, 0\.5, nan\]"),
+        ({"mean": [0.5, 0.5, float("nan")], "std": [1] * 3}, r"mean must hold 3 or 1 numbers, got \[0\.5, 0\.5, nan\]"),
         ({"value_range": [0, 1, 2]}, r"value_range must hold 2 numbers, got \[0, 1, 2\]"),
         ({"value_range": [1, 1]}, r"value_range must hold two different numbers, got \[1, 1\]"),
         ({"input_size": [224]}, r"input_size must hold 2 numbers, got \[224\]"),
         ({"input_size": [0, 224]}, r"input_size must be positive, got \[0, 224\]"),
-        ({"channels": "grb"}, "channels must be one of rgb, bgr, got 'grb'"),
+        ({"channels": "grb"}, "channels must be one of rgb, bgr, grey, got 'grb'"),
         ({"layout": "chwn"}, "layout must be one of nchw, nhwc, got 'chwn'"),
         ({"interpolation": "cubic"}, "interpolation must be one of bilinear, bicubic, nearest, got 'cubic'"),
         ({"interpolation": "nearest", "antialias": True}, "antialias needs interpolation=bilinear or bicubic"),

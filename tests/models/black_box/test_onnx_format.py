@@ -136,7 +136,7 @@ def test_the_configuration_goes_before_the_metadata(
         ({"mean": "[0.1, 0.2, 0.3]"}, "mean and std must be given together"),
         ({**MOMENTS, "mean": "0.1 0.2 0.3"}, f"says mean 0.1 0.2 0.3, expected a JSON list of three numbers: {REMEDY}"),
         ({**MOMENTS, "std": json.dumps(["a"] * 3)}, r"says std \[.*\], expected a JSON list of three numbers"),
-        ({**MOMENTS, "std": "[1, 1]"}, r"std must hold 3 numbers, got \[1, 1\]"),
+        ({**MOMENTS, "std": "[1, 1]"}, r"std must hold 3 or 1 numbers, got \[1, 1\]"),
         ({"Image__BitmapPixelFormat": "Gray8", **MOMENTS}, "says Image.BitmapPixelFormat Gray8, .*give channels=rgb"),
     ],
 )

@@ -1,0 +1,58 @@
+"""One of the outputs of a network."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LOGITS = "logits"
+
+
+def chosen_output(answer: Any, output: int | str | None = None) -> Any:
+    """Return one of the outputs of a network that may give several.
+
+    These are the values of a mapping, the fields of an object, such as those of transformers, or the entries of a
+    sequence, if they are tensors or arrays of batches. Nested lists of numbers are one output.
+
+    Args:
+        answer: What the network gives.
+        output: Name or index; None: that of the name `logits`, or where outputs have no names the first.
+
+    Raises:
+        IndexError: There is no such output, or none is chosen of several with names.
+
+    Example:
+        >>> import torch
+        >>> first, second = torch.zeros(1, 2), torch.ones(1, 2)
+        >>> chosen_output({"features": first, "logits": second})
+        tensor([[1., 1.]])
+        >>> chosen_output((first, second)), chosen_output((first, second), 1)
+        (tensor([[0., 0.]]), tensor([[1., 1.]]))
+        >>> chosen_output([[3, 4]])
+        [[3, 4]]
+    """
+    outputs = _outputs(answer)
+    if output is None and LOGITS in outputs:
+        return outputs[LOGITS]
+    if output is None and isinstance(answer, Mapping) and len(outputs) > 1:
+        raise IndexError(f"it gives {', '.join(map(str, outputs))}: name one in `output`")
+    if isinstance(output, str) and output in outputs:
+        return outputs[output]
+    if not isinstance(output, str) and 0 <= (output or 0) < len(outputs):
+        return list(outputs.values())[output or 0]
+    raise IndexError(f"there is no output {output!r}; it gives {', '.join(map(str, outputs)) or 'nothing'}")
+
+
+def _outputs(answer: Any) -> dict[int | str, Any]:
+    """Return the outputs by name, or by index where they have none."""
+    if isinstance(answer, Mapping):
+        return dict(answer)
+    if isinstance(answer, Sequence) and not isinstance(answer, str) and (not answer or _ndim(answer[0]) >= 2):
+        return dict(zip(getattr(answer, "_fields", range(len(answer))), answer, strict=True))
+    if hasattr(answer, LOGITS):
+        return {name: value for name, value in vars(answer).items() if not name.startswith("_")} | {
+            LOGITS: getattr(answer, LOGITS)
+        }
+    return {0: answer}
+
+
+def _ndim(value: object) -> int:
+    return getattr(value, "ndim", 0)

@@ -1,0 +1,135 @@
+"""Networks in ONNX files as classifiers with gradients."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import nn
+
+from naa_lightning.exceptions import ModelError
+from naa_lightning.models.black_box.black_box import reason
+from naa_lightning.models.black_box.onnx_model import OnnxModel
+from naa_lightning.models.black_box.onnx_network import FATAL, OnnxNetwork
+from naa_lightning.models.classifier import Classifier
+from naa_lightning.models.classifier_source import ClassifierSource
+
+# What the converter says of an operator that it lacks.
+_LACKING = re.compile(r"op_type=(\w+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxClassifier(ClassifierSource):
+    """A network in an ONNX file, converted to modules of torch; what is None is read from the file, see `OnnxModel`.
+
+    Its layers are the file's nodes: the operator and the name of what it gives, such as `Relu_/layer1/relu_output`,
+    with underscores for dots.
+    """
+
+    path: str
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The file of the network, and those beside it that it names as holding its weights."""
+        return self._black_box.files
+
+    @property
+    def _black_box(self) -> OnnxModel:
+        """The same file as it is only asked."""
+        return OnnxModel(**{field.name: getattr(self, field.name) for field in fields(OnnxModel)})
+
+    def check(self) -> None:
+        """Check at once that the file and what converts it are there.
+
+        Raises:
+            ModelError: They are not.
+        """
+        self._black_box.check()
+        if find_spec("onnx2pytorch") is None:
+            raise ModelError(f"{self.name} needs onnx2pytorch: pip install 'naa_lightning[onnx]'")
+
+    def loaded_network(self) -> nn.Module:
+        """Convert the network.
+
+        Raises:
+            ModelError: An operator has no counterpart, or the file cannot be read.
+        """
+        try:
+            return converted(self.path)
+        except NotImplementedError as error:
+            operator = _LACKING.search(str(error))
+            why = f"the operator {operator[1]} has no counterpart" if operator else reason(error)
+            raise ModelError(
+                f"{self.name}: {self.path} cannot be converted to torch: {why}; as a target it is run as it is"
+            ) from error
+        except Exception as error:  # a damaged file or a graph that the converter does not foresee can fail in any way
+            raise ModelError(f"{self.name}: {self.path} cannot be converted to torch: {reason(error)}") from error
+
+    def build(self) -> Classifier:
+        """Load the classifier, in evaluation mode.
+
+        Raises:
+            ModelError: It cannot be loaded, or the network has no such layer.
+        """
+        asked = self._black_box.build()
+        assert isinstance(asked.network, OnnxNetwork)
+        if asked.network.element == torch.uint8:
+            raise ModelError(
+                f"{self.name}: {self.path} takes uint8, through which no gradients flow: it can be a target only"
+            )
+        images = asdict(asked.image_format)
+        return self.wrap(
+            self.loaded_network(), **images, batch_size=asked.batch_sizes, output=asked.network.index
+        ).eval()
+
+
+def converted(path: str) -> nn.Module:
+    """Return a network in an ONNX file as modules of torch, in single precision.
+
+    onnxruntime first takes out of the graph what computes nothing, without which the converter fails at graphs of
+    torch's older exporter.
+
+    Raises:
+        NotImplementedError: An operator has no counterpart.
+    """
+    from onnx2pytorch import ConvertModel  # noqa: PLC0415  (optional, and slow to load)
+
+    model = _simplified(path)
+    for node in model.graph.node:
+        # evaluation is meant wherever it says nothing, and the converter does not know the word
+        kept = [attribute for attribute in node.attribute if attribute.name != "training_mode" or attribute.i]
+        del node.attribute[:]
+        node.attribute.extend(kept)
+    _name_without_dots(model.graph)
+    network: nn.Module = ConvertModel(model)
+    return network.float()
+
+
+def _simplified(path: str) -> Any:
+    # optional, and slow to load
+    import onnx  # noqa: PLC0415
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "simple.onnx")
+        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        model = onnx.load(options.optimized_model_filepath, load_external_data=False)
+    onnx.load_external_data_for_model(model, str(Path(path).parent))  # the weights stay where they are
+    return model
+
+
+def _name_without_dots(graph: Any) -> None:
+    """Give all that nodes take and give names that modules of torch may have."""
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [name.replace(".", "_") for name in names]
+    for values in (graph.input, graph.output, graph.initializer, graph.value_info):
+        for value in values:
+            value.name = value.name.replace(".", "_")

@@ -1,0 +1,102 @@
+"""Networks of repositories that torch.hub loads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import nn
+
+from naa_lightning.exceptions import ModelError
+from naa_lightning.models.black_box.black_box import reason
+from naa_lightning.models.connectivity import is_online
+from naa_lightning.models.network_source import NetworkSource
+
+Source = Literal["local", "github"]
+_CODE = "hubconf.py"
+_GITHUB = "https://github.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchHubModel(NetworkSource):
+    """Describes a network that a repository's `hubconf.py` makes, with its weights unless `weights` names them.
+
+    Args:
+        repo: The repository: a folder, or owner/name[:branch] on GitHub.
+        model: The function of its `hubconf.py`.
+        source: Where the repository is: "local" or "github".
+        kwargs: The keyword arguments with which the function is called, such as `pretrained`.
+
+    Raises:
+        ValueError: The source is unknown, or it is not said which numbers the network takes.
+    """
+
+    repo: str
+    model: str
+    source: Source = "local"
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the preprocessing is given."""
+        super().__post_init__()
+        if self.source not in get_args(Source):
+            raise ValueError(f"source must be one of {', '.join(get_args(Source))}, got {self.source!r}")
+        self.check_values()
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The file of the code, of a local repository."""
+        return [self._folder / _CODE] if self.source == "local" else []
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.repo).expanduser()
+
+    def check(self) -> None:
+        """Check in a few seconds that the repository is there, and the file of weights if there is one.
+
+        Raises:
+            ModelError: One is not.
+        """
+        if self.source == "local" and not (self._folder / _CODE).is_file():
+            raise ModelError(
+                f"{self.name}: there is no {self._folder / _CODE}; correct `repo`, or give `source=github`"
+            )
+        super().check()
+
+    def check_own_weights(self) -> None:
+        """Look whether a repository of GitHub is in torch's cache, or the server answers; the code brings its weights.
+
+        Raises:
+            ModelError: Neither.
+        """
+        if self.source == "github" and not self._is_cached() and not is_online(_GITHUB):
+            raise ModelError(
+                f"{self.name}: {self.repo} is not in torch's cache and {_GITHUB} is out of reach: connect to the "
+                "network, or name the folder of a copy in `repo` with `source=local`"
+            )
+
+    def network(self, *, pretrained: bool) -> nn.Module:
+        """Call the repository's code.
+
+        Raises:
+            ModelError: It fails, or returns something else than a module.
+        """
+        repo = str(self._folder) if self.source == "local" else self.repo
+        try:
+            network = torch.hub.load(  # type: ignore[no-untyped-call] # the user's `trust` names the repository
+                repo, self.model, source=self.source, trust_repo=True, verbose=False, **self.kwargs
+            )
+        except (Exception, SystemExit) as error:
+            raise ModelError(f"{self.name}: {self.model} of {self.repo} fails: {reason(error)}") from error
+        if not isinstance(network, nn.Module):
+            raise ModelError(
+                f"{self.name}: {self.model} of {self.repo} must return a torch.nn.Module, it returns "
+                f"{type(network).__name__}"
+            )
+        return network
+
+    def _is_cached(self) -> bool:
+        name = self.repo.partition(":")[0].replace("/", "_")
+        return any(Path(torch.hub.get_dir()).glob(f"{name}_*"))
