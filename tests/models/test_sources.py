@@ -58,7 +58,7 @@ def test_values_out_of_range_are_refused(source: LibraryModel, change: dict[str,
 
 
 def test_torchvision_takes_a_name_without_a_tag_with_local_weights(tmp_path: Path) -> None:
-    """Preprocessing is that of the weights that torchvision prefers, and the head has the classes that are asked for."""
+    """Preprocessing is that of the weights that torchvision prefers, the head has the classes that are asked for."""
     trained = torchvision.models.squeezenet1_1(num_classes=7).eval()
     save_file(trained.state_dict(), tmp_path / "mine.safetensors")
     bare = replace(SQUEEZENET, architecture="squeezenet1_1", num_classes=7, weights=str(tmp_path / "mine.safetensors"))
