@@ -3,7 +3,9 @@
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
@@ -18,18 +20,36 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: The file cannot be written; `filename` says which.
     """
+    with written_whole(path) as temporary, temporary.open("xb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Write a file or folder elsewhere in a block of code; at its end it gets its name, or it is removed.
+
+    Args:
+        path: The file or folder, whose own folder is made where there is none.
+
+    Yields:
+        Where to write it.
+
+    Raises:
+        OSError: It cannot be written; `filename` says which.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(temporary_name(path))
     try:
-        with temporary.open("xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         error.filename = str(path)  # a full disk names no file
         raise
     finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
         temporary.unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
 """Images in files."""
 
+import io
 import os
 import re
 import struct
@@ -65,6 +66,21 @@ def read_image(path: Path) -> Tensor:
         visible = _on_white(image) if _is_transparent(image) else image
         pixels = np.array(visible.convert("RGB"))
     return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def encode_png(image: Tensor) -> bytes:
+    """Encode an image losslessly.
+
+    Args:
+        image: Image of shape (3, H, W) as uint8.
+
+    Example:
+        >>> encode_png(torch.zeros(3, 2, 2, dtype=torch.uint8))[1:4]
+        b'PNG'
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def inspect_image(path: Path, max_pixels: int) -> bool:

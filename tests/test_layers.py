@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"metrics", "data"},
     "distributed": set(),
     "modules": {"models", "attribution", "attacks", "metrics", "training", "engine", "data", "records"},
-    "callbacks": {"models", "attribution", "metrics", "data", "records", "distributed", "modules"},
+    "callbacks": {"image_file", "models", "attribution", "metrics", "data", "records", "distributed", "modules"},
     "config": {"image_file", "models", "attribution", "attacks", "training", "engine"},
     "report": {"class_names", "models", "metrics", "records"},
     "loggers": {"models", "records", "report"},

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -10,7 +9,6 @@ from threading import Lock
 from typing import Any
 
 import torch
-from PIL import Image
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
@@ -20,6 +18,7 @@ from naa_lightning.callbacks.background import Background
 from naa_lightning.callbacks.stopwatch import Stopwatch
 from naa_lightning.data import ImageRecord
 from naa_lightning.exceptions import UserError
+from naa_lightning.image_file import encode_png
 from naa_lightning.modules.crafting import CraftedBatch
 from naa_lightning.records.image_digest import image_digest
 from naa_lightning.records.manifest import Manifest, SavedImage, adversarial_name, target_class
@@ -140,19 +139,3 @@ class AdversarialWriter(BasePredictionWriter):
                 f"{self.manifest.folder / file} cannot be written ({error.strerror}); the images saved so far are "
                 f"kept: {remedy} and run the same command with {self._folder_option}"
             ) from error
-
-
-def encode_png(image: Tensor) -> bytes:
-    """Encode an image losslessly.
-
-    Args:
-        image: Image of shape (3, H, W) as uint8.
-
-    Example:
-        >>> import torch
-        >>> encode_png(torch.zeros(3, 2, 2, dtype=torch.uint8))[1:4]
-        b'PNG'
-    """
-    buffer = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).numpy()).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()

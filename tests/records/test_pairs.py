@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
 from naa_lightning.exceptions import UserError
+from naa_lightning.image_file import encode_png
 from naa_lightning.records import SavedImage, SavedPairs
 
 COUNT, SIZE = 5, (3, 6, 4)

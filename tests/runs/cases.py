@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.config.attack_experiment import compose_attack_run
 from naa_lightning.data import LabelledImages
 from naa_lightning.data.digits import DigitsData
+from naa_lightning.image_file import encode_png
 from naa_lightning.models.target import Target
 from naa_lightning.records import SavedImage, SavedPairs
 from naa_lightning.runs.context import RunContext

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.data import ImageRecord, LabelledImages
 from naa_lightning.exceptions import UserError
+from naa_lightning.image_file import encode_png
 from naa_lightning.models import ModelSource
 from naa_lightning.models.defences import BitDepth, Defence, InputDefence, Predict
 from naa_lightning.models.predicted_classes import ABSTAINED, INVALID, PredictedClasses

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from naa_lightning.callbacks import writer
-from naa_lightning.callbacks.writer import encode_png
 from naa_lightning.cli.report import main
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.exceptions import UserError
+from naa_lightning.image_file import encode_png
 from naa_lightning.metrics import Rate, transfer_rates
 from tests.experiments import adversarial_files, attack
 
