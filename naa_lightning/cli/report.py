@@ -1,15 +1,16 @@
-"""`naa-report`: reports finished runs again from their files."""
+"""`naa-report`: reports finished runs again from their files, and exports their images."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from naa_lightning.exceptions import UserError, in_one_line
+from naa_lightning.exceptions import UserError, in_one_line, suggest
+from naa_lightning.exports import FORMATS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write `report.html` for runs and sweeps, and log the runs to W&B.
+    """Write `report.html` for runs and sweeps, and log the runs to W&B; or export the images of a run.
 
     Args:
         arguments: The arguments of the command line; None for the program's own.
@@ -17,10 +18,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: Something could not be reported; the other paths are.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["export"]:
+        _export_main(words[1:])
+    else:
+        _report_main(words)
+
+
+def _report_main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="naa-report",
         description="Write report.html for finished runs, and for sweeps of them, and log the runs to W&B, from their "
         "files alone. The W&B run of a folder is updated, or made if it has none.",
+        epilog="naa-report export RUN --to FORMAT writes the images of a run for others to use: see naa-report export "
+        "--help. A folder of that name is ./export.",
     )
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="folder of a run or study, or one that holds runs"
@@ -39,6 +50,61 @@ def main(arguments: Sequence[str] | None = None) -> None:
             mistakes.append(f"error: {in_one_line(error)}")
     if mistakes:
         sys.exit("\n".join(mistakes))
+
+
+def _export_main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="naa-report export",
+        description="Write the clean and adversarial images of a finished run for others to use, with labels, target "
+        "classes, ids and file names. naa-attack craft=false adversarial_dir=EXPORT data=... targets=[...] rates them. "
+        "It also holds the configuration of surrogate, attack, targets and defences, with the paths in it.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="data.KEY=VALUE",
+        help="options of the run's data that are others now, such as data.root=FOLDER where the clean images were "
+        "moved to; trust=[...] for data of your own code",
+    )
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="FORMAT",
+        help="npz: arrays of NumPy; pt: tensors of PyTorch; huggingface: a folder with Parquet; webdataset: a .tar "
+        "of PNGs. npz and pt need images of one size",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file or folder to write; default: export in the run's folder, as the format ends"
+    )
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        export(options.run, options.to, options.out, options.words)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {in_one_line(error)}")
+
+
+def export(run: Path, to: str, out: Path | None, words: Sequence[str] = ()) -> None:
+    """Export the images of a run, and say how they are read.
+
+    Args:
+        run: The folder of a finished run.
+        to: The name of the format.
+        out: The file or folder to write; None for `export` in the run's folder, as the format ends.
+        words: Options of the run's data that are others now.
+
+    Raises:
+        UserError: There is no such format or run, or its images cannot be exported.
+        OSError: The file cannot be written.
+    """
+    if to not in FORMATS:
+        raise UserError(f"--to {to} is no format; {suggest(to, FORMATS, all_of_them=True)}")
+    from naa_lightning.runs.export import export_run  # noqa: PLC0415 - loads Lightning
+
+    place = run / f"export{FORMATS[to].ending}" if out is None else out.expanduser()
+    count = export_run(run, to, place, words)
+    sys.stdout.write(f"export: {place}, {count} pairs of images\n")
+    sys.stdout.write(f"read it: {FORMATS[to].example.format(path=repr(str(place)))}\n")
 
 
 def report(path: Path, *, log: bool, project: str | None, baseline: str | None = None) -> None:

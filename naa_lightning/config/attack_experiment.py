@@ -33,6 +33,7 @@ from naa_lightning.config.training_plan import check_that_recipes_hold, plan_of
 from naa_lightning.config.trust import find_own_code
 from naa_lightning.engine import Engine
 from naa_lightning.exceptions import ModelError, UserError
+from naa_lightning.exports import FORMATS, kind_of
 from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, TrainedModel
 from naa_lightning.models.target import Target
 
@@ -159,8 +160,13 @@ def _check_work(experiment: AttackExperiment) -> None:
         return
     if run.adversarial_dir is None:
         raise UserError("craft=false rates images that are there: give adversarial_dir=FOLDER")
-    if not Path(run.adversarial_dir).expanduser().is_dir():
-        raise UserError(f"adversarial_dir={run.adversarial_dir} is not a folder; name the one that holds the images")
+    images = Path(run.adversarial_dir).expanduser()
+    if not images.is_dir() and kind_of(images) is None:
+        endings = ", ".join(format.ending for format in FORMATS.values() if format.ending)
+        raise UserError(
+            f"adversarial_dir={run.adversarial_dir} is not a folder, nor a file that naa-report export writes "
+            f"({endings}); name the one that holds the images"
+        )
     if experiment.study is not None:
         raise UserError("a study crafts its own images: leave out craft=false or the study")
     if experiment.surrogate is None and run.attribution.exact_images:

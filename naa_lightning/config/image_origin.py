@@ -10,6 +10,8 @@ from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from naa_lightning.exports import open_export
+
 log = logging.getLogger(__name__)
 
 _BUDGET, _AIM = "budget", "targeted"
@@ -35,13 +37,14 @@ def take_over_origin(config: DictConfig, hydra: HydraConf) -> None:
     """
     named = [word.partition("=")[0].lstrip("+~") for word in hydra.overrides.task]
     folder = Path(config.adversarial_dir).expanduser().resolve()
-    run = folder.parent if folder.name == "adversarial" else folder
-    origin = _origin_in(run)
+    told = _told(folder)
+    origin = _origin_in(told)
     if origin is None:
         if not any(key in {"surrogate", "surrogate@surrogate"} or key.startswith("surrogate.") for key in named):
             config.surrogate = None
         if not {"attack", "attack.name"} & set(named):
-            config.attack.name, config.attack.paper = _attack_in(run), "unknown"
+            names = [content["attack"] for content in told.values() if isinstance(content.get("attack"), str)]
+            config.attack.name, config.attack.paper = next(iter(names), _run_of(folder).name), "unknown"
         return
     with open_dict(config):  # a part that the defaults have none of, such as smoothing, may be new
         taken = _take_over(config, origin.config, named)
@@ -81,24 +84,36 @@ def _take_over(config: DictConfig, recorded: Mapping[str, Any], named: Sequence[
     return taken
 
 
-def _origin_in(run: Path) -> _Origin | None:
-    """Read the configuration of the run that made a folder's images from what stands beside them, or its results."""
-    for file in (run / "crafting.json", run / "results.json"):
-        try:
-            config = json.loads(file.read_text(encoding="utf-8"))["config"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # a file of another tool, or what is left of one
-        if isinstance(config, Mapping) and config.get("craft", True) and {"attack", "surrogate"} <= config.keys():
+def _origin_in(told: Mapping[Path, Mapping[str, Any]]) -> _Origin | None:
+    """Return the configuration of the run that made images, if what is told of them holds it."""
+    for file, content in told.items():
+        config = content.get("config")
+        if (
+            isinstance(config, Mapping)
+            and config.get("craft", True)
+            and isinstance(config.get("attack"), Mapping)
+            and isinstance(config.get("surrogate", ...), Mapping | None)
+        ):
             return _Origin(config, file)
     return None
 
 
-def _attack_in(run: Path) -> str:
-    """Return the attack that results of another version tell, or else the folder's name."""
-    try:
-        return str(json.loads((run / "results.json").read_text(encoding="utf-8"))["attack"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return run.name
+def _run_of(images: Path) -> Path:
+    return images.parent if images.name == "adversarial" else images
+
+
+def _told(images: Path) -> dict[Path, Mapping[str, Any]]:
+    """Read what stands in an export, or beside the images of a folder, of what made them."""
+    if (export := open_export(images)) is not None:
+        return {images: export.origin}
+    found: dict[Path, Mapping[str, Any]] = {}
+    for file in (_run_of(images) / name for name in ("crafting.json", "results.json")):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # a file of another tool, or what is left of one
+        found |= {file: content} if isinstance(content, Mapping) else {}
+    return found
 
 
 def _found_again(value: Any, models_dir: str) -> Any:

@@ -178,3 +178,43 @@ def test_the_program_runs_as_a_module(home: Path, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: empty holds no results.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "--to", "npy"], "--to npy is no format; did you mean npz? there are huggingface, npz, pt, webdataset"),
+        (["nowhere", "--to", "npz"], "nowhere holds no results.json: name the folder of a finished run"),
+        (["run", "--to", "pt", "--out", "run"], "run is there already: remove it, or name another place with --out"),
+        (["run", "--to", "pt"], "the results do not tell what the clean images were: run again to have them rewritten"),
+        (["run", "--to", "pt", "limit=3"], "the results do not tell what the clean images were"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_run(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert refused(capsys, "export", *words).startswith(f"error: {message}")
+    assert not list(tmp_path.rglob("export*"))
+
+
+def test_a_run_called_export_is_reported_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path / "export")
+    monkeypatch.chdir(tmp_path)
+    main(["./export", "--no-log"])
+    assert is_page(tmp_path / "export" / "report.html")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["export", "--help"]], ids=" ".join)
+def test_help_says_how_images_are_exported(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert not end.value.code
+    said = " ".join(capsys.readouterr().out.split())
+    assert "naa-report export" in said
+    assert "--to FORMAT" in said

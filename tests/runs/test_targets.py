@@ -154,6 +154,10 @@ def test_mistakes(overrides: list[str], message: str) -> None:
         (["craft=false"], "craft=false rates images that are there: give adversarial_dir=FOLDER"),
         (["adversarial_dir=."], "adversarial_dir=. is what craft=false rates: give both or neither"),
         (["craft=false", "adversarial_dir=/nowhere"], "adversarial_dir=/nowhere is not a folder"),
+        (
+            ["craft=false", f"adversarial_dir={__file__}"],
+            f"adversarial_dir={__file__} is not a folder, nor a file that naa-report export writes (.npz, .pt, .tar);",
+        ),
         (["~surrogate"], "there is no surrogate to craft on: give surrogate=, or rate images with craft=false"),
         (["craft=false", "adversarial_dir=.", "study=layers"], "a study crafts its own images"),
         (

@@ -3,23 +3,33 @@
 import hashlib
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
+from naa_lightning.atomic import write_atomically
 from naa_lightning.data import ImageRecord
 from naa_lightning.data.file_check import check_files
+from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.exceptions import UserError
+from naa_lightning.exports import Export, open_export
 from naa_lightning.image_folder import describe_passed_over, find_images
 from naa_lightning.records import SavedImage
-from naa_lightning.records.manifest import target_class
+from naa_lightning.records.manifest import adversarial_name, target_class
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.adversarial_set import AdversarialSet
 
 log = logging.getLogger(__name__)
 
+UNPACKED = "collected"
+"""The folder within the run's own that images of an export are unpacked into."""
+
 
 def collect(context: RunContext) -> AdversarialSet:
     """Find the adversarial images of the clean ones by their file names.
+
+    Those of an export are unpacked into the run's folder.
 
     Args:
         context: The run.
@@ -29,18 +39,26 @@ def collect(context: RunContext) -> AdversarialSet:
     """
     run, records = context.experiment.run, context.data.images.records
     assert run.adversarial_dir is not None, "composition checks it"
-    folder = Path(run.adversarial_dir).expanduser()
-    files = match_files(folder, records)
+    place = Path(run.adversarial_dir).expanduser()
+    export = open_export(place)
+    files = match_files(place, records) if export is None else matched(export.files, records, place)
     missing = [record.file for record in records if record.id not in files]
     if not files:
         raise UserError(
-            f"adversarial_dir={folder} holds no image that is called like one of {context.data.name}, such as "
+            f"adversarial_dir={place} holds no image that is called like one of {context.data.name}, such as "
             f"{records[0].file}"
         )
     if missing:
-        log.warning("%s lacks %d of %d images, which are left out", folder, len(missing), len(records))
-        if passed_over := find_images(folder).passed_over:
-            log.info("%s: %s", folder, describe_passed_over(passed_over))
+        log.warning("%s lacks %d of %d images, which are left out", place, len(missing), len(records))
+        if export is None and (passed_over := find_images(place).passed_over):
+            log.info("%s: %s", place, describe_passed_over(passed_over))
+    folder = place
+    if export is not None:
+        folder = context.folder / UNPACKED
+        names = {record.id: adversarial_name(record) for record in records if record.id in files}
+        wanted = {files[image]: folder / name for image, name in names.items()}
+        context.ranks.from_first(partial(_unpack, export, wanted, folder))
+        files = names
     context.ranks.from_first(lambda: check_files([folder / file for file in files.values()], context.data.max_pixels))
     return AdversarialSet(
         folder=folder,
@@ -68,7 +86,20 @@ def match_files(folder: Path, records: Sequence[ImageRecord]) -> dict[int, str]:
     Raises:
         UserError: There are two files for one clean image.
     """
-    found = [path.relative_to(folder).as_posix() for path in find_images(folder).images]
+    return matched([path.relative_to(folder).as_posix() for path in find_images(folder).images], records, folder)
+
+
+def matched(found: Sequence[str], records: Sequence[ImageRecord], holder: Path) -> dict[int, str]:
+    """Return which of the files in a folder or an export is that of each clean image, as `match_files` does.
+
+    Args:
+        found: The paths of the files, relative to the folder.
+        records: The clean images.
+        holder: The folder or export, for messages.
+
+    Raises:
+        UserError: There are two files for one clean image.
+    """
     places = _grouped(found, _place)
     names = _grouped(found, _name)
     clean_names = _grouped((record.file for record in records), _name)
@@ -79,11 +110,25 @@ def match_files(folder: Path, records: Sequence[ImageRecord]) -> dict[int, str]:
             candidates = names.get(_name(record.file), [])
         if len(candidates) > 1:
             raise UserError(
-                f"{folder} holds {candidates[0]} and {candidates[1]} for the clean image {record.file}: remove one"
+                f"{holder} holds {candidates[0]} and {candidates[1]} for the clean image {record.file}: remove one"
             )
         if candidates:
             files[record.id] = candidates[0]
     return files
+
+
+def _unpack(export: Export, wanted: Mapping[str, Path], folder: Path) -> None:
+    """Write images of an export into a folder of their own.
+
+    Args:
+        export: The export.
+        wanted: Where each image goes, by its file in the export.
+        folder: The folder, in which nothing else stays.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for file, content in export.images(wanted.keys()):
+        stop_if_asked("unpacking images")
+        write_atomically(wanted[file], content)
 
 
 def _place(file: str) -> str:

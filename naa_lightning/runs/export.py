@@ -1,0 +1,168 @@
+"""A finished run's images as files that others use."""
+
+import hashlib
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from naa_lightning.class_names import distinct_names
+from naa_lightning.config.options import in_options
+from naa_lightning.config.recorded_data import recorded_data
+from naa_lightning.data import ImageDataModule
+from naa_lightning.exceptions import DataError, UserError
+from naa_lightning.exports import Description, ImagePair, kind_of, write_export
+from naa_lightning.records import (
+    Manifest,
+    RunResults,
+    SavedImage,
+    SavedPairs,
+    read_perturbations,
+    read_predictions,
+    read_results,
+)
+from naa_lightning.records.image_digest import image_digest
+from naa_lightning.report.run_folders import find_runs, is_finished, is_run
+from naa_lightning.runs.stages.adversarial_set import AdversarialSet
+from naa_lightning.runs.stages.collecting import UNPACKED
+from naa_lightning.runs.trainer import make_data
+
+# What an export says of the models and the attack, by which those who rate its images find them.
+_ORIGIN = ("surrogate", "attack", "targets", "defences")
+_NAMED = 3
+
+
+@in_options("data", DataError)
+def export_run(folder: Path, to: str, out: Path, words: Sequence[str] = ()) -> int:
+    """Write the clean and adversarial images of a run, with labels, ids and what made them.
+
+    The clean images are those of the run's data, and must be what they were.
+
+    Args:
+        folder: The folder of a finished run.
+        to: The name of the format.
+        out: The file or folder to write, which is not there yet.
+        words: Options of the data that are others now, and what is trusted; see `recorded_data`.
+
+    Returns:
+        The number of pairs.
+
+    Raises:
+        UserError: There is no finished run or something at `out`, images are gone or have changed, or the format does
+            not take them.
+    """
+    results = _results(folder)
+    if out.exists():
+        raise UserError(f"{out} is there already: remove it, or name another place with --out")
+    data = make_data(recorded_data(results.config, words))
+    data.prepare_data()
+    data.setup("predict")
+    place, saved = _saved(folder, results)
+    clean_digests = {row.id: row.clean_sha256 for row in read_perturbations(folder)}
+    saved = {id: row for id, row in saved.items() if id in clean_digests}
+    if not saved:
+        raise UserError(f"{folder} does not tell which images it holds: run again to have its files rewritten")
+    _check_ids(saved, data, folder)
+    data.check_files()
+    pairs = AdversarialSet(place, saved).pairs(data.images)
+    console = Console()
+    read = track(
+        _pairs(pairs, clean_digests, data.num_workers),
+        description="exporting",
+        total=len(pairs),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    write_export(to, out, read, _description(results, data, saved))
+    return len(pairs)
+
+
+def _results(folder: Path) -> RunResults:
+    if is_finished(folder):
+        return read_results(folder)
+    if folder.is_dir() and is_run(folder):
+        raise UserError(f"{folder} is not finished: give its command again, which goes on, and export then")
+    runs = [run.relative_to(folder).as_posix() for run in find_runs(folder)] if folder.is_dir() else []
+    if runs:
+        more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+        raise UserError(
+            f"{folder} holds {len(runs)} runs, and one is exported at a time: name {', '.join(runs[:_NAMED])}{more}"
+        )
+    raise UserError(f"{folder} holds no results.json: name the folder of a finished run")
+
+
+def _saved(folder: Path, results: RunResults) -> tuple[Path, Mapping[int, SavedImage]]:
+    """Return the folder of a run's adversarial images, and their rows by image id."""
+    if results.config.get("craft", True):
+        return folder / "adversarial", Manifest(folder / "adversarial").read()
+    collected = Path(str(results.config.get("adversarial_dir"))).expanduser()
+    if not collected.is_dir() or kind_of(collected) is not None:
+        collected = folder / UNPACKED
+    return collected, {
+        row.id: SavedImage(
+            id=row.id,
+            file=row.file,
+            label=row.label,
+            target_class=-1 if row.target_class is None else row.target_class,
+            sha256="",
+            seconds=math.nan,
+            gradient_evaluations=0,
+        )
+        for row in read_predictions(folder, targets=list(results.targets)[:1])
+    }
+
+
+def _check_ids(ids: Collection[int], data: ImageDataModule, folder: Path) -> None:
+    known = {record.id for record in data.images.records}
+    gone = sorted(set(ids) - known)
+    if gone:
+        raise DataError(
+            f"{len(gone)} of {len(ids)} clean images of {folder} are gone from {data.name}, image {gone[0]} first: "
+            "restore them, or give data.KEY=VALUE for where they are now"
+        )
+
+
+def _pairs(pairs: SavedPairs, clean_digests: Mapping[int, str | None], num_workers: int) -> Iterator[ImagePair]:
+    records = pairs.images.records
+    read = pairs.in_turn(range(len(pairs)), num_workers=num_workers)
+    for record, (clean, adversarial) in zip(records, read, strict=True):
+        row, digest = pairs.saved[record.id], image_digest(clean)
+        if digest != (clean_digests[record.id] or digest):
+            raise DataError(
+                f"the clean image {record.file} has changed since it was attacked: restore it, or give data.KEY=VALUE "
+                "for where the images are that were attacked"
+            )
+        path = pairs.folder / row.file
+        if row.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != row.sha256:
+            raise UserError(f"{path} has changed since it was crafted: run again to have it crafted anew")
+        yield ImagePair(
+            id=record.id,
+            file=record.file,
+            label=row.label,
+            target_class=row.target_class,
+            clean=clean,
+            adversarial=adversarial,
+            clean_sha256=digest,
+            adversarial_sha256=image_digest(adversarial),
+        )
+
+
+def _description(results: RunResults, data: ImageDataModule, saved: Mapping[int, SavedImage]) -> Description:
+    names = data.class_names
+    if names is not None and any(row.label >= len(names) for row in saved.values()):
+        names = None
+    crafted = results.config.get("craft", True)
+    origin = {
+        "naa_lightning": results.version,
+        "attack": results.attack,
+        "surrogate": results.surrogate,
+        "data": results.data,
+        "images": len(saved),
+        "seed": results.config.get("seed"),
+        "targeted": results.targeted,
+        **({} if results.budget is None else results.budget.model_dump()),
+        **({"config": {key: results.config.get(key) for key in _ORIGIN}} if crafted else {}),
+    }
+    return Description(None if names is None else distinct_names(names), origin)
