@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from naa_lightning.exceptions import UserError, reason_of
 
 if TYPE_CHECKING:  # takes a second to load, which help need not wait for
@@ -14,8 +16,8 @@ if TYPE_CHECKING:  # takes a second to load, which help need not wait for
 
 # Bytes that the names of an export's images, or one of its descriptions, may take in memory.
 MOST_TEXT = 2**29
-# Pixels that an image may have, which Pillow takes for its own bound.
-MOST_PIXELS = 178_956_970
+# Pixels that an image may have: as many as Pillow opens.
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
 
 @dataclass(frozen=True)
