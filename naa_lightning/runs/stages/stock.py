@@ -91,13 +91,11 @@ def identity(
         device: The device.
         pool_size: The number of images that the attack mixes others with.
     """
+    white_box = list(zip(experiment.white_box, networks, strict=True))
     return {
         **images_depend_on(asdict(experiment.run)),
-        "weights": {
-            source.name: weights_digest(network, source.files)
-            for source, network in zip(experiment.white_box, networks, strict=True)
-        },
-        "seen_as": {source.name: [source.mean, source.std, source.input_size] for source in experiment.white_box},
+        "weights": {source.name: weights_digest(network, source.files) for source, network in white_box},
+        "seen_as": {source.name: asdict(network.image_format) for source, network in white_box},
         "layers": {source.name: source.layer for source in experiment.white_box},
         "transform_order": ", ".join(experiment.run.attack.transforms),
         "images_mixed_from": pool_size,
