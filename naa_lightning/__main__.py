@@ -11,7 +11,7 @@ PROGRAMS = {
     "attack": "naa_lightning.cli.attack",
     "train": "naa_lightning.cli.train",
     "report": "naa_lightning.cli.report",
-    "models": "naa_lightning.models.__main__",
+    "models": "naa_lightning.cli.models",
 }
 
 

@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": PLAIN - {"image_file"}
     | {"engine", "data", "records", "distributed", "modules", "callbacks", "config", "report", "loggers"},
     "sweeps": {"records", "distributed", "config", "report"},
-    "cli": {"exports", "distributed", "records", "config", "report", "loggers", "runs", "sweeps"},
+    "cli": {"exports", "models", "metrics", "data", "distributed", "records", "modules", "config", "report", "loggers"}
+    | {"runs", "sweeps"},
 }
 DOORS = {"__init__", "__main__"}  # through which all is reached
 FRAMEWORKS = {"pytorch_lightning", "lightning_fabric", "lightning", "hydra", "omegaconf", "wandb"}

@@ -16,12 +16,13 @@ from naa_lightning.exceptions import ModelError
 from naa_lightning.models.library_model import LibraryModel
 from naa_lightning.models.weights import DIGEST
 
-# All that a description may name, and not imported before it does: most of them take seconds to load.
-_LIBRARIES = {
+LIBRARIES = {
     "small": "naa_lightning.models.trained.TrainedModel",
     "timm": "naa_lightning.models.timm_model.TimmModel",
     "torchvision": "naa_lightning.models.torchvision_model.TorchvisionModel",
 }
+"""All that a description may name, and not imported before it does: most of them take seconds to load."""
+
 # What has a library's constructor read weights from elsewhere.
 _OTHER_WEIGHTS = {"pretrained", "checkpoint_path", "weights", "weights_backbone"}
 
@@ -54,7 +55,7 @@ def library_of(source: LibraryModel) -> str:
         ModelError: From elsewhere, so that a saved one could not be found again.
     """
     kind = f"{type(source).__module__}.{type(source).__qualname__}"
-    for library, known in _LIBRARIES.items():
+    for library, known in LIBRARIES.items():
         if kind == known:
             return library
     raise ModelError(
@@ -110,14 +111,27 @@ def saved_model(
     if not weights.is_file():
         raise ModelError(f"there are no weights {weights} beside {path.name}: put them there, or train the model again")
     options = said.model_dump()
-    module, _, kind = _LIBRARIES[options.pop("library")].rpartition(".")
     options |= {"name": name or said.name, "layer": layer or said.layer, "weights": str(weights)}
-    if said.library == "small":
-        options |= {"models_dir": models_dir, "recipe": {}}
     try:
-        source: LibraryModel = getattr(import_module(module), kind)(**options)
+        return network_of(**options)
     except ValueError as error:
         raise _unusable(path, str(error)) from error
+
+
+def network_of(library: str, **options: Any) -> LibraryModel:
+    """Describe a network of a library that `LIBRARIES` names.
+
+    Args:
+        library: "small", "timm" or "torchvision".
+        **options: See `LibraryModel`; of a small network `weights` are needed.
+
+    Raises:
+        ValueError: The architecture is unknown, or a value is out of range.
+    """
+    module, _, kind = LIBRARIES[library].rpartition(".")
+    if library == "small":
+        options["models_dir"] = str(Path(options["weights"]).parent)
+    source: LibraryModel = getattr(import_module(module), kind)(**options)
     return source
 
 
@@ -153,7 +167,7 @@ def _described(source: LibraryModel) -> _Description:
     size = source.input_size or published.input_size
     assert size is not None, "networks of these libraries name one"
     return _Description(
-        library=library_of(source),  # type: ignore[arg-type] # a key of _LIBRARIES
+        library=library_of(source),  # type: ignore[arg-type] # a key of LIBRARIES
         name=source.name,
         architecture=source.architecture,
         create_kwargs={key: value for key, value in source.create_kwargs.items() if key not in _OTHER_WEIGHTS},

@@ -12,6 +12,7 @@ from naa_lightning.config.attack_experiment import AttackExperiment
 from naa_lightning.exceptions import UserError
 from naa_lightning.identity import results_depend_on
 from naa_lightning.models import ModelSource, NetworkSource, TrainedModel
+from naa_lightning.models.weights import weight_files
 from naa_lightning.models.weights_digest import files_digest
 from naa_lightning.records import RunResults, read_results
 from naa_lightning.report.run_folders import is_finished
@@ -66,7 +67,7 @@ def _files(source: ModelSource) -> list[Path]:
     weights = source.weights_path if isinstance(source, TrainedModel) else None
     if weights is None and isinstance(source, NetworkSource):
         weights = source.local_weights
-    return [*source.files, *([] if weights is None else [weights])]
+    return [*source.files, *(weight_files(weights) if weights is not None and weights.exists() else ())]
 
 
 def _shown(config: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from naa_lightning.models.__main__ import main
+from naa_lightning.cli.models import main
 from naa_lightning.models.listing import listed_models
 from tests.experiments import ROOT
 
@@ -233,7 +233,7 @@ def test_what_is_no_folder_is_refused(kind: str, tmp_path: Path, capsys: pytest.
 
 def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
     add(tmp_path, "a", FACTS)
-    command = [sys.executable, "-X", "importtime", "-m", "naa_lightning.models"]
+    command = [sys.executable, "-X", "importtime", "-m", "naa_lightning", "models"]
     environment = {**os.environ, "COLUMNS": str(WIDE)}
     done = subprocess.run(
         [*command, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -244,7 +244,7 @@ def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
     assert "naa_lightning.models.listing" in loaded
     assert not {"timm", "torchvision", "hydra", "pytorch_lightning"} & loaded
     done = subprocess.run(
-        [sys.executable, "-m", "naa_lightning.models", "nowhere"],
+        [sys.executable, "-m", "naa_lightning", "models", "nowhere"],
         cwd=ROOT,
         capture_output=True,
         text=True,

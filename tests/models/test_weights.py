@@ -91,14 +91,16 @@ def test_code_in_a_file_does_not_run(zipped: bool, suffix: str, tmp_path: Path) 
 
 def test_a_pickled_module_is_refused(tmp_path: Path) -> None:
     torch.save(network(0), tmp_path / "weights.pth")
-    with pytest.raises(UserError, match="cannot be read as tensors only"):
+    with pytest.raises(
+        UserError, match=r"whole objects instead of weights \(torch\.nn\.modules\.container\.Sequential\)"
+    ):
         load_weights(network(0), tmp_path / "weights.pth")
 
 
 @pytest.mark.parametrize("name", ["weights.npz", "weights.pkl", "weights", "weights.safetensors.zip"])
 def test_another_kind_of_file_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(as_safetensors(network(0).state_dict(), tmp_path).read_bytes())
-    with pytest.raises(UserError, match=rf"{re.escape(name)} is refused: expected \.safetensors or \.pt"):
+    with pytest.raises(UserError, match=rf"{re.escape(name)} is refused: expected \.safetensors, \.pt, "):
         load_weights(network(0), tmp_path / name)
 
 
@@ -120,7 +122,7 @@ def test_a_truncated_file_is_refused(write: Write, share: float, tmp_path: Path)
     path = write(network(0).state_dict(), tmp_path)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(UserError, match=rf"{path.name} cannot be read as tensors only: \S"):
+    with pytest.raises(UserError, match=rf"{path.name} (cannot be read as tensors only: \S|is damaged)"):
         load_weights(network(0), path)
 
 
@@ -164,8 +166,9 @@ def test_weights_that_do_not_fit_are_named(change: dict[str, Tensor | None], mes
 
 
 def test_many_misfits_are_counted(tmp_path: Path) -> None:
-    path = as_safetensors({"a": torch.zeros(1)}, tmp_path)
-    with pytest.raises(UserError, match=r"6 missing \(0\.weight, 0\.bias, 1\.weight, \.\.\.\); 1 unexpected \(a\)"):
+    state = network(0).state_dict() | {f"extra.{index}": torch.zeros(1) for index in range(4)}
+    path = as_safetensors(state, tmp_path)
+    with pytest.raises(UserError, match=r"do not fit: 4 unexpected \(extra\.0, extra\.1, extra\.2, \.\.\.\); name"):
         load_weights(network(0), path)
 
 

@@ -26,7 +26,7 @@ from naa_lightning.engine.out_of_memory import is_out_of_memory
 from naa_lightning.exceptions import DataError, ModelError, UserError
 from naa_lightning.models import ClassifierSource, LibraryModel, NetworkSource
 from naa_lightning.models.saved import read_facts, save_model
-from naa_lightning.models.weights import check_whole, read_weights, start_from
+from naa_lightning.models.weights import check_whole, read_weights, start_from, weight_files
 from naa_lightning.modules.classifier import ClassifierModule
 from naa_lightning.runs.trainer import device_of, make_data, make_trainer
 from naa_lightning.runs.training_strategy import training_strategy
@@ -213,8 +213,8 @@ def _content(plan: TrainingPlan, data: TrainableData) -> str:
     digest = hashlib.sha256(json.dumps(images).encode())
     start = None if plan.recipe.start in {"random", "published"} else Path(plan.recipe.start).expanduser()
     held_out = (source.local_weights for source in _held_out(plan) if isinstance(source, NetworkSource))
-    for file in [start, *held_out]:
-        if file is not None:
+    for weights in [start, *held_out]:
+        for file in [] if weights is None else weight_files(weights):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 

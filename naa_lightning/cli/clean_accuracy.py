@@ -1,0 +1,53 @@
+"""The clean accuracy of a model on a folder of labelled images."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+
+from naa_lightning.data.folder import FolderData
+from naa_lightning.data.images import check_labels
+from naa_lightning.metrics.chance import TO_LOOK_AT, is_chance
+from naa_lightning.metrics.wilson import Rate
+from naa_lightning.models import Classifier
+from naa_lightning.modules import TargetModule
+
+
+def clean_accuracy(model: Classifier, name: str, folder: Path, csv: Path | None) -> dict[str, Any]:
+    """Measure and print the clean accuracy of a model, with a warning where it is no better than guessing.
+
+    Images are resized and cropped to the model's input size.
+
+    Args:
+        model: The model.
+        name: The name of the model.
+        folder: The folder of images.
+        csv: The file of their labels; None where each sub-folder is a class.
+
+    Returns:
+        The facts that are written beside a model: the name of the data, the number of images, and the accuracy.
+
+    Raises:
+        DataError: The images or labels cannot be used, or a label is none of the model's classes.
+    """
+    size = None if model.input_size is None else max(model.input_size)
+    data = FolderData(root=folder, csv=csv, image_size=size, name=folder.resolve().name)
+    data.setup("predict")
+    data.check_files()
+    assert model.num_classes is not None
+    check_labels(data.images.records, model.num_classes)
+    trainer = Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False)
+    batches = trainer.predict(TargetModule(model, name=name, num_classes=model.num_classes), data.predict_dataloader())
+    predictions: Any = batches
+    right = torch.cat([batch["class"] == batch["label"] for batch in predictions])
+    rate = Rate(int(right.sum()), len(right))
+    low, high = rate.interval
+    sys.stdout.write(
+        f"clean accuracy: {100 * rate.value:.1f} % of {rate.total} images of {data.name} "
+        f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %)\n"
+    )
+    if is_chance(rate.value, high, model.num_classes):
+        sys.stdout.write(f"warning: this is no better than guessing among {model.num_classes}: {TO_LOOK_AT}\n")
+    return {"data": data.name, "images": rate.total, "accuracy": rate.value}

@@ -1,0 +1,16 @@
+"""Telling what was chosen among weights, once: a run loads a model several times."""
+
+import logging
+from functools import cache
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def tell(line: str) -> None:
+    """Log a line, unless this process has logged the same one before.
+
+    Args:
+        line: The line, which names the file.
+    """
+    log.info(line)
