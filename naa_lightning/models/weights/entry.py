@@ -89,7 +89,7 @@ def _instead(content: Any, key: str | None) -> str:
     """Say what a file holds that holds no weights in entries, and what to do."""
     if _is_state(content):
         return f"is all weights and has no entry `weights_key={key}`: leave the key out"
-    entries = dict(dict.items(content)) if isinstance(content, dict) else {"": content}
+    entries = {name: dict.get(content, name) for name in _USUAL} if isinstance(content, dict) else {"": content}
     objects = [f"{name} {value.name}".strip() for name, value in entries.items() if isinstance(value, StandIn)]
     if objects:
         return (

@@ -75,9 +75,9 @@ def parts_of(index: Path) -> dict[str, Path]:
     try:
         parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
     except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
-        raise ModelError(f"the index of weights {index} has no readable `weight_map`; copy it anew") from error
+        raise ModelError(f"the index of weights {index} has no readable weight_map; copy it anew") from error
     if not isinstance(parts, Mapping) or not all(isinstance(file, str) for file in parts.values()):
-        raise ModelError(f"the `weight_map` of {index} must name a file for each of the weights; copy it anew")
+        raise ModelError(f"the weight_map of {index} must name a file for each of the weights; copy it anew")
     for file in parts.values():
         if Path(file).name != file or "\\" in file or Path(file).suffix not in (".safetensors", *TORCH_SUFFIXES):
             raise ModelError(
