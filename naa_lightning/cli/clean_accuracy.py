@@ -1,6 +1,8 @@
 """The clean accuracy of a model on a folder of labelled images."""
 
+import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +40,12 @@ def clean_accuracy(model: Classifier, name: str, folder: Path, csv: Path | None)
     data.check_files()
     assert model.num_classes is not None
     check_labels(data.images.records, model.num_classes)
-    trainer = Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False)
-    batches = trainer.predict(TargetModule(model, name=name, num_classes=model.num_classes), data.predict_dataloader())
-    predictions: Any = batches
+    module = TargetModule(model, name=name, num_classes=model.num_classes)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's hints are about training
+        trainer = Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False)
+        predictions: Any = trainer.predict(module, data.predict_dataloader())
     right = torch.cat([batch["class"] == batch["label"] for batch in predictions])
     rate = Rate(int(right.sum()), len(right))
     low, high = rate.interval
@@ -49,5 +54,5 @@ def clean_accuracy(model: Classifier, name: str, folder: Path, csv: Path | None)
         f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %)\n"
     )
     if is_chance(rate.value, high, model.num_classes):
-        sys.stdout.write(f"warning: this is no better than guessing among {model.num_classes}: {TO_LOOK_AT}\n")
+        sys.stdout.write(f"warning: this is no better than guessing among {model.num_classes} classes: {TO_LOOK_AT}\n")
     return {"data": data.name, "images": rate.total, "accuracy": rate.value}

@@ -19,7 +19,7 @@ from naa_lightning.models.weights import check_weights_file, load_weights
 
 _USUAL = Path("outputs/models")
 # What this program calls the parameters of models and data that messages name.
-_OPTIONS = {"root": "--data", "weights": "FILE", "weights_key": "--key"}
+_OPTIONS = {"root": "--data", "weights": "FILE", "weights_key": "--key", "class_names": "--classes"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,13 +67,16 @@ def _import(words: Sequence[str]) -> None:
     from naa_lightning.config.overrides import as_typed  # noqa: PLC0415 - loads Hydra
 
     options = _import_options(words)
-    logging.basicConfig(stream=sys.stdout, format="%(message)s")
-    logging.getLogger("naa_lightning").setLevel(logging.INFO)
+    ours, printed = logging.getLogger("naa_lightning"), logging.StreamHandler(sys.stdout)
+    ours.setLevel(logging.INFO)
+    ours.addHandler(printed)
     try:
         path = import_weights(**vars(options))
     except (UserError, ValueError, OSError) as error:
         message = str(error) if isinstance(error, ValueError) else in_one_line(error)
         sys.exit(f"error: {_in_options(message)}")
+    finally:
+        ours.removeHandler(printed)
     chosen = as_typed("surrogate.model", path.stem)
     sys.stdout.write(f"saved: {path}\nuse it: naa-attack surrogate=trained {chosen}{_there(path.parent)}\n")
 

@@ -80,13 +80,14 @@ def _prefixes(state: Iterable[str], wanted: Collection[str]) -> Counter[str]:
 
 def _strange(state: Mapping[str, Tensor], needed: Collection[str], origin: str) -> str:
     """Say how the names of weights and those of a network differ."""
+    shown = [name for name in state if not name.endswith(COUNTER)]
     first = next(iter(state), "").split(".")
     shared = [
         part for end, part in enumerate(first[:-1], 1) if all(name.split(".")[:end] == first[:end] for name in state)
     ]
     begin = f", all under {'.'.join(shared)}." if shared and len(state) > 1 else ""
     return (
-        f"{origin} do not fit, they are of another network: they hold {_some(list(state))}{begin}, and the network "
+        f"{origin} do not fit, they are of another network: they hold {_some(shown)}{begin}, and the network "
         f"needs {_some(needed)}; name weights of this very architecture, or the architecture of these weights"
     )
 
