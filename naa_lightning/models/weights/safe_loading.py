@@ -134,10 +134,8 @@ def _names(file: IO[bytes]) -> dict[str, type]:
                 memo[argument] = stack[-1]
             case "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
-            case (
-                "REDUCE" | "NEWOBJ" | "BUILD"
-            ):  # what is below is called with the last object, or takes it as its state
-                stack.pop()
+            case "REDUCE" | "NEWOBJ" | "BUILD":
+                stack.pop()  # the arguments or the state of what is below
             case "APPEND" | "SETITEM" | "APPENDS" | "SETITEMS" as fills:
                 del stack[marks.pop() if fills.endswith("S") else -len(operation.stack_before) + 1 :]
                 if (filled := stack[-1]) is not None:
