@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.text import Text
 
@@ -93,11 +94,14 @@ def _import_options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--name", required=True, help="what the model is called from now on")
     parser.add_argument("--library", choices=list(LIBRARIES), default="timm", help="default: timm")
     parser.add_argument("--num-classes", type=int, metavar="N", help="default: those of the published weights")
-    three: dict[str, Any] = {"type": float, "nargs": 3, "metavar": ("R", "G", "B")}
-    parser.add_argument("--mean", **three, help="of images in [0, 1]; default: that of the published weights")
-    parser.add_argument("--std", **three, help="likewise")
+    numbers: dict[str, Any] = {"type": float, "nargs": "+", "metavar": "X"}
+    parser.add_argument("--mean", **numbers, help="per channel, of images in [0, 1]; default: of the published weights")
+    parser.add_argument("--std", **numbers, help="likewise")
     parser.add_argument("--input-size", type=int, nargs=2, metavar=("H", "W"), help="in pixels; default: likewise")
     parser.add_argument("--layer", metavar="NAME", help="the layer to attack")
+    parser.add_argument(
+        "--create-kwargs", type=yaml.safe_load, default={}, metavar="YAML", help="such as '{in_chans: 1}'"
+    )
     parser.add_argument("--classes", type=Path, metavar="FILE", help="names of the classes, a line for each")
     parser.add_argument("--key", metavar="ENTRY", help="entry of the checkpoint; default: the usual one")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images, to measure the clean accuracy on")

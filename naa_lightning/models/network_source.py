@@ -15,10 +15,13 @@ class NetworkSource(ClassifierSource):
     """Describes a classifier whose network is made by code.
 
     Args:
-        weights: The path of a local file of weights instead of the network's own.
+        weights: The path of a local file of weights instead of the network's own, see
+            `naa_lightning.models.weights.read_weights`.
+        weights_key: The entry of that file that holds them, such as "state_dict_ema"; None for the usual one.
     """
 
     weights: str | None = None
+    weights_key: str | None = None
 
     @property
     def local_weights(self) -> Path | None:
@@ -60,5 +63,5 @@ class NetworkSource(ClassifierSource):
         """
         network = self.network(pretrained=self.local_weights is None)
         if self.local_weights is not None:
-            load_weights(network, self.local_weights)
+            load_weights(network, self.local_weights, self.weights_key)
         return network

@@ -13,6 +13,7 @@ from torch import nn
 
 from naa_lightning.atomic import write_atomically
 from naa_lightning.exceptions import ModelError
+from naa_lightning.models.image_format import ImageFormat
 from naa_lightning.models.library_model import LibraryModel
 from naa_lightning.models.weights import DIGEST
 
@@ -26,7 +27,10 @@ LIBRARIES = {
 # What has a library's constructor read weights from elsewhere.
 _OTHER_WEIGHTS = {"pretrained", "checkpoint_path", "weights", "weights_backbone"}
 
-_Three = Annotated[list[float], Field(min_length=3, max_length=3)]
+_PerChannel = Annotated[list[float], Field(min_length=1, max_length=3)]
+
+
+_SELDOM = ("channels", "layout", "first_class", "gives", "output", "batch_size")
 
 
 class _Description(BaseModel):
@@ -40,12 +44,18 @@ class _Description(BaseModel):
     create_kwargs: dict[str, Any]
     num_classes: PositiveInt
     classes: list[str] | None
-    mean: _Three
-    std: _Three
+    mean: _PerChannel
+    std: _PerChannel
     input_size: Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
     interpolation: str
     antialias: bool
     layer: str | list[str] | None
+    channels: str | None = None
+    layout: str | None = None
+    first_class: int = 0
+    gives: str = "logits"
+    output: int | str | None = None
+    batch_size: int | None = None
 
 
 def library_of(source: LibraryModel) -> str:
@@ -163,9 +173,10 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def _described(source: LibraryModel) -> _Description:
-    published = source.published()
-    size = source.input_size or published.input_size
-    assert size is not None, "networks of these libraries name one"
+    images = ImageFormat(**source.image_options())
+    assert images.moments is not None, "networks of these libraries name them"
+    assert images.input_size is not None, "likewise"
+    mean, std = images.moments
     return _Description(
         library=library_of(source),  # type: ignore[arg-type] # a key of LIBRARIES
         name=source.name,
@@ -173,12 +184,13 @@ def _described(source: LibraryModel) -> _Description:
         create_kwargs={key: value for key, value in source.create_kwargs.items() if key not in _OTHER_WEIGHTS},
         num_classes=source.num_classes,
         classes=None if source.classes is None else list(source.classes),
-        mean=list(source.mean or published.mean),
-        std=list(source.std or published.std),
-        input_size=list(size),
+        mean=list(map(float, mean)),
+        std=list(map(float, std)),
+        input_size=list(images.input_size),
         interpolation=source.interpolation,
         antialias=source.antialias,
         layer=source.layer if source.layer is None or isinstance(source.layer, str) else list(source.layer),
+        **{key: getattr(source, key) for key in _SELDOM},
     )
 
 

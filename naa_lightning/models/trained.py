@@ -49,7 +49,7 @@ class TrainedModel(LibraryModel):
         """Create the network."""
         network = SMALL_NETWORKS[self.architecture](self.outputs)
         if pretrained:
-            load_weights(network, self.weights_path)
+            load_weights(network, self.weights_path, self.weights_key)
         return network
 
     def published(self) -> Published:
