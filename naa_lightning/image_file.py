@@ -4,10 +4,13 @@ import io
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -34,6 +37,22 @@ _DAMAGE = (
 _EXIF_DAMAGE = (*_DAMAGE, TypeError, LookupError, ArithmeticError, AttributeError)
 
 
+@dataclass(frozen=True)
+class InnerFile:
+    """An image file that lies within another file, such as a table or an archive.
+
+    Args:
+        name: The name for messages.
+        read: A function that returns the content.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def is_image(path: Path) -> bool:
     """Tell an image file by its suffix; a link that leads nowhere counts, so that it is missed and not passed over."""
     return path.suffix.lower() in image_suffixes() and (path.is_file() or not path.exists())
@@ -50,8 +69,11 @@ def image_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in _formats())
 
 
-def read_image(path: Path) -> Tensor:
+def read_image(file: Path | InnerFile) -> Tensor:
     """Decode an image file as viewers show it: turned as its EXIF data says, and on white where it is transparent.
+
+    Args:
+        file: The file.
 
     Returns:
         RGB pixels, uint8 (3, H, W).
@@ -59,7 +81,7 @@ def read_image(path: Path) -> Tensor:
     Raises:
         DataError: The file cannot be decoded or holds more than 8 bits per channel.
     """
-    with _opened(path) as image:
+    with _opened(file) as (image, _):
         image.load()
         with suppress(*_EXIF_DAMAGE):  # images can be seen without
             ImageOps.exif_transpose(image, in_place=True)
@@ -83,11 +105,11 @@ def encode_png(image: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def inspect_image(path: Path, max_pixels: int) -> bool:
+def inspect_image(file: Path | InnerFile, max_pixels: int) -> bool:
     """Open an image file without decoding it, unless only that tells whether it is whole, or transparent.
 
     Args:
-        path: The file.
+        file: The file.
         max_pixels: The number of pixels that an image may have.
 
     Returns:
@@ -96,13 +118,13 @@ def inspect_image(path: Path, max_pixels: int) -> bool:
     Raises:
         DataError: The file is cut short or is no image, or the image has more pixels or more than 8 bits per channel.
     """
-    with _opened(path) as image:
+    with _opened(file) as (image, content):
         width, height = image.size
         if width * height > max_pixels:
             raise DataError(
-                f"{path} is {width}x{height}, more than {max_pixels:,} pixels; make it smaller, or give `max_pixels=N`"
+                f"{file} is {width}x{height}, more than {max_pixels:,} pixels; make it smaller, or give `max_pixels=N`"
             )
-        if image.has_transparency_data or not _ends_as_usual(path, image.format):
+        if image.has_transparency_data or not _ends_as_usual(content, image.format):
             image.load()
         return _is_transparent(image)
 
@@ -127,21 +149,27 @@ def _formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ImageFile]:
+def _opened(file: Path | InnerFile) -> Iterator[tuple[ImageFile, BinaryIO]]:
+    """Open an image, and give the content of its file with it."""
     try:
-        with Image.open(path, formats=_formats()) as image:
+        with _content(file) as content, Image.open(content, formats=_formats()) as image:
             if _is_deep(image):
-                raise DataError(f"{path} has more than 8 bits per channel; convert it to 8-bit RGB")
-            yield image
+                raise DataError(f"{file} has more than 8 bits per channel; convert it to 8-bit RGB")
+            yield image, content
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path} has more pixels than Pillow opens ({error}); make it smaller") from error
+        raise DataError(f"{file} has more pixels than Pillow opens ({error}); make it smaller") from error
     except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read as an image ({_reason(path, error)}); replace or remove it") from error
+        raise DataError(f"{file} cannot be read as an image ({_reason(file, error)}); replace or remove it") from error
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _content(file: Path | InnerFile) -> BinaryIO:
+    return BytesIO(file.read()) if isinstance(file, InnerFile) else file.open("rb")
+
+
+def _reason(file: Path | InnerFile, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "its content is of no known format" if path.stat().st_size else "it is empty"
+        with _content(file) as content:
+            return "its content is of no known format" if content.read(1) else "it is empty"
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
@@ -157,13 +185,12 @@ def _is_deep(image: ImageFile) -> bool:
     )
 
 
-def _ends_as_usual(path: Path, kind: str | None) -> bool:
+def _ends_as_usual(content: BinaryIO, kind: str | None) -> bool:
     end = _ENDS.get(kind or "")
     if end is None:
         return False
-    with path.open("rb") as file:
-        file.seek(-len(end), os.SEEK_END)
-        return file.read() == end
+    content.seek(-len(end), os.SEEK_END)
+    return content.read() == end
 
 
 def _is_transparent(image: Image.Image) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from naa_lightning.exceptions import DataError
-from naa_lightning.image_file import inspect_image
+from naa_lightning.image_file import InnerFile, inspect_image
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ NAMED = 5
 PATIENCE = 10.0
 
 
-def check_files(files: Sequence[Path], max_pixels: int) -> None:
+def check_files(files: Sequence[Path | InnerFile], max_pixels: int) -> None:
     """Check that image files can be used, as far as that is told without decoding the usual ones.
 
     It is said how many images are transparent, and in between how far the check is where it takes long.
@@ -53,7 +53,7 @@ def check_files(files: Sequence[Path], max_pixels: int) -> None:
         log.info("%d of %d images are transparent in parts: laid over white", transparent, len(files))
 
 
-def _inspected(file: Path, *, max_pixels: int) -> bool | DataError:
+def _inspected(file: Path | InnerFile, *, max_pixels: int) -> bool | DataError:
     try:
         return inspect_image(file, max_pixels)
     except DataError as error:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from naa_lightning.exceptions import DataError, MissingTargetClassError
+from naa_lightning.image_file import InnerFile
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ImageRecord:
     Attributes:
         id: Row of the image in the data set's own order, whatever part of the set is used.
         file: Path relative to the data root, with forward slashes.
-        label: True class, counted from 0.
+        label: True class, counted from 0; -1 where it is not known yet.
         target_class: Class that a targeted attack aims at, counted from 0, where the data set names one.
     """
 
@@ -57,6 +58,8 @@ class LabelledImages(Dataset[Sample]):
         read: A function from a record to the image's pixels, uint8 of shape (3, H, W).
         folder: The data root, in which the records' files are; None where images are read from no files of their own.
         passed_over: The number of files in the data root that are no images, by their suffix.
+        inner: A function from a record to its image file where that lies within another file; None where images are
+            files of their own, or none.
 
     Raises:
         DataError: Two images would be saved under one name, the name of a file is not UTF-8, or a file lies outside
@@ -74,12 +77,14 @@ class LabelledImages(Dataset[Sample]):
         *,
         folder: Path | None = None,
         passed_over: Mapping[str, int] | None = None,
+        inner: Callable[[ImageRecord], InnerFile] | None = None,
     ) -> None:
         _check_saved_names(records)
         self.records = records
         self.read = read
         self.folder = folder
         self.passed_over = passed_over or {}
+        self.inner = inner
 
     def __len__(self) -> int:
         return len(self.records)
@@ -93,6 +98,12 @@ class LabelledImages(Dataset[Sample]):
             "target_class": target_class,
             "id": record.id,
         }
+
+    def stored(self, record: ImageRecord) -> Path | InnerFile | None:
+        """Return the file that an image is read from; None where it is read from none of its own."""
+        if self.inner is not None:
+            return self.inner(record)
+        return None if self.folder is None else self.folder / record.file
 
     def only(self, ids: Collection[int]) -> "LabelledImages":
         """Return the images with these ids, in the data set's order; ids that it lacks are passed over."""
