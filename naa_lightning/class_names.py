@@ -54,6 +54,18 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     return told
 
 
+def imagenet_ids() -> list[str]:
+    """Return the WordNet ids of ImageNet-1k's classes, by class.
+
+    >>> imagenet_ids()[0], imagenet_ids()[281]
+    ('n01440764', 'n02123045')
+    """
+    from timm.data.imagenet_info import ImageNetInfo  # noqa: PLC0415 - takes seconds to load
+
+    imagenet = ImageNetInfo()
+    return [imagenet.index_to_label_name(index) for index in range(1000)]
+
+
 def imagenet_names() -> list[str]:
     """Return the first name that WordNet gives each class of ImageNet-1k, with a number where two have the same.
 
@@ -61,10 +73,26 @@ def imagenet_names() -> list[str]:
     >>> names[0], names[281], names[134], names[517]
     ('tench', 'tabby', 'crane (134)', 'crane (517)')
     """
+    return distinct_names(wordnet_names(imagenet_ids()))
+
+
+def wordnet_names(ids: Sequence[str]) -> list[str]:
+    """Return the first name that WordNet gives what its ids stand for; an id that is not known names itself.
+
+    >>> wordnet_names(["n01440764", "n02085374", "n00000000", "cat"])
+    ['tench', 'toy dog', 'n00000000', 'cat']
+    """
     from timm.data.imagenet_info import ImageNetInfo  # noqa: PLC0415 - takes seconds to load
 
-    imagenet = ImageNetInfo()
-    return distinct_names([imagenet.index_to_description(index, detailed=False).split(",")[0] for index in range(1000)])
+    wordnet = ImageNetInfo()
+
+    def name_of(id: str) -> str:
+        try:
+            return str(wordnet.label_name_to_description(id)).partition(",")[0]
+        except KeyError:
+            return id
+
+    return [name_of(id) for id in ids]
 
 
 def usual_names(num_classes: int | None) -> list[str] | None:

@@ -17,6 +17,6 @@ def class_folders(root: Path) -> list[Path]:
     if stray:
         raise DataError(
             f"{stray[0]} lies in no class folder; move images into class folders, or label those of `root` with "
-            "`csv=FILE`"
+            "`csv=FILE`, or with what the surrogate predicts: `labels=predicted`"
         )
     return [path for path in visible if path.is_dir()]

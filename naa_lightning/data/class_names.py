@@ -1,16 +1,15 @@
 """What the classes of data are called: as a file says, and whether a model means the same ones."""
 
-import csv
 import json
 import re
 from collections.abc import Iterable, Sequence
-from io import StringIO
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from naa_lightning.class_names import distinct_names, with_number
 from naa_lightning.data.images import ImageRecord
+from naa_lightning.data.table_file import column, parse_table, read_text
 from naa_lightning.exceptions import DataError
 
 INDEX_HEADS = ("index", "class", "label", "id")
@@ -28,11 +27,11 @@ def read_class_names(path: str | Path) -> list[str]:
 
     - `.json`: a list of names, or an object from the class, as text, to its name or to `[WordNet id, name]`.
     - `.csv`: a column of classes and one of names, which their heads tell (see `INDEX_HEADS` and `NAME_HEADS`), or two
-      columns without heads. Commas, semicolons or tabs separate them.
+      columns without heads. Commas, semicolons, tabs or bars separate them.
     - any other file: one name per line, of class 0 first.
 
     Args:
-        path: The file, UTF-8.
+        path: The file; see `read_text`.
 
     Returns:
         The names, by class from 0; classes of one name are told apart by their numbers.
@@ -70,8 +69,7 @@ def check_classes(known: Sequence[str] | None, model: str, given: Sequence[str] 
     if known is None or given is None:
         return
     for index, (of_model, of_data) in enumerate(zip_longest(known, given)):
-        # a number may stand behind one of the two alone, as where another class has the name
-        if of_model is None or of_data is None or with_number(of_model, index) != with_number(of_data, index):
+        if of_model is None or of_data is None or _essence(of_model, index) != _essence(of_data, index):
             raise DataError(
                 f"{model} was trained on other classes than those of {data}: class {index} is {_or_none(of_model)} for "
                 f"the model and {_or_none(of_data)} in the data; choose data with the model's classes, in its order, "
@@ -119,6 +117,17 @@ def check_names_cover(names: Sequence[str], file: Path, records: Iterable[ImageR
                 )
 
 
+def _essence(name: str, index: int) -> str:
+    """Return what is compared of a class's name: the first of several synonyms, whatever case and blanks are written.
+
+    A number may stand behind one of two names alone, as where another class has the name.
+
+    >>> _essence("tench, Tinca tinca", 0) == _essence("Tench", 0) == _essence("tench (0)", 0)
+    True
+    """
+    return with_number(name.partition(",")[0].replace("_", " ").casefold(), index)
+
+
 def _or_none(name: str | None) -> str:
     return "none" if name is None else repr(name)
 
@@ -129,10 +138,7 @@ def _text_of(file: Path) -> str:
             f"`class_names={file}` is not a file; correct the path, which starts in the folder that the command is run "
             "in, or leave it out"
         )
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read as text ({error}); save it as text in UTF-8") from error
+    return read_text(file)
 
 
 def _entries_of_json(text: str, file: Path) -> list[_Entry]:
@@ -158,12 +164,7 @@ def _entries_of_json(text: str, file: Path) -> list[_Entry]:
 
 
 def _entries_of_csv(text: str, file: Path) -> list[_Entry]:
-    separator = re.search(r"[,;\t]", re.sub('"[^"]*"', "", text))  # outside quotes
-    reader = csv.reader(StringIO(text, newline=""), delimiter=separator[0] if separator else ",", skipinitialspace=True)
-    try:
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise DataError(f"{file}, line {reader.line_num} cannot be read as CSV ({error}); correct it") from error
+    rows, separator = parse_table(text, file)
     first_line, first = rows[0]
     if len(first) == 2 and first[0].isdecimal():
         index, name, body = 0, 1, rows
@@ -176,7 +177,7 @@ def _entries_of_csv(text: str, file: Path) -> list[_Entry]:
         if any(row[len(first) :]):
             raise DataError(
                 f"{where} has {len(row)} cells, and the first line has {len(first)}; put a name that holds "
-                f"{reader.dialect.delimiter!r} in quotes"
+                f"{separator!r} in quotes"
             )
         cells = [*row, *[""] * (len(first) - len(row))]
         entries.append(_Entry(where, cells[index], cells[name]))
@@ -185,14 +186,16 @@ def _entries_of_csv(text: str, file: Path) -> list[_Entry]:
 
 def _columns(heads: Sequence[str], where: str) -> tuple[int, int]:
     """Find the columns of classes and of names."""
-    known = [head.lower() for head in heads]
-    index, name = (next((head for head in wanted if head in known), None) for wanted in (INDEX_HEADS, NAME_HEADS))
+    index, name = (
+        next((place for head in wanted if (place := column(heads, head)) is not None), None)
+        for wanted in (INDEX_HEADS, NAME_HEADS)
+    )
     if index is None or name is None:
         raise DataError(
             f"{where} has the heads {', '.join(map(repr, heads))}; name the column of classes {_either(INDEX_HEADS)}, "
             f"and that of names {_either(NAME_HEADS)}, or leave out the heads and write two columns, class and name"
         )
-    return known.index(index), known.index(name)
+    return index, name
 
 
 def _either(heads: Sequence[str]) -> str:

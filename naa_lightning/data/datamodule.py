@@ -2,14 +2,17 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from naa_lightning.data.class_map import read_class_map
 from naa_lightning.data.class_names import check_names_cover, check_names_fit, read_class_names
+from naa_lightning.data.class_order import ClassOrder, class_order, mapped_order
 from naa_lightning.data.file_check import check_files
 from naa_lightning.data.images import ImageRecord, LabelledImages, Sample, check_labels
 from naa_lightning.data.workers import leave_signals_to_main, useful_workers
@@ -37,6 +40,7 @@ class ImageDataModule(LightningDataModule, ABC):
         num_classes: The number of classes that labels count; None where the source does not tell.
         class_names: The names of the classes, known after `setup`; None where neither file nor source tells them.
         max_pixels: The number of pixels that the image in a file may have.
+        labelled: Whether the images have their labels, after `setup`; otherwise they must be given by `give_labels`.
 
     Raises:
         ValueError: A number is out of its range.
@@ -47,6 +51,7 @@ class ImageDataModule(LightningDataModule, ABC):
     num_classes: int | None = None
     class_names: Sequence[str] | None = None
     max_pixels: int = MAX_PIXELS
+    labelled: bool = True
 
     def __init__(
         self,
@@ -68,6 +73,8 @@ class ImageDataModule(LightningDataModule, ABC):
         self.limit = limit
         self.names_file = None if class_names is None else Path(class_names).expanduser()
         self.names_in_file = None if self.names_file is None else read_class_names(self.names_file)
+        self.expected_classes: int | None = None
+        self.expected_names: Sequence[str] | None = None
         self._images: LabelledImages | None = None
         self._only: Collection[int] | None = None
 
@@ -78,6 +85,35 @@ class ImageDataModule(LightningDataModule, ABC):
         Raises:
             DataError: The source is missing or malformed.
         """
+
+    def expect_classes(self, num_classes: int, names: Sequence[str] | None = None) -> None:
+        """Say which classes the models tell apart, before `setup`, for sources whose own order says it only then.
+
+        Args:
+            num_classes: The number of classes.
+            names: What they are called, by index; None where that is not known.
+        """
+        self.expected_classes = num_classes
+        self.expected_names = names
+
+    @property
+    def known_names(self) -> Sequence[str] | None:
+        """What the models' classes are called, by index, as the file of names or the models say; None if neither."""
+        return self.names_in_file or self.expected_names
+
+    def order_of(self, found: Sequence[str], class_map: Path | None) -> ClassOrder:
+        """Tell which class of the models each class of the data is.
+
+        Args:
+            found: What the classes of the data are called, in their order.
+            class_map: A file that says it; None where their names or their order do.
+
+        Raises:
+            DataError: Nothing says it, or the file is refused.
+        """
+        if class_map is None:
+            return class_order(found, self.expected_classes, self.known_names)
+        return mapped_order(found, read_class_map(class_map), class_map, self.known_names)
 
     def setup(self, stage: str) -> None:
         """List the images, once.
@@ -90,7 +126,7 @@ class ImageDataModule(LightningDataModule, ABC):
             images = everything.of(everything.records[: self.limit])
             if not images.records:
                 raise DataError(f"{self.name} has no images: its label file is empty; add rows to it")
-            if self.num_classes is not None:
+            if self.num_classes is not None and self.labelled:
                 check_labels(images.records, self.num_classes)
                 self.check_names_fit(self.num_classes, self.name)
             self.check_names_cover(images.records)
@@ -103,6 +139,16 @@ class ImageDataModule(LightningDataModule, ABC):
         if self._images is None:
             raise RuntimeError("the images are known after setup()")
         return self._images
+
+    def give_labels(self, labels: Mapping[int, int]) -> None:
+        """Give the images the labels that were found for them.
+
+        Args:
+            labels: The labels by image id, of all images.
+        """
+        images = self.images
+        self._images = images.of([replace(record, label=labels[record.id]) for record in images.records])
+        self.labelled = True
 
     def check_files(self) -> None:
         """Open the files of the images once, before anything else takes long.
@@ -117,8 +163,8 @@ class ImageDataModule(LightningDataModule, ABC):
     def _check_files(self, images: LabelledImages) -> None:
         if images.passed_over:
             log.info("%s: %s", images.folder, describe_passed_over(images.passed_over))
-        if images.folder is not None:
-            check_files([images.folder / record.file for record in images.records], self.max_pixels)
+        files = [file for record in images.records if (file := images.stored(record)) is not None]
+        check_files(files, self.max_pixels)
 
     def check_names_fit(self, num_classes: int, owner: str) -> None:
         """Check that the file of names, where there is one, names no more classes than data or a model have.

@@ -1,73 +1,137 @@
-"""Label files: CSV tables that name images and their classes."""
+"""Label files: tables that name images and their classes."""
 
-import csv
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from naa_lightning.data.file_check import NAMED
 from naa_lightning.data.images import ImageRecord
+from naa_lightning.data.table_file import column, parse_table, read_text
 from naa_lightning.exceptions import DataError
 
+COLUMNS: Mapping[str, str] = {"filename": "filename", "label": "label", "target": "target"}
+"""The usual heads of columns, by what they are for."""
 
-def read_rows(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
-    """Read a CSV file with a header.
+
+@dataclass(frozen=True)
+class Labelling:
+    """How classes are written.
 
     Args:
-        path: The file, UTF-8.
-        columns: Columns that it must have; it may have more.
+        columns: The heads of those columns that have others than `COLUMNS`.
+        first_label: The number of the first class.
+        names: What the classes are called, by index, where they may be written so; None where no name is known.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    first_label: int = 0
+    names: Sequence[str] | None = None
+
+    def class_of(self, text: str, where: str) -> int:
+        """Return the class, counted from 0, that a text stands for: its number, whole even if written as 5.0, or name.
+
+        Args:
+            text: The text in the file.
+            where: The file and the place in it, for errors.
+
+        Raises:
+            DataError: It is neither, or a number below the first.
+
+        Example:
+            >>> Labelling(first_label=1).class_of("5.0", "labels.csv, row 2")
+            4
+            >>> Labelling(names=["cat", "dog"]).class_of("dgo", "labels.csv, row 2")
+            Traceback (most recent call last):
+            naa_lightning.exceptions.DataError: labels.csv, row 2: 'dgo' is no class of those that are named; did you \
+mean 'dog'?
+        """
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}([.,]0*)?", text):
+            return self._named(text, where)
+        index = int(re.split("[.,]", text)[0]) - self.first_label
+        if self.first_label and index < 0:
+            raise DataError(
+                f"{where}: the label {text} is less than `first_label={self.first_label}`, from which classes are "
+                "counted; correct it, or leave `first_label` out"
+            )
+        return index
+
+    def _named(self, text: str, where: str) -> int:
+        if self.names is not None and text in self.names:
+            return self.names.index(text)
+        if not text or text[0] in "+-0123456789":
+            raise DataError(f"{where}: {text!r} is not a class index; write an integer")
+        if self.names is None:
+            raise DataError(
+                f"{where}: {text!r} is not a class index; write an integer, or say what classes are called with "
+                "`class_names=FILE`"
+            )
+        close = get_close_matches(text, self.names, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"the first is {self.names[0]!r}"
+        raise DataError(f"{where}: {text!r} is no class of those that are named; {remedy}")
+
+
+def read_rows(
+    path: Path, columns: Mapping[str, str], optional: Mapping[str, str] | None = None
+) -> list[dict[str, str]]:
+    """Read a table with heads.
+
+    Args:
+        path: The file; see `naa_lightning.data.table_file`.
+        columns: The heads of the columns that it must have, whatever their case, by what they are for.
+        optional: The heads of those that it may have, likewise.
+
+    Returns:
+        The cells of each row, by what their column is for; those of other columns are left out.
 
     Raises:
-        DataError: The file is missing, no CSV, lists nothing, or lacks a column.
+        DataError: The file is missing, no table, lists nothing, or lacks a column.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="", skipinitialspace=True)
-            present, rows = list(reader.fieldnames or []), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV ({error}); correct the path or the file") from error
-    lacking = [column for column in columns if column not in present]
-    if not present:
-        raise DataError(f"{path} is empty; write the columns {', '.join(columns)} and a row for each image")
-    if lacking:
-        raise DataError(f"{path} lacks the column {lacking[0]}; it has {', '.join(present)}")
+    if not path.is_file():
+        raise DataError(f"{path} cannot be read as CSV (it is no file); correct the path")
+    rows, _ = parse_table(read_text(path), path)
     if not rows:
+        raise DataError(f"{path} is empty; write the columns {', '.join(columns.values())} and a row for each image")
+    heads = rows[0].cells
+    places = {role: column(heads, head) for role, head in {**(optional or {}), **columns}.items()}
+    for role, head in columns.items():
+        if places[role] is None:
+            named = f", or say which it is with `columns={{{role}:HEAD}}`" if role in COLUMNS else ""
+            raise DataError(f"{path} lacks the column {head}; it has {', '.join(heads)}; correct its first line{named}")
+    if len(rows) == 1:
         raise DataError(f"{path} lists no image; write a row for each, below its heads")
-    return rows
+    there = {role: place for role, place in places.items() if place is not None}
+    return [
+        {role: row.cells[place] if place < len(row.cells) else "" for role, place in there.items()} for row in rows[1:]
+    ]
 
 
-def parse_class(text: str, where: str) -> int:
-    """Read a class index.
+def list_images(csv: Path, root: Path, labelling: Labelling, target_column: str = "target") -> list[ImageRecord]:
+    """Read a table with the columns `filename`, `label` and perhaps one of target classes.
 
     Args:
-        text: The text in the file.
-        where: The file and the place in it, for errors.
-
-    Raises:
-        DataError: It is not an integer.
-
-    >>> parse_class("cat", "labels.csv, row 2")
-    Traceback (most recent call last):
-    naa_lightning.exceptions.DataError: labels.csv, row 2: 'cat' is not a class index; write an integer
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise DataError(f"{where}: {text!r} is not a class index; write an integer") from None
-
-
-def list_images(csv: Path, target_column: str) -> list[ImageRecord]:
-    """Read a CSV file with the columns `filename`, `label` and perhaps one of target classes, counted from 0.
+        csv: The table.
+        root: The folder that file names start in. A backslash in them is a slash where there is no file of that name.
+        labelling: How classes are written, and what the columns are called.
+        target_column: The usual head of the column of target classes.
 
     Raises:
         DataError: The file is missing or malformed.
     """
+    columns = {"filename": "filename", "label": "label", **labelling.columns}
     records = []
-    for i, row in enumerate(read_rows(csv, ("filename", "label"))):
+    for i, row in enumerate(read_rows(csv, columns, optional={"target": target_column})):
         where = f"{csv}, row {i + 1}"
-        target = row.get(target_column)
-        file = str(PurePosixPath(row["filename"]))
-        label = parse_class(row["label"], where)
-        records.append(ImageRecord(i, file, label, parse_class(target, where) if target else None))
+        target = row.get("target")
+        records.append(
+            ImageRecord(
+                id=i,
+                file=_file(root, row["filename"]),
+                label=labelling.class_of(row["label"], where),
+                target_class=labelling.class_of(target, where) if target else None,
+            )
+        )
     return records
 
 
@@ -89,3 +153,9 @@ def require_files(root: Path, records: Iterable[ImageRecord], label_file: Path) 
         raise DataError(
             f"{label_file} lists files that are missing from {root}: {named}{more}; restore them or remove their rows"
         )
+
+
+def _file(root: Path, written: str) -> str:
+    """Return a file name with forward slashes."""
+    is_windows = "\\" in written and not (root / written).is_file()
+    return str(PurePosixPath(written.replace("\\", "/") if is_windows else written))

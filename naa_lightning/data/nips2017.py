@@ -16,7 +16,7 @@ from naa_lightning.class_names import imagenet_names
 from naa_lightning.data.datamodule import ImageDataModule
 from naa_lightning.data.download import RemoteFile, fetch, fetch_missing, require_reachable, save
 from naa_lightning.data.images import ImageRecord, LabelledImages, check_labels
-from naa_lightning.data.label_file import list_images, parse_class, read_rows, require_files
+from naa_lightning.data.label_file import Labelling, list_images, read_rows, require_files
 from naa_lightning.exceptions import DataError, MissingDataError
 from naa_lightning.image_file import read_image
 
@@ -130,7 +130,7 @@ def _list_copy(root: Path) -> tuple[Path, list[ImageRecord]]:
     """Find the label file of a copy and what it lists."""
     csv = root / "labels.csv"
     if csv.is_file():
-        listed = list_images(csv, target_column="targeted_label")
+        listed = list_images(csv, root, Labelling(), target_column="targeted_label")
         return csv, [replace(record, file=_place(root, record.file)) for record in listed]
     numbers = {stem for stem in _png_stems(root) if stem.isdecimal() and len(stem) < 16}
     for labels in (root / "labels.txt", root.parent / "labels.txt"):
@@ -151,11 +151,11 @@ def _place(root: Path, name: str) -> str:
 
 def _records_of_csv(root: Path, csv: Path, *, numbered: bool = False) -> list[ImageRecord]:
     records = []
-    rows = read_rows(csv, ("ImageId", "TrueLabel", "TargetClass"))
+    rows = read_rows(csv, {head: head for head in ("ImageId", "TrueLabel", "TargetClass")})
     for i, row in enumerate(sorted(rows, key=lambda row: row["ImageId"])):
         where = f"{csv}, ImageId {row['ImageId']}"
         file = _place(root, f"{i + 1 if numbered else row['ImageId']}.png")
-        label, target = (parse_class(row[column], where) - 1 for column in ("TrueLabel", "TargetClass"))
+        label, target = (Labelling().class_of(row[column], where) - 1 for column in ("TrueLabel", "TargetClass"))
         records.append(ImageRecord(i, file, label, target))
     return records
 
@@ -164,7 +164,7 @@ def _records_of_lines(root: Path, labels: Path) -> list[ImageRecord]:
     """Numbered images; target classes come from the competition's CSV file where it lists the same labels."""
     lines = labels.read_text(encoding="utf-8", errors="replace").split()
     records = [
-        ImageRecord(i, _place(root, f"{i + 1}.png"), parse_class(line, f"{labels}, line {i + 1}") - 1)
+        ImageRecord(i, _place(root, f"{i + 1}.png"), Labelling().class_of(line, f"{labels}, line {i + 1}") - 1)
         for i, line in enumerate(lines)
     ]
     csv = root / COMPETITION_CSV

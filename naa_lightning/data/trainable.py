@@ -171,9 +171,8 @@ def check_trainable(data: TrainableData, num_classes: int, model: str) -> None:
         model: The name of the model.
 
     Raises:
-        DataError: A class has no training image, a validation image is of another class, or the file of names lacks
-            the class of a training image.
-        ModelError: The data have more or fewer classes than the model.
+        DataError: A validation image is of another class, or the file of names lacks the class of a training image.
+        ModelError: A class has no training image, or the data have more or fewer classes than the model.
     """
     training = data.training_images().records
     data.check_names_cover(training)
@@ -182,9 +181,9 @@ def check_trainable(data: TrainableData, num_classes: int, model: str) -> None:
     classes = known or max(labels, default=-1) + 1
     for label in range(classes):
         if label not in labels:
-            raise DataError(
+            raise ModelError(
                 f"{data.name} has no training image of {class_name(data.class_names, label)}, one of its {classes} "
-                "classes; add some, or give the class folders other names: words are counted from 0"
+                f"classes; add some, or train on the {len(labels)} that it has with `num_classes={len(labels)}`"
             )
     if classes != num_classes:
         lacking = f", or add images of class {classes}" if known is None and classes < num_classes else ""

@@ -20,6 +20,7 @@ READ = {
     "tabs.CSV": "label\tclass_name\n0\tcat\n1\tgreat dane\n2\towl",
     "plain.csv": "0, cat\n1, great dane\n2, owl",
     "quoted.csv": '"2";"owl"\n"0";"cat"\n"1";"great dane"\n',
+    "bars.csv": "CLASS|NAME\n0|cat\n1|great dane\n2|owl",
     "both.csv": "id,class,name\nn1,0,cat\nn2,1,great dane\nn3,2,owl\n",
 }
 
@@ -51,6 +52,12 @@ def test_names_may_hold_separators_and_any_letters(tmp_path: Path, file: str, co
         assert read_class_names(tmp_path / file) == [name]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_names_in_the_encodings_of_spreadsheets_are_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "names.csv").write_bytes("Id;Name\r\n0;Bär\r\n1;Löwe\r\n".encode(encoding))
+    assert read_class_names(tmp_path / "names.csv") == ["Bär", "Löwe"]
+
+
 def test_classes_of_one_name_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("crane\nheron\ncrane\n")
     assert read_class_names(tmp_path / "names.txt") == ["crane (0)", "heron", "crane (2)"]
@@ -66,7 +73,9 @@ def test_classes_of_one_name_are_told_apart(tmp_path: Path) -> None:
         ("a.csv", b"index,name\n", "{file} names no class; write a name for every class, from 0"),
         ("a.txt", b"cat\n\nowl\n", "{file}, line 2 gives class 1 no name; write one"),
         ("a.txt", b"\ncat\n", "{file}, line 1 gives class 0 no name; write one"),
-        ("a.txt", b"\xff\xfec\x00", "{file} cannot be read as text"),
+        ("a.txt", b"\xff\xfec", "{file} cannot be read as text"),
+        ("a.txt", b"\x81", "{file} cannot be read as text"),
+        ("a.txt", b"c\x00", "{file} cannot be read as text (it holds bytes of zeros)"),
         ("a.json", b'["cat",\n]', "{file} cannot be read as JSON ("),
         ("a.json", b'["cat",\n', "{file} cannot be read as JSON (Expecting value: line 2"),
         ("a.json", b'"cat"', "{file} must hold a list of names, or an object from the class to its name"),
@@ -140,6 +149,8 @@ def disagreement(known: Sequence[str] | None, given: Sequence[str] | None) -> st
         (["a", "b", "c"], ["a", "b", "c", "d"], "class 3 is none for the model and 'd' in the data"),
         (["crane", "a", "crane"], ["crane (0)", "a", "crane (2)"], None),
         (["crane", "a", "crane"], ["crane", "a"], "class 2 is 'crane' for the model and none in the data"),
+        (["tench, Tinca tinca", "great_white_shark"], ["tench", "Great white shark, white shark"], None),
+        (["tench, Tinca tinca"], ["tinca"], "class 0 is 'tench, Tinca tinca' for the model and 'tinca' in the data"),
         (["a", "b", "c"], [], "class 0 is 'a' for the model and none in the data"),
     ],
 )

@@ -52,7 +52,7 @@ def test_missing_folder_missing_csv_and_binary_csv(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"empty\.csv is empty; write the columns filename, label"):
         records(tmp_path, "empty.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"binary\.csv cannot be read as CSV"):
+    with pytest.raises(UserError, match=r"binary\.csv cannot be read as text"):
         records(tmp_path, "binary.csv")
 
 
@@ -102,10 +102,10 @@ def test_a_csv_names_no_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["n00000000/a.png"], "class folder n00000000 is no ImageNet-1k class"),
+        (["n00000000/a.png"], "class n00000000 is none of ImageNet-1k; .*`class_map=FILE`"),
         (["n01484850/a.png", "shark/b.png"], r"different kinds: n01484850 \(WordNet id\), shark \(name\)"),
         (["1/a.png", "n01484850/b.png"], r"different kinds: 1 \(class index\), n01484850 \(WordNet id\)"),
-        (["cat/a.png", "b.png"], r"b\.png lies in no class folder; .*`csv=FILE`"),
+        (["cat/a.png", "b.png"], r"b\.png lies in no class folder; .*`csv=FILE`.*`labels=predicted`"),
         (["cat/a.png", "cat/a.jpg"], r"cat/a\.jpg and cat/a\.png would both be saved as cat/a\.png"),
         (["cat/a.jpg", "cat/a.png/b.png"], r"cat/a\.jpg would be saved as cat/a\.png, which is the name of a folder"),
         ([], "no images found in"),

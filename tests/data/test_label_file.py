@@ -1,0 +1,137 @@
+"""Label files as spreadsheets, pandas and people write them."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from naa_lightning.data.folder import FolderData
+from naa_lightning.exceptions import UserError
+from tests.conftest import shared
+from tests.data.folders import files_and_labels, paint
+
+EXPECTED = [("img/0.png", 0), ("img/1.png", 5), ("img/2.png", 0), ("img/3.png", 5)]
+TABLE = "filename{0}label\r\nimg\\0.png{0}0\r\nimg\\1.png{0}5\r\nimg\\2.png{0}0\r\nimg\\3.png{0}5\r\n"
+
+
+def listed(root: Path, **options: Any) -> list[tuple[str, int]]:
+    return files_and_labels(FolderData(root=root, csv="labels.csv", **options).load().records)
+
+
+def images(root: Path, text: str, encoding: str = "utf-8") -> Path:
+    """Four images, and a table of them."""
+    paint(root, *(file for file, _ in EXPECTED))
+    (root / "labels.csv").write_bytes(text.encode(encoding))
+    return root
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_tables_of_windows_are_read(tmp_path: Path, separator: str, encoding: str) -> None:
+    assert listed(images(tmp_path, TABLE.format(separator), encoding)) == EXPECTED
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_names_with_other_letters_are_found(tmp_path: Path, encoding: str) -> None:
+    paint(tmp_path, "Bär.png")
+    (tmp_path / "labels.csv").write_bytes("filename;label\nBär.png;3\n".encode(encoding))
+    assert listed(tmp_path) == [("Bär.png", 3)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "options"),
+    [
+        (pd.DataFrame({"filename": [file for file, _ in EXPECTED], "label": [0.0, 5.0, 0.0, 5.0]}), {}),
+        (
+            pd.DataFrame({"File_Name": [file for file, _ in EXPECTED], " Label ": [0, 5, 0, 5], "split": "val"}),
+            {"columns": {"filename": "file_name", "label": "Label"}},
+        ),
+        (
+            pd.DataFrame({"filename": "other.png", "path": [file for file, _ in EXPECTED], "label": [1, 6, 1, 6]}),
+            {"columns": {"filename": "path"}, "first_label": 1},
+        ),
+    ],
+)
+def test_tables_of_pandas_are_read(tmp_path: Path, frame: pd.DataFrame, options: dict[str, Any]) -> None:
+    assert listed(images(tmp_path, frame.to_csv(index=False)), **options) == EXPECTED
+    assert listed(images(tmp_path, frame.to_csv()), **options) == EXPECTED
+
+
+def test_quotes_hide_separators(tmp_path: Path) -> None:
+    paint(tmp_path, "a,b;c.png")
+    (tmp_path / "labels.csv").write_text('"label"|"file, or ""name"""\n3|"a,b;c.png"\n|\n')
+    assert listed(tmp_path, columns={"filename": 'file, or "name"'}) == [("a,b;c.png", 3)]
+
+
+def test_a_backslash_in_the_name_of_a_file_that_is_there_is_left(tmp_path: Path) -> None:
+    paint(tmp_path, "a\\b.png", "a/b.jpg")
+    (tmp_path / "labels.csv").write_text("filename,label\na\\b.png,1\na\\b.jpg,2\n")
+    assert listed(tmp_path) == [("a\\b.png", 1), ("a/b.jpg", 2)]
+
+
+def test_classes_may_be_named(tmp_path: Path) -> None:
+    rows = zip(EXPECTED, ("cat", "great dane", "cat", "great dane"), strict=True)
+    root = images(tmp_path, "filename,label\n" + "".join(f"{file},{name}\n" for (file, _), name in rows))
+    (tmp_path / "names.txt").write_text("cat\na\nb\nc\nd\ngreat dane\n")
+    assert listed(root, class_names=tmp_path / "names.txt") == EXPECTED
+    (tmp_path / "names.txt").write_text("cat\na\nb\nc\nd\ngreat danes\n")
+    with pytest.raises(UserError, match=r"row 2: 'great dane' is no class .*; did you mean 'great danes'\?"):
+        listed(root, class_names=tmp_path / "names.txt")
+    with pytest.raises(UserError, match=r"row 1: 'cat' is not a class index; .*`class_names=FILE`"):
+        listed(root)
+
+
+def test_labels_and_targets_may_count_from_1(tmp_path: Path) -> None:
+    root = images(tmp_path, "filename,label,target\nimg/0.png,1,6\nimg/1.png,6,\nimg/2.png,1,2\nimg/3.png,6,1\n")
+    records = FolderData(root=root, csv="labels.csv", first_label=1).load().records
+    assert [(record.label, record.target_class) for record in records] == [(0, 5), (5, None), (0, 1), (5, 0)]
+
+
+def test_other_targets_are_found(tmp_path: Path) -> None:
+    root = images(tmp_path, "filename,label,target,aim\nimg/0.png,0,1,2\n")
+    for columns, target in (({}, 1), ({"target": "AIM"}, 2)):
+        assert FolderData(root=root, csv="labels.csv", columns=columns).load().records[0].target_class == target
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("filename,label\nimg/0.png,0.5\n", {}, r"row 1: '0\.5' is not a class index; write an integer$"),
+        ("filename,label\nimg/0.png,nan\n", {}, r"row 1: 'nan' is not a class index; write an integer, or say"),
+        ("filename,label\nimg/0.png,0\n", {"first_label": 1}, r"row 1: the label 0 is less than `first_label=1`"),
+        ("filename,label\nimg/0.png,0\n", {"columns": {"label": "y"}}, r"lacks the column y; it has filename, label;"),
+        ("filename,label\nimg/0.png,0\n", {"columns": {"target": "y"}}, r"lacks the column y; it has filename, label;"),
+        ("file;y\nimg/0.png;0\n", {}, r"lacks the column filename; it has file, y; .*`columns={filename:HEAD}`"),
+        ("filename,label\nimg/0.png,0\nimg/0.png,3\n", {}, r"img/0\.png and img/0\.png would both be saved"),
+    ],
+)
+def test_what_does_not_tell_a_class_is_refused(
+    tmp_path: Path, text: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        listed(images(tmp_path, text), **options)
+
+
+def test_an_unknown_column_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"there is no column columns\.lable; did you mean label\?"):
+        FolderData(root=tmp_path, columns={"lable": "y"})
+
+
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [
+        ("labels.csv", {}),
+        ("back.csv", {}),
+        ("float.csv", {}),
+        ("utf16.csv", {}),
+        ("cols.csv", {"columns": {"filename": "file_name", "label": "label"}}),
+        ("names.csv", {"class_names": "".join(f"digit{index}\n" for index in range(10))}),
+    ],
+)
+def test_tables_of_real_users_are_read(tmp_path: Path, file: str, options: dict[str, Any]) -> None:
+    if "class_names" in options:
+        (tmp_path / "names.txt").write_text(options["class_names"])
+        options = {"class_names": tmp_path / "names.txt"}
+    data = FolderData(root=shared("field/excel-csv"), csv=file, **options)
+    assert files_and_labels(data.load().records) == EXPECTED
