@@ -13,6 +13,14 @@ def doubts(results: RunResults) -> list[tuple[str, str]]:
     """
     vanished = gradient_doubt(results)
     found = [(results.attack or "crafting", vanished)] if vanished else []
+    if results.labels_from is not None:
+        found.append(
+            (
+                "labels",
+                f"they are what {results.labels_from} predicts of the clean images, which it is right about by "
+                "definition; the clean accuracy of others is how often they agree with it",
+            )
+        )
     guessing = {name: target for name, target in results.targets.items() if target.is_chance}
     found += [
         (

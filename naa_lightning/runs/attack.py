@@ -23,7 +23,9 @@ from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.finished import finished_results
 from naa_lightning.runs.on_all_ranks import on_all_ranks, print_results
 from naa_lightning.runs.pipeline import attack_and_report
+from naa_lightning.runs.shown_names import model_class_names
 from naa_lightning.runs.stages.attacked_layers import with_attacked_layers
+from naa_lightning.runs.stages.labelling import predict_labels
 from naa_lightning.runs.stages.preflight import preflight
 from naa_lightning.runs.stages.stock import check_configuration
 from naa_lightning.runs.stages.training import train
@@ -84,7 +86,8 @@ def _attack(experiment: AttackExperiment, ranks: Ranks, *, began: float) -> floa
     with stopwatch.phase("preflight"):
         experiment = with_attacked_layers(experiment, data, ranks)
     with logging_to(loggers, asdict(run)):
-        mean = _attack_or_study(RunContext(experiment, data, callbacks, loggers, ranks, stopwatch))
+        context = RunContext(experiment, data, callbacks, loggers, ranks, stopwatch)
+        mean = _attack_or_study(context if data.labelled else predict_labels(context))
     if ranks.first:
         print_results(Path(run.paths.run_dir), loggers)
     return mean
@@ -116,9 +119,17 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
     """List the images, downloaded if need be, and check that they and the models fit each other."""
     run = experiment.run
     data.prepare_data()
+    if len(counts := {source.num_classes for source in experiment.sources}) == 1:
+        data.expect_classes(counts.pop(), model_class_names(experiment.sources))
     data.setup("predict")
+    if not data.labelled and experiment.surrogate is None:
+        raise DataError(
+            "`labels=predicted` takes what a surrogate predicts, and there is none: name it with surrogate=, or label "
+            "the images with `csv=FILE`"
+        )
     for source in experiment.sources:
-        check_labels(data.images.records, source.num_classes)
+        if data.labelled:
+            check_labels(data.images.records, source.num_classes)
         data.check_names_fit(source.num_classes, source.name)
         if isinstance(source, ClassifierSource):
             check_classes(source.classes, source.name, data.class_names, data.name)

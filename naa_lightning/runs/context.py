@@ -41,6 +41,7 @@ class RunContext:
         ranks: The ranks that share the work.
         stopwatch: The stopwatch that counts this rank's seconds by phase.
         noticed: What the preflight found wrong with models that can be used all the same, by their names.
+        labels_from: The surrogate whose predictions are the labels of the clean images; None where the data tell them.
     """
 
     experiment: AttackExperiment
@@ -50,6 +51,7 @@ class RunContext:
     ranks: Ranks = field(default_factory=Ranks)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     noticed: dict[str, Notice] = field(default_factory=dict)
+    labels_from: str | None = None
 
     @property
     def folder(self) -> Path:

@@ -184,7 +184,10 @@ def _data(plan: TrainingPlan, ranks: Ranks) -> TrainableData:
 
     def prepare() -> None:
         data.prepare_data()
+        data.expect_classes(plan.source.num_classes, plan.source.classes)
         data.setup("fit")
+        if not data.labelled:
+            raise DataError(f"{plan.source.name} cannot be trained on images without labels; leave out `labels`")
         with in_options("surrogate", ModelError):
             check_trainable(data, plan.source.num_classes, plan.source.name)
         for source in _held_out(plan):
