@@ -13,6 +13,7 @@ from naa_lightning.data import Batch, ImageDataModule, ImageRecord, LabelledImag
 from naa_lightning.data.cifar10 import Cifar10Data
 from naa_lightning.data.digits import DigitsData
 from naa_lightning.data.folder import FolderData
+from naa_lightning.data.huggingface import HuggingFaceData
 from naa_lightning.data.nips2017 import Nips2017Data
 from naa_lightning.exceptions import UserError
 from tests.experiments import CONF
@@ -130,17 +131,19 @@ def test_lightning_predicts_over_it(tmp_path: Path) -> None:
     assert trainer.predict(Ids(), datamodule=SevenImages()) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-@pytest.mark.parametrize("kind", [Cifar10Data, DigitsData, FolderData, Nips2017Data])
+@pytest.mark.parametrize("kind", [Cifar10Data, DigitsData, FolderData, HuggingFaceData, Nips2017Data])
 def test_configs_state_every_setting_and_its_default(kind: type[ImageDataModule], tmp_path: Path) -> None:
     group = kind.__name__.removesuffix("Data").lower()
     config = OmegaConf.create({"seed": 3, "paths": {"data_dir": str(tmp_path), "cifar10_dir": None}})
     config.data = OmegaConf.load(CONF / "data" / f"{group}.yaml")
     if kind is FolderData:
         config.data.root = str(tmp_path)
+    if kind is HuggingFaceData:
+        config.data.dataset = str(tmp_path)
     assert type(hydra.utils.instantiate(config.data)) is kind
     parameters = inspect.signature(kind).parameters
     assert set(parameters) == set(config.data) - {"_target_"}
-    for key in set(parameters) - {"root", "cache", "seed"}:
+    for key in set(parameters) - {"root", "dataset", "cache", "seed"}:
         assert config.data[key] == parameters[key].default, key
 
 
