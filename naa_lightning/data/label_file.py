@@ -44,8 +44,8 @@ class Labelling:
             4
             >>> Labelling(names=["cat", "dog"]).class_of("dgo", "labels.csv, row 2")
             Traceback (most recent call last):
-            naa_lightning.exceptions.DataError: labels.csv, row 2: 'dgo' is no class of those that are named; did you \
-mean 'dog'?
+            naa_lightning.exceptions.DataError: labels.csv, row 2: 'dgo' is none of the 2 classes that are named (did \
+you mean 'dog'?); correct it, or say what classes are called with `class_names=FILE`
         """
         if not re.fullmatch(r"[+-]?[0-9]{1,9}([.,]0*)?", text):
             return self._named(text, where)
@@ -69,7 +69,10 @@ mean 'dog'?
             )
         close = get_close_matches(text, self.names, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"the first is {self.names[0]!r}"
-        raise DataError(f"{where}: {text!r} is no class of those that are named; {remedy}")
+        raise DataError(
+            f"{where}: {text!r} is none of the {len(self.names)} classes that are named ({remedy}); correct it, or say "
+            "what classes are called with `class_names=FILE`"
+        )
 
 
 def read_rows(

@@ -51,6 +51,8 @@ class Provenance(Part):
         environment: Where it ran.
         surrogate: The name of the surrogate; None where the images come from elsewhere.
         attack, data: The names of the attack and of the data set.
+        labels_from: The name of the surrogate whose predictions of the clean images are their labels; None where the
+            data tell the labels.
         images: Number of images.
         config: The resolved configuration.
     """
@@ -65,5 +67,6 @@ class Provenance(Part):
     surrogate: str | None = None
     attack: str | None = None
     data: str | None = None
+    labels_from: str | None = None
     images: int
     config: dict[str, Any] = Field(default_factory=dict)

@@ -163,8 +163,6 @@ class RunResults(Provenance):
         weights: The SHA-256 digest of each model's weights, or of the file that it is in, by the model's name; None
             where it has neither.
         model_files: The SHA-256 digest of the local files that each model was read from, by the model's name.
-        labels_from: The name of the surrogate whose predictions of the clean images are their labels; None where the
-            data tell the labels.
         noticed: What seemed wrong with a model before anything was crafted, by the model's name.
         budget: The bound of perturbations.
         targeted: Whether the attack aims at target classes.
@@ -184,7 +182,6 @@ class RunResults(Provenance):
     clean_images: dict[str, str] = Field(default_factory=dict)
     weights: dict[str, str | None] = Field(default_factory=dict)
     model_files: dict[str, str] = Field(default_factory=dict)
-    labels_from: str | None = None
     noticed: dict[str, str] = Field(default_factory=dict)
     budget: BudgetResult | None = None
     targeted: bool = False

@@ -39,6 +39,7 @@ def provenance(context: RunContext, *, images: int) -> dict[str, Any]:
         "surrogate": None if experiment.surrogate is None else experiment.surrogate.name,
         "attack": experiment.run.attack.name,
         "data": context.data.name,
+        "labels_from": context.labels_from,
         "images": images,
         "config": asdict(experiment.run),
     }

@@ -76,7 +76,9 @@ def test_classes_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("cat\na\nb\nc\nd\ngreat dane\n")
     assert listed(root, class_names=tmp_path / "names.txt") == EXPECTED
     (tmp_path / "names.txt").write_text("cat\na\nb\nc\nd\ngreat danes\n")
-    with pytest.raises(UserError, match=r"row 2: 'great dane' is no class .*; did you mean 'great danes'\?"):
+    with pytest.raises(
+        UserError, match=r"row 2: 'great dane' is none of the 6 .* \(did you mean 'great danes'\?\); .*`class_names"
+    ):
         listed(root, class_names=tmp_path / "names.txt")
     with pytest.raises(UserError, match=r"row 1: 'cat' is not a class index; .*`class_names=FILE`"):
         listed(root)

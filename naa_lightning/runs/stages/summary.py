@@ -88,7 +88,6 @@ def summarise(
         clean_images={data.name: images_digest(perturbations)},
         weights=dict(evaluation.weights),
         model_files=files_of_models(experiment.sources),
-        labels_from=context.labels_from,
         noticed=noticed(context, rated["targets"]),
         budget=BudgetResult(norm=budget.norm, eps=budget.eps),
         targeted=run.attack.targeted,
