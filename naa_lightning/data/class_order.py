@@ -70,7 +70,7 @@ def class_order(found: Sequence[str], num_classes: int | None = None, known: Seq
             if name not in places:
                 raise DataError(f"the class {name} is none of ImageNet-1k; rename it, or {_remedy()}")
         return ClassOrder({name: places[name] for name in found}, imagenet_names())
-    if num_classes is None:
+    if num_classes is None or not found:
         return ClassOrder(in_order, distinct_names(list(found)))
     shown = ", ".join([*found[:_SHOWN], *(["..."] if len(found) > _SHOWN else [])])
     raise DataError(

@@ -165,7 +165,7 @@ class HuggingFaceData(ImageDataModule):
         if names == [""] or not names:  # it does not say which it is, or not before it is read
             return names[0] if names else self.split
         if wanted not in names:
-            raise DataError(f"{self.dataset} has no split {wanted}; {suggest(wanted, names, all_of_them=True)}")
+            raise DataError(f"{self.dataset} has no split {wanted}; {suggest(wanted, names)}")
         return self.split
 
     def _column(self, rows: "Dataset", role: str, usual: Callable[["Dataset"], list[str]]) -> str:
@@ -204,7 +204,7 @@ def _library() -> Any:
         import datasets  # noqa: PLC0415 - an extra, and takes seconds to load
     except ImportError as error:
         raise DataError(
-            f"data=huggingface needs the library datasets ({reason_of(error)}): pip install "
+            f"data sets of Hugging Face need the library datasets ({reason_of(error)}): pip install "
             "'naa_lightning[huggingface]'"
         ) from error
     datasets.disable_progress_bars()

@@ -38,6 +38,7 @@ OWN_NETWORK = ("function=mine.py:build", "mean=[0,0,0]", "std=[1,1,1]")
 def test_every_preset_composes_and_is_valid(override: str) -> None:
     needed = {
         "data=folder": ["data.root=somewhere"],
+        "data=huggingface": ["data.dataset=somewhere"],
         "surrogate=trained": ["surrogate.model=mine"],
         "surrogate=timm": ["surrogate.architecture=resnet18"],
         "surrogate=torchvision": ["surrogate.architecture=resnet18.IMAGENET1K_V1"],

@@ -91,6 +91,11 @@ def test_the_folders_of_all_parts_are_counted(tmp_path: Path) -> None:
     assert files_and_labels(data.load().records) == [("cat/a.png", 0)]
 
 
+def test_a_folder_without_any_is_told_to_be_empty(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no images found in the class folders of"):
+        folder(tmp_path, [], 3).load()
+
+
 def test_wordnet_ids_are_shown_by_what_wordnet_calls_them() -> None:
     """Also those beyond ImageNet-1k, and those that nobody knows by their ids."""
     assert class_order(["n01440764", "n02085374"], 2).names == ["tench", "toy dog"]

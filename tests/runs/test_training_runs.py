@@ -58,7 +58,7 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def on(folder: Path, trained: Path, *overrides: str) -> dict[str, Any]:
     """Attack the trained model on images of a folder and return the results."""
-    run = trained / "run"
+    run = trained / "runs" / folder.name
     words = ["surrogate=trained", "surrogate.model=colours", f"paths.models_dir={trained}/models", "~targets"]
     options = [
         "data=folder",
@@ -101,6 +101,32 @@ def test_a_model_and_data_of_other_classes(photos: Path, trained: Path, tmp_path
         UserError, match=r"colours was trained on other classes than those of folder: class 0 is 'blue'"
     ):
         on(tmp_path, trained, f"paths.run_dir={trained}/other")
+
+
+def test_some_of_the_classes_are_known_by_their_names(photos: Path, trained: Path, tmp_path: Path) -> None:
+    for colour in ("green", "red"):
+        (tmp_path / colour).symlink_to(photos / "val" / colour)
+    found = on(tmp_path, trained, "attack=fgsm")
+    assert [of_class["label"] for of_class in found["classes"]] == [1, 2]
+    assert found["targets"]["colours"]["clean_accuracy"]["value"] > 0.9
+
+
+def test_folders_of_wordnet_ids_are_all_the_classes_there_are(photos: Path, tmp_path: Path) -> None:
+    ids = {"blue": "n01440764", "green": "n02102040", "red": "n02979186"}
+    for part in ("train", "val"):
+        (tmp_path / part).mkdir()
+        for colour, wordnet_id in ids.items():
+            (tmp_path / part / wordnet_id).symlink_to(photos / part / colour)
+    data = ["data=folder", f"data.root={tmp_path}/val", f"data.train={tmp_path}/train", "data.num_workers=1"]
+    assert train(tmp_path, *NETWORK, *RECIPE, *data) > 0.9
+    (said,) = (json.loads(path.read_text()) for path in (tmp_path / "models").glob("*.json"))
+    assert said["classes"] == ["tench", "English springer", "cassette player"]
+    assert on(tmp_path / "val", tmp_path, "attack=fgsm")["targets"]["colours"]["clean_accuracy"]["value"] > 0.9
+    wrong = [*NETWORK, "surrogate.num_classes=1000", *RECIPE, *data]
+    with pytest.raises(
+        UserError, match=r"no training image of goldfish \(1\), .* or train on the 3 .* surrogate\.num_classes=3"
+    ):
+        train(tmp_path / "wrong", *wrong)
 
 
 @pytest.fixture(scope="module")
