@@ -70,15 +70,19 @@ class L2(Norm):
         return direction * share.pow(1 / like[0].numel()).view(-1, 1, 1, 1)
 
     def round(self, levels: Tensor, radius: float) -> Tensor:
-        """Round to the nearest, then take back those values that rounding enlarged most until the length fits."""
+        """Round to the nearest, then take back those values that rounding enlarged most until the length fits.
+
+        Values that rounding enlarged alike are taken back together, so that grey perturbations stay grey.
+        """
         rounded = levels.round().flatten(1).double()
         enlarged = rounded.abs() - levels.flatten(1).double().abs()
         gain = 2 * rounded.abs() - 1  # by how much the squared length shrinks with one level less
-        order = enlarged.argsort(dim=1, descending=True, stable=True)
+        by_size, order = enlarged.sort(dim=1, descending=True, stable=True)
         excess = rounded.square().sum(1, keepdim=True) - radius**2
         shrunk = gain.gather(1, order).cumsum(1)
         needed = torch.cat([torch.zeros_like(shrunk[:, :1]), shrunk[:, :-1]], dim=1) < excess
-        take_back = torch.zeros_like(needed).scatter(1, order, needed) & (enlarged > 0)
+        least = torch.where(needed & (by_size > 0), by_size, torch.inf).amin(1, keepdim=True)
+        take_back = enlarged >= least
         return (rounded - rounded.sign() * take_back).view_as(levels).to(levels.dtype)
 
 

@@ -10,7 +10,7 @@ def chosen_output(answer: Any, output: int | str | None = None) -> Any:
     """Return one of the outputs of a network that may give several.
 
     These are the values of a mapping, the fields of an object, such as those of transformers, or the entries of a
-    sequence, if they are tensors or arrays of batches. Nested lists of numbers are one output.
+    sequence, if one of them is a tensor or array of a batch. Nested lists of numbers are one output.
 
     Args:
         answer: What the network gives.
@@ -45,10 +45,10 @@ def _outputs(answer: Any) -> dict[int | str, Any]:
     """Return the outputs by name, or by index where they have none."""
     if isinstance(answer, Mapping):
         return dict(answer)
-    if isinstance(answer, Sequence) and not isinstance(answer, str) and (not answer or _ndim(answer[0]) >= 2):
+    if isinstance(answer, Sequence) and not isinstance(answer, str) and (not answer or max(map(_ndim, answer)) >= 2):
         return dict(zip(getattr(answer, "_fields", range(len(answer))), answer, strict=True))
     if hasattr(answer, LOGITS):
-        return {name: value for name, value in vars(answer).items() if not name.startswith("_")} | {
+        return {name: value for name, value in getattr(answer, "__dict__", {}).items() if not name.startswith("_")} | {
             LOGITS: getattr(answer, LOGITS)
         }
     return {0: answer}

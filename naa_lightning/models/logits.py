@@ -8,6 +8,7 @@ from torch import Tensor
 from naa_lightning.models.chosen_output import chosen_output
 
 GIVES = ("logits", "probabilities")
+_ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included
 
 
 def logits_of(
@@ -45,8 +46,24 @@ def logits_of(
             f"that `output` names, got {_described(answer)}"
         )
     if gives == "probabilities":
+        check_probabilities(found)
         found = found.clamp_min(torch.finfo(found.dtype).tiny).log()
     return found[:, first_class:]
+
+
+def check_probabilities(values: Tensor, name: str = "the network") -> None:
+    """Check that numbers are probabilities, up to rounding.
+
+    Args:
+        values: Numbers of any shape.
+        name: What gives them, in errors.
+
+    Raises:
+        ValueError: One is none; the message says what to do.
+    """
+    outside = values[(values < -_ROUNDING) | (values > 1 + _ROUNDING)]
+    if len(outside):
+        raise ValueError(f"{name} gives {outside[0].item():g}, which is no probability: set gives=logits")
 
 
 def _described(answer: object) -> str:

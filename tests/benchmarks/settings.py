@@ -7,7 +7,7 @@ import torch
 
 from naa_lightning.config.building import build_part, plain_values
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource
+from naa_lightning.models.library_model import LibraryModel
 from tests.experiments import NETWORKS, composed
 
 EPS = 16 / 255
@@ -45,10 +45,10 @@ class Settings:
             raise UserError("--device cuda: torch finds no GPU here; leave it out or give --device cpu")
 
     @cached_property
-    def source(self) -> ClassifierSource:
+    def source(self) -> LibraryModel:
         """The network's description, as `attack.py surrogate=` composes it."""
         node = plain_values(composed(f"surrogate={self.network}"))["surrogate"]
-        return build_part(ClassifierSource, node, "surrogate")
+        return build_part(LibraryModel, node, "surrogate")
 
     @property
     def layers(self) -> list[str]:

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models import TrainedModel
+from naa_lightning.models.library_model import LibraryModel
 from naa_lightning.models.saved import save_model, saved_model
 from naa_lightning.models.timm_model import TimmModel
 from naa_lightning.models.torchvision_model import TorchvisionModel
@@ -59,7 +60,7 @@ TRAINED = TrainedModel(
 )
 
 
-def network_of(source: ClassifierSource) -> nn.Module:
+def network_of(source: LibraryModel) -> nn.Module:
     """A network that differs from an untrained one in every number, in evaluation mode."""
     torch.manual_seed(0)
     network = source.network(pretrained=False)
@@ -68,7 +69,7 @@ def network_of(source: ClassifierSource) -> nn.Module:
     return network.eval()
 
 
-def saved(folder: Path, source: ClassifierSource = SMALL, stem: str = "mine-0123456789ab", **facts: Any) -> Path:
+def saved(folder: Path, source: LibraryModel = SMALL, stem: str = "mine-0123456789ab", **facts: Any) -> Path:
     path = folder / f"{stem}.safetensors"
     save_model(path, source, network_of(source), facts)
     return path

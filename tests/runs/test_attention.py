@@ -36,13 +36,14 @@ class Source(ClassifierSource):
     make: Callable[[], nn.Module] = small
     built: list["weakref.ref[Classifier]"] = field(default_factory=list)
 
-    def check_published_weights(self) -> None: ...
-    def network(self, *, pretrained: bool) -> nn.Module: ...  # type: ignore[empty-body]
-    def published(self) -> None: ...  # type: ignore[override]
+    def check(self) -> None: ...
+
+    def loaded_network(self) -> nn.Module:
+        return self.make()
 
     def build(self) -> Classifier:
         assert all(reference() is None for reference in self.built), "an earlier model is still in memory"
-        classifier = Classifier(self.make(), mean=[0.5] * 3, std=[0.5] * 3).eval()
+        classifier = Classifier(self.loaded_network(), mean=[0.5] * 3, std=[0.5] * 3).eval()
         self.built.append(weakref.ref(classifier))
         return classifier
 
@@ -61,10 +62,10 @@ def pairs(tmp_path: Path) -> SavedPairs:
 
 
 def test_attention_is_for_the_predicted_classes_by_image_id(pairs: SavedPairs) -> None:
-    source = Source(name="small", architecture="")
+    source = Source(name="small")
     found = attention_of(source, pairs, context().prediction_trainer, batch_size=2)
     assert list(found) == [3, 4, 8, 9, 15]
-    model = Source(name="small", architecture="").build()
+    model = Source(name="small").build()
     predicted = set()
     for number, looked in found.items():
         for seed, values in ((number, looked.clean), (100 + number, looked.adversarial)):
@@ -76,7 +77,7 @@ def test_attention_is_for_the_predicted_classes_by_image_id(pairs: SavedPairs) -
 
 
 def test_the_module_tells_what_it_predicts_on_the_cpu(pairs: SavedPairs) -> None:
-    model = Source(name="small", architecture="").build()
+    model = Source(name="small").build()
     clean = torch.stack([pair["clean"] for pair in (pairs[0], pairs[1])])
     adversarial = torch.stack([pair["adversarial"] for pair in (pairs[0], pairs[1])])
     with torch.no_grad():
@@ -92,7 +93,7 @@ def test_the_module_tells_what_it_predicts_on_the_cpu(pairs: SavedPairs) -> None
 
 
 def test_attention_is_float32_whatever_the_models_precision(pairs: SavedPairs) -> None:
-    module = AttentionModule(Source(name="small", architecture="").build(), title="")
+    module = AttentionModule(Source(name="small").build(), title="")
     image = pairs[0]["clean"][None]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         batch = module.predict_step({"clean": image, "adversarial": image, "id": torch.tensor([3])}, 0)
@@ -103,15 +104,15 @@ def test_attention_is_float32_whatever_the_models_precision(pairs: SavedPairs) -
 def test_one_model_is_in_memory_at_a_time(pairs: SavedPairs) -> None:
     built: list[weakref.ref[Classifier]] = []
     for name in "abc":  # `build` fails where an earlier model is still there
-        attention_of(Source(name=name, architecture="", built=built), pairs, context().prediction_trainer, batch_size=5)
+        attention_of(Source(name=name, built=built), pairs, context().prediction_trainer, batch_size=5)
     assert len(built) == 3
 
 
 def test_a_model_without_places_is_left_out_with_a_warning(pairs: SavedPairs, caplog: pytest.LogCaptureFixture) -> None:
     built: list[weakref.ref[Classifier]] = []
-    flat = Source(name="flat", architecture="", make=without_places, built=built)
+    flat = Source(name="flat", make=without_places, built=built)
     with caplog.at_level(logging.WARNING, logger="naa_lightning.runs.stages.attention"):
         assert attention_of(flat, pairs, context().prediction_trainer, batch_size=2) == {}
     assert "flat is left out of the pictures of attention: the network has no layer" in caplog.text
-    source = Source(name="small", architecture="", built=built)
+    source = Source(name="small", built=built)
     assert len(attention_of(source, pairs, context().prediction_trainer, batch_size=2)) == 5

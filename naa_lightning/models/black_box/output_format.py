@@ -9,9 +9,7 @@ from torch import Tensor
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.chosen_output import chosen_output
-from naa_lightning.models.logits import GIVES
-
-_ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included
+from naa_lightning.models.logits import GIVES, check_probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +91,8 @@ class OutputFormat:
         return tensor.detach() if tensor.is_floating_point() else tensor.detach().double()
 
     def _logarithm(self, probabilities: Tensor) -> Tensor:
-        outside = probabilities[(probabilities < -_ROUNDING) | (probabilities > 1 + _ROUNDING)]
-        if len(outside):
-            raise ModelError(f"{self.name} gives {float(outside[0]):g}, which is no probability: set gives=logits")
+        try:
+            check_probabilities(probabilities, self.name)
+        except ValueError as error:
+            raise ModelError(str(error)) from error
         return probabilities.clamp(0, 1).log()
