@@ -161,7 +161,7 @@ class Classifier(nn.Module):
         """Return logits (B, K) of images (B, 3, H, W) in [0, 1].
 
         Raises:
-            ValueError: The network returns something else.
+            AnswerError: The network returns something else.
         """
         return self._in_batches(self._run, self.preprocess(images)) / self.temperature
 

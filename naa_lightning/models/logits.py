@@ -11,6 +11,10 @@ GIVES = ("logits", "probabilities")
 _ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included
 
 
+class AnswerError(ValueError):
+    """A network's answer holds no logits where they are looked for."""
+
+
 def logits_of(
     answer: object, *, output: int | str | None = None, gives: str = "logits", first_class: int = 0
 ) -> Tensor:
@@ -26,7 +30,7 @@ def logits_of(
         Logits of shape (B, K).
 
     Raises:
-        ValueError: There are none.
+        AnswerError: There are none.
 
     Example:
         >>> logits_of({"loss": None, "logits": torch.ones(2, 3)}, first_class=1).shape
@@ -37,11 +41,11 @@ def logits_of(
     try:
         found = chosen_output(answer, output)
     except IndexError as error:
-        raise ValueError(str(error)) from error
+        raise AnswerError(str(error)) from error
     if isinstance(found, Tensor) and found.ndim == 4 and found.shape[2:].numel() == 1:
         found = found.flatten(1)
     if not isinstance(found, Tensor) or found.ndim != 2:
-        raise ValueError(
+        raise AnswerError(
             "expected a network that returns logits of shape (B, K), alone, as `logits`, or as the one of several "
             f"that `output` names, got {_described(answer)}"
         )
@@ -59,11 +63,11 @@ def check_probabilities(values: Tensor, name: str = "the network") -> None:
         name: What gives them, in errors.
 
     Raises:
-        ValueError: One is none; the message says what to do.
+        AnswerError: One is none; the message says what to do.
     """
     outside = values[(values < -_ROUNDING) | (values > 1 + _ROUNDING)]
     if len(outside):
-        raise ValueError(f"{name} gives {outside[0].item():g}, which is no probability: set gives=logits")
+        raise AnswerError(f"{name} gives {outside[0].item():g}, which is no probability: set gives=logits")
 
 
 def _described(answer: object) -> str:

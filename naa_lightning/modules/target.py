@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.engine.out_of_memory import AdaptiveChunks
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError
 from naa_lightning.models import as_classifier
 from naa_lightning.models.defences import Defence, defended
 from naa_lightning.models.defences.chain import repeats_of
@@ -95,7 +95,7 @@ class TargetModule(ImageModule):
             dataloader_idx: Number of the data loader, of several.
 
         Raises:
-            UserError: The batch is of no usual form, the model gives something else than (B, num_classes) logits, or
+            ModelError: The batch is of no usual form, the model gives something else than (B, num_classes) logits, or
                 the memory is too small for one image.
         """
         if isinstance(batch, Mapping) and {"clean", "adversarial"} <= batch.keys():
@@ -147,9 +147,11 @@ class TargetModule(ImageModule):
         try:
             logits = logits_of(self.model(images))
         except ValueError as error:
-            raise UserError(f"{self.name}: {error}") from error
+            raise ModelError(f"{self.name}: {error}") from error
         shape = tuple(logits.shape)
         expected = (len(images), self.num_classes or shape[1])
         if shape != expected:
-            raise UserError(f"{self.name} gives logits of shape {shape}, expected {expected}: correct its num_classes")
+            background = shape[1] == expected[1] + 1
+            remedy = "set `first_class=1` if the first is a background class" if background else "correct `num_classes`"
+            raise ModelError(f"{self.name} gives logits of shape {shape}, expected {expected}: {remedy}")
         return predicted_classes(logits)

@@ -114,7 +114,7 @@ def too_many(images: Tensor) -> Tensor:
         (Source(name="broken", logits=raising), "ZeroDivisionError: by zero"),
         (
             Source(name="broken", logits=too_many),
-            "broken gives logits of shape (2, 10), expected (2, 2): correct its num_classes",
+            "broken gives logits of shape (2, 10), expected (2, 2): correct broken.num_classes",
         ),
         (
             Source(name="broken", logits=lambda images: brightness(images) * math.nan),

@@ -11,7 +11,7 @@ from naa_lightning.config.options import in_options, key_of
 from naa_lightning.config.studies import LayerStudy
 from naa_lightning.data import ImageDataModule
 from naa_lightning.distributed.ranks import Ranks
-from naa_lightning.exceptions import ModelError
+from naa_lightning.exceptions import ModelError, in_one_line
 from naa_lightning.models import ClassifierSource, EnsembleSource
 from naa_lightning.models.candidates import check_attacked_layer, middle_layer
 from naa_lightning.models.classifier_source import AUTO
@@ -59,6 +59,8 @@ def _layer(source: ClassifierSource, image: Tensor, experiment: AttackExperiment
             if not is_needed:
                 return None
             raise ModelError(f"{source.name}: {error}") from error
+        except Exception as error:  # the user's own network can fail in any way
+            raise ModelError(f"{source.name} fails when asked about an image: {in_one_line(error)}") from error
     log.info("%s: layer=auto is %s", source.name, layer)
     return layer
 

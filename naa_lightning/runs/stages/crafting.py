@@ -15,6 +15,7 @@ from naa_lightning.data import LabelledImages
 from naa_lightning.exceptions import UserError
 from naa_lightning.models import Classifier, Ensemble, as_surrogate
 from naa_lightning.models.layer import LayerError
+from naa_lightning.models.logits import AnswerError
 from naa_lightning.modules.crafting import AttackModule
 from naa_lightning.records import Manifest
 from naa_lightning.records.crafting_json import identity_digest
@@ -114,6 +115,8 @@ def _craft(
         except LayerError as error:
             layers = ", ".join(f"{source.name}: {source.layer}" for source in experiment.white_box)
             raise UserError(f"surrogate.layer ({layers}): {error}") from error
+        except AnswerError as error:
+            raise UserError(f"surrogate: {error}") from error
         data.trainer = None  # would keep the surrogate in memory
     return _peak_memory(device)
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from naa_lightning.config.options import in_options, key_of
 from naa_lightning.distributed.stopping import stop_if_asked
 from naa_lightning.engine.out_of_memory import is_out_of_memory
-from naa_lightning.exceptions import RankLostError, UserError, in_one_line, reason_of
+from naa_lightning.exceptions import ModelError, RankLostError, UserError, in_one_line, reason_of
 from naa_lightning.models import ModelSource
 from naa_lightning.models.predicted_classes import INVALID
 from naa_lightning.models.shared_weights import WeightSamples, sampled_weights, whose_weights
@@ -81,7 +82,8 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
     shares_weights: dict[str, str] = {}
 
     def evaluate_model(source: ModelSource, of_source: Sequence[Target]) -> None:
-        with _failures_noted(of_source, failed):
+        key = key_of(source, context.experiment.run)
+        with _failures_noted(of_source, failed, key):
             with stopwatch.phase(f"targets/{source.name}/build"):
                 model = ranks.everywhere(source.build)
                 weights[source.name] = weights_digest(model, source.files)
@@ -90,7 +92,7 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
                 elif (surrogate := whose_weights(sampled_weights(model), attacked)) is not None:
                     shares_weights[source.name] = surrogate
             for target in of_source:
-                with _failures_noted([target], failed), stopwatch.phase(f"targets/{target.name}/ask"):
+                with _failures_noted([target], failed, key), stopwatch.phase(f"targets/{target.name}/ask"):
                     module = TargetModule(
                         model,
                         name=target.name,
@@ -118,10 +120,11 @@ def evaluate(context: RunContext, pairs: LoadedPairs) -> Evaluation:
 
 
 @contextmanager
-def _failures_noted(targets: Sequence[Target], failed: dict[str, str]) -> Iterator[None]:
-    """Note what goes wrong with targets, whatever a model or the user's own code does, and go on."""
+def _failures_noted(targets: Sequence[Target], failed: dict[str, str], key: str) -> Iterator[None]:
+    """Note what goes wrong with targets of one model, whatever it or the user's own code does, and go on."""
     try:
-        yield
+        with in_options(key, ModelError):
+            yield
     except RankLostError:
         raise
     except Exception as error:
