@@ -11,10 +11,9 @@ from typing import Any
 from huggingface_hub import constants, try_to_load_from_cache
 from torch import nn
 
-from naa_lightning.exceptions import ModelError, reason_of
+from naa_lightning.exceptions import MissingWeightsError, ModelError, reason_of
 from naa_lightning.models.classifier_source import AUTO, ClassifierSource
 from naa_lightning.models.connectivity import is_online
-from naa_lightning.models.library_model import unreachable
 
 # What the hub takes as an id.
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -61,9 +60,16 @@ class HuggingFaceModel(ClassifierSource):
                 output_loading_info=True,
                 local_files_only=_is_here(self.model, *_WEIGHTS),
                 trust_remote_code=False,
+                ignore_mismatched_sizes=True,  # they are told below
             )
         except Exception as error:  # a library, its hub and damaged files can fail in any way
             raise ModelError(f"{self.name}: {self.model} cannot be loaded: {reason_of(error)}") from error
+        if unlike := sorted(found["mismatched_keys"]):
+            key, theirs, ours = unlike[0]
+            raise ModelError(
+                f"{self.name}: the weights of {self.model} do not fit its {_CONFIG}: {key} has shape {tuple(theirs)}, "
+                f"expected {tuple(ours)}; correct what the configuration says"
+            )
         if missing := sorted(found["missing_keys"]):
             raise ModelError(
                 f"{self.name}: {self.model} holds no weights of {', '.join(missing[:3])}: it is no trained classifier "
@@ -101,7 +107,7 @@ def huggingface_model(
         ModelError: transformers is not installed, there is no such model, or it does not say how it takes images.
         ValueError: A value is out of range.
     """
-    name = name or Path(model).name
+    name = name or Path(model).absolute().name
     if find_spec("transformers") is None:
         raise ModelError(f"{name} needs transformers: pip install 'naa_lightning[huggingface]'")
     labels = _labels(model, name)
@@ -142,8 +148,8 @@ def _image_options(model: str, name: str) -> dict[str, Any]:
     """Return how a model takes images, by its image processor, as the arguments of `ImageFormat`."""
     import transformers  # noqa: PLC0415  (optional, and slow to load)
 
-    here = _found(model, name, _PROCESSOR)
     try:
+        here = _found(model, name, _PROCESSOR)
         processor = transformers.AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
             model, local_files_only=here, trust_remote_code=False
         )
@@ -186,7 +192,10 @@ def _found(model: str, name: str, file: str) -> bool:
     if Path(model).expanduser().is_dir():
         raise ModelError(f"{name}: there is no {Path(model) / file}; name a folder that `save_pretrained` wrote")
     if not is_online(constants.ENDPOINT):
-        raise unreachable(f"{name} ({model})", constants.ENDPOINT)
+        raise MissingWeightsError(
+            f"{name}: there is no folder {model}, no published model of that id is on this machine, and "
+            f"{constants.ENDPOINT} is out of reach: connect to the network, or name a folder with `model=FOLDER`"
+        )
     return False
 
 

@@ -1,5 +1,6 @@
 """Networks of repositories that torch.hub loads."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from naa_lightning.models.network_source import NetworkSource
 Source = Literal["local", "github"]
 _CODE = "hubconf.py"
 _GITHUB = "https://github.com"
+_GITHUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w./-]+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,8 @@ class TorchHubModel(NetworkSource):
         kwargs: The keyword arguments with which the function is called, such as `pretrained`.
 
     Raises:
-        ValueError: The source is unknown, or it is not said which numbers the network takes.
+        ValueError: The source is unknown, `repo` is no name on GitHub, or it is not said which numbers the network
+            takes.
     """
 
     repo: str
@@ -38,10 +41,12 @@ class TorchHubModel(NetworkSource):
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that the preprocessing is given."""
+        """Check that the repository is named as its source wants it, and the preprocessing given."""
         super().__post_init__()
         if self.source not in get_args(Source):
             raise ValueError(f"source must be one of {', '.join(get_args(Source))}, got {self.source!r}")
+        if self.source == "github" and not _GITHUB_NAME.fullmatch(self.repo):
+            raise ValueError(f"repo must be owner/name or owner/name:branch with source=github, got {self.repo!r}")
         self.check_values()
 
     @property

@@ -98,6 +98,38 @@ def test_an_exported_network_is_code_that_only_trust_lets_run(tmp_path: Path) ->
     assert sys.path == before
 
 
+def test_a_repository_of_torch_hub_is_code_that_only_trust_lets_run(tmp_path: Path) -> None:
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "hubconf.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'it has run')!r}).touch()\n")
+    overrides = ["experiment=digits", "surrogate=torch_hub", f"surrogate.repo={repo}", "surrogate.model=small"]
+    overrides += ["surrogate.value_range=[0,1]", "surrogate.layer=auto", "surrogate.num_classes=10"]
+    for trust in ([], ["trust=[repo]"], [f"trust=[{tmp_path}]"], [f"trust=['github:{repo}']"]):
+        with pytest.raises(UserError, match=re.escape(f"surrogate.repo names {repo}, which is not known to be safe")):
+            compose_attack_run(composed(*overrides, *trust))
+    config = composed(*overrides)
+    config.trust = [str(repo)]
+    with pytest.raises(UserError, match="stands in a file of presets: give it on the command line"):
+        compose_attack_run(config)
+    before = list(sys.path)
+    try:
+        compose_attack_run(composed(*overrides, f"trust=[{repo}]"))
+    finally:
+        sys.path[:] = before
+    assert not (tmp_path / "it has run").exists()
+
+
+def test_a_repository_of_github_is_trusted_by_its_name() -> None:
+    node = {"targets": {"hub": {"repo": "owner/name:main", "source": "github"}}}
+    for trust in ([], ["owner/name:main"], ["github:owner/name"], ["github:owner/other:main"]):
+        with pytest.raises(
+            UserError, match=r"targets.hub.repo names .*trust=\[github:owner/name:main\] on the command"
+        ):
+            trusted_values({**node, "trust": trust})
+    assert trusted_values({**node, "trust": ["github:owner/name:main"]})["targets"] == node["targets"]
+    assert composed("trust=[github:owner/name:main]").trust == ["github:owner/name:main"]
+
+
 def test_trust_is_for_a_package_and_what_is_in_it() -> None:
     values = {"callbacks": {"x": {"_target_": "mine.parts.Part"}}}
     for trust in ("mine", "mine.parts"):

@@ -65,7 +65,7 @@ def test_defences_stand_in_front_and_draw_by_image() -> None:
     assert len({tuple(column.tolist()) for column in both["clean_confidence"].T}) > 1  # type: ignore[typeddict-item]
 
 
-NO_LOGITS = "mine: expected a network that returns logits of shape (B, K), alone, as `logits`, or as the one of several tensor of shape ("
+NO_LOGITS = "mine: expected a network that returns logits of shape (B, K), alone, as `logits` tensor of shape ("
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ NO_LOGITS = "mine: expected a network that returns logits of shape (B, K), alone
         (
             nn.Identity(),
             None,
-            "mine: expected a network that returns logits of shape (B, K), alone, as `logits`, or as the one of several",
+            "mine: expected a network that returns logits of shape (B, K), alone, as `logits`",
         ),
         (
             nn.Flatten(0),
             None,
-            "mine: expected a network that returns logits of shape (B, K), alone, as `logits`, or as the one of several",
+            "mine: expected a network that returns logits of shape (B, K), alone, as `logits`",
         ),
     ],
 )

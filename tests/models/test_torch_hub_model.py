@@ -1,0 +1,119 @@
+"""Networks of repositories that torch.hub loads."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from naa_lightning.exceptions import ModelError
+from naa_lightning.models import torch_hub_model
+from naa_lightning.models.torch_hub_model import TorchHubModel
+
+HUBCONF = """
+dependencies = ["torch"]
+from pathlib import Path
+import torch
+from torch import nn
+Path(__file__).with_name("it has run").touch()
+
+def small(width=4, pretrained=False):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
+
+def number():
+    return 3
+
+def fails():
+    raise RuntimeError("out of order\\nand more")
+"""
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    (folder / "hubconf.py").write_text(HUBCONF)
+    return folder
+
+
+def source(repo: Path | str, model: str = "small", **options: Any) -> TorchHubModel:
+    return TorchHubModel(
+        **{"name": "mine", "repo": str(repo), "model": model, "value_range": [0, 1], "num_classes": 10} | options
+    )
+
+
+def test_the_repository_makes_the_network(repo: Path) -> None:
+    model = source(repo, kwargs={"width": 6}, layer="1").build()
+    torch.manual_seed(0)
+    conv, head = nn.Conv2d(3, 6, 3), nn.Linear(6, 10)
+    images = torch.rand(2, 3, 8, 8)
+    torch.testing.assert_close(model(images), head(conv(images).relu().mean((2, 3))))
+    assert model.features(images).shape == (2, 6, 6, 6)
+    assert not model.training
+
+
+def test_nothing_of_the_repository_runs_before_it_is_built(repo: Path) -> None:
+    described = source(repo)
+    described.check()
+    assert described.files == [repo / "hubconf.py"]
+    assert not (repo / "it has run").exists()
+    described.build()
+    assert (repo / "it has run").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("absent", {}, "mine: absent of .* fails: .*absent"),
+        ("number", {}, "number of .* must return a torch.nn.Module, it returns int"),
+        ("fails", {}, "fails: RuntimeError: out of order$"),
+        ("small", {"kwargs": {"depth": 3}}, "TypeError: .*depth"),
+        ("small", {"layer": "9"}, "mine: there is no layer '9'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(model: str, options: dict[str, Any], message: str, repo: Path) -> None:
+    with pytest.raises(ModelError, match=message) as error:
+        source(repo, model, **options).build()
+    assert "\n" not in str(error.value)
+
+
+def test_dependencies_that_are_missing_are_named(repo: Path) -> None:
+    (repo / "hubconf.py").write_text(HUBCONF.replace('["torch"]', '["torch", "no_such_library"]'))
+    with pytest.raises(ModelError, match="no_such_library"):
+        source(repo).build()
+
+
+def test_a_folder_without_a_hubconf(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(ModelError, match=r"there is no .*hubconf\.py; correct `repo`, or give `source=github`"):
+            source(folder).check()
+
+
+def test_a_repository_of_github_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch_hub_model, "is_online", lambda _: False)
+    began = time.perf_counter()
+    with pytest.raises(ModelError, match=r"owner/name:main is not in torch's cache and https://github\.com is out of"):
+        source("owner/name:main", source="github").check()
+    assert time.perf_counter() - began < 1
+    (tmp_path / "owner_name_main").mkdir()
+    source("owner/name:main", source="github").check()
+
+
+@pytest.mark.parametrize(
+    ("repo", "message"),
+    [("name", "owner/name"), ("owner/name/more", "owner/name"), ("https://github.com/owner/name", "owner/name")],
+)
+def test_a_repository_of_github_has_an_owner_and_a_name(repo: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        source(repo, source="github")
+
+
+def test_the_description_is_checked(repo: Path) -> None:
+    with pytest.raises(ValueError, match="source must be one of local, github, got 'gitlab'"):
+        source(repo, source="gitlab")
+    with pytest.raises(ValueError, match="mean and std must be given"):
+        source(repo, value_range=None)
