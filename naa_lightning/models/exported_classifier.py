@@ -70,4 +70,5 @@ class ExportedClassifier(ClassifierSource):
                 "target only"
             )
         network = torch.export.unflatten(asked.network.program)
-        return self.wrap(network, **asdict(asked.image_format), batch_size=asked.network.batch_sizes)
+        sizes = self.batch_size or asked.network.batch_sizes
+        return self.wrap(network, **asdict(asked.image_format), batch_size=sizes).eval()

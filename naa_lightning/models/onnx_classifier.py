@@ -1,6 +1,7 @@
 """Networks in ONNX files as classifiers with gradients."""
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models.black_box.black_box import reason
+from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.onnx_model import OnnxModel
 from naa_lightning.models.black_box.onnx_network import FATAL, OnnxNetwork
 from naa_lightning.models.classifier import Classifier
@@ -20,6 +21,8 @@ from naa_lightning.models.classifier_source import ClassifierSource
 
 # What the converter says of an operator that it lacks.
 _LACKING = re.compile(r"op_type=(\w+)")
+# So far apart, by half precision and the order of sums, may be the probabilities of a network and its conversion.
+_DIFFERENCE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ class OnnxClassifier(ClassifierSource):
         """
         try:
             return converted(self.path)
-        except NotImplementedError as error:
+        except (NotImplementedError, RuntimeWarning) as error:
             operator = _LACKING.search(str(error))
             why = f"the operator {operator[1]} has no counterpart" if operator else reason(error)
             raise ModelError(
@@ -73,7 +76,7 @@ class OnnxClassifier(ClassifierSource):
         """Load the classifier, in evaluation mode.
 
         Raises:
-            ModelError: It cannot be loaded, or the network has no such layer.
+            ModelError: It cannot be loaded, the network has no such layer, or is not what it was once converted.
         """
         asked = self._black_box.build()
         assert isinstance(asked.network, OnnxNetwork)
@@ -82,9 +85,27 @@ class OnnxClassifier(ClassifierSource):
                 f"{self.name}: {self.path} takes uint8, through which no gradients flow: it can be a target only"
             )
         images = asdict(asked.image_format)
-        return self.wrap(
-            self.loaded_network(), **images, batch_size=asked.batch_sizes, output=asked.network.index
-        ).eval()
+        sizes = self.batch_size or asked.batch_sizes
+        classifier = self.wrap(self.loaded_network(), **images, batch_size=sizes, output=asked.network.index).eval()
+        self._check_conversion(classifier, asked)
+        return classifier
+
+    def _check_conversion(self, classifier: Classifier, asked: BlackBox) -> None:
+        """Compare the converted network with the file as onnxruntime runs it, where the size of images is known."""
+        if classifier.input_size is None:
+            return
+        noise = torch.rand(1, 3, *classifier.input_size, generator=torch.Generator().manual_seed(0))
+        expected = asked(noise).softmax(1)
+        try:
+            with torch.no_grad():
+                difference = float((classifier(noise).float().softmax(1) - expected).abs().max())
+        except Exception as error:  # what the converter has made can fail in any way
+            raise ModelError(f"{self.name}: {self.path} fails as converted to torch: {reason(error)}") from error
+        if not difference < _DIFFERENCE:
+            raise ModelError(
+                f"{self.name}: {self.path} converted to torch gives other probabilities than the file, by "
+                f"{difference:.2g}, so that its gradients would be wrong; as a target it is run as it is"
+            )
 
 
 def converted(path: str) -> nn.Module:
@@ -94,7 +115,7 @@ def converted(path: str) -> nn.Module:
     torch's older exporter.
 
     Raises:
-        NotImplementedError: An operator has no counterpart.
+        NotImplementedError, RuntimeWarning: An operator has no counterpart.
     """
     from onnx2pytorch import ConvertModel  # noqa: PLC0415  (optional, and slow to load)
 
@@ -105,7 +126,9 @@ def converted(path: str) -> nn.Module:
         del node.attribute[:]
         node.attribute.extend(kept)
     _name_without_dots(model.graph)
-    network: nn.Module = ConvertModel(model)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "No explicit conversion", RuntimeWarning)  # it would guess the operator
+        network: nn.Module = ConvertModel(model)
     return network.float()
 
 
