@@ -165,7 +165,7 @@ def _nearest(name: str, ran: Sequence[str]) -> str:
     inside = [other for other in ran if other.startswith(f"{name}.")]
     parent = f"{name.rpartition('.')[0]}."
     near = [min(inside, key=lambda other: (other.count("."), -ran.index(other)))] if inside else []
-    near = near or get_close_matches(name, [other for other in ran if f"{other}.".startswith(parent)] or ran, n=1)
+    near = near or get_close_matches(name, [other for other in ran if f"{other}.".startswith(parent)] or ran, 1, 0)
     return f": the nearest that does is {near[0]}" if near else ""
 
 
