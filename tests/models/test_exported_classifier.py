@@ -41,7 +41,8 @@ def saved(network: nn.Module, path: Path, example: Tensor, batch: Any = None) ->
 
 
 def classifier(path: str, **options: Any) -> Classifier:
-    source = ExportedClassifier(**{"name": "mine", "path": path, "num_classes": 10, "value_range": [-1, 1]} | options)
+    settings: dict[str, Any] = {"num_classes": 10, "value_range": [-1, 1]} | options
+    source = ExportedClassifier(name="mine", path=path, **settings)
     source.check()
     return source.build()
 

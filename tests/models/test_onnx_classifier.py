@@ -33,8 +33,8 @@ class Net(nn.Module):
         self.block = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())
         self.pool = nn.MaxPool2d(2)
         self.head = nn.Linear(8, 5)
-        self.norm.running_mean = torch.randn(8) / 10  # type: ignore[assignment]
-        self.norm.running_var = torch.rand(8) / 10 + 0.1  # type: ignore[assignment]
+        self.norm.running_mean = torch.randn(8) / 10
+        self.norm.running_var = torch.rand(8) / 10 + 0.1
         self.two, self.nhwc = two, nhwc
 
     def forward(self, images: Tensor) -> Any:
@@ -45,20 +45,24 @@ class Net(nn.Module):
         return (-logits, logits) if self.two else logits
 
 
-def exported(path: Path, network: nn.Module, *, dynamo: bool = True, dynamic: bool = True, **options: Any) -> str:
+def exported(path: Path, network: nn.Module, *, dynamo: bool = True, dynamic: bool = True) -> str:
     nhwc = getattr(network, "nhwc", False)
     example = torch.rand(2, 12, 12, 3) if nhwc else torch.rand(2, 3, 12, 12)
     shapes: dict[str, Any] = {}
     if dynamic:
         batch = torch.export.Dim("batch", min=1, max=64)
         shapes = {"dynamic_shapes": ({0: batch},)} if dynamo else {"dynamic_axes": {"images": {0: "batch"}}}
-    names = {"input_names": ["images"], "output_names": ["aux", "main"] if getattr(network, "two", False) else ["main"]}
-    torch.onnx.export(network.eval(), (example,), path, dynamo=dynamo, verbose=False, **shapes, **names, **options)
+    names: dict[str, Any] = {
+        "input_names": ["images"],
+        "output_names": ["aux", "main"] if getattr(network, "two", False) else ["main"],
+    }
+    torch.onnx.export(network.eval(), (example,), path, dynamo=dynamo, verbose=False, **shapes, **names)
     return str(path)
 
 
 def classifier(path: str, **options: Any) -> Classifier:
-    source = OnnxClassifier(**{"name": "mine", "path": path, "num_classes": 5, "value_range": [-1, 1]} | options)
+    settings: dict[str, Any] = {"num_classes": 5, "value_range": [-1, 1]} | options
+    source = OnnxClassifier(name="mine", path=path, **settings)
     source.check()
     return source.build()
 

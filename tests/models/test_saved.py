@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.models import ClassifierSource, TrainedModel
+from naa_lightning.models import LibraryModel, TrainedModel
 from naa_lightning.models.saved import library_of, save_model, saved_model
 from tests.models.cases import SMALL, TIMM, TORCHVISION, description, network_of, saved
 
 
 @pytest.mark.parametrize("source", [SMALL, TIMM, TORCHVISION], ids=["small", "timm", "torchvision"])
-def test_what_is_saved_comes_back(source: ClassifierSource, tmp_path: Path) -> None:
+def test_what_is_saved_comes_back(source: LibraryModel, tmp_path: Path) -> None:
     path = saved(tmp_path, source)
     found = saved_model(str(path), "nowhere")
     assert type(found) is type(source)

@@ -40,9 +40,8 @@ def repo(tmp_path: Path) -> Path:
 
 
 def source(repo: Path | str, model: str = "small", **options: Any) -> TorchHubModel:
-    return TorchHubModel(
-        **{"name": "mine", "repo": str(repo), "model": model, "value_range": [0, 1], "num_classes": 10} | options
-    )
+    settings: dict[str, Any] = {"value_range": [0, 1], "num_classes": 10} | options
+    return TorchHubModel(name="mine", repo=str(repo), model=model, **settings)
 
 
 def test_the_repository_makes_the_network(repo: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_repeated_study_crafts_only_what_is_missing_and_answers_the_same(
     folder, returned = finished
     before, images = table(folder), adversarial_files(folder / "layers" / "middle")
     (folder / "layers" / "middle" / "adversarial" / list(images)[3]).unlink()
-    crafted, encode = [], writer.encode_png
+    crafted, encode = [], encode_png
 
     def counting(image: Tensor) -> bytes:
         crafted.append(image)
@@ -165,7 +165,7 @@ def test_the_page_and_the_record_say_how_it_was_made(
 def test_a_study_that_was_killed_goes_on(
     finished: tuple[Path, float], models_dir: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count, encode = iter(range(100)), writer.encode_png
+    count, encode = iter(range(100)), encode_png
 
     def killing(image: Tensor) -> bytes:
         if next(count) == 24:

@@ -59,7 +59,7 @@ def code(tmp_path: Path) -> Path:
     return path
 
 
-def own(code: Path, name: str = "build", *, at: str = "surrogate", **options: Any) -> list[str]:
+def own(code: Path, name: str = "build", at: str = "surrogate", /, **options: Any) -> list[str]:
     """A surrogate, or what is called so, of a function of the code."""
     values = {
         "function": f"{code}:{name}",
@@ -163,7 +163,8 @@ def test_what_is_wrong_is_told_in_one_line_before_anything_is_crafted(
 def test_without_preflight_wrong_answers_are_told_as_well(
     attacking: tuple[str, ...], code: Path, tmp_path: Path
 ) -> None:
-    for number, options in enumerate(({"num_classes": 12}, {"gives": "probabilities"}, {"output": 1})):
+    wrong: list[dict[str, Any]] = [{"num_classes": 12}, {"gives": "probabilities"}, {"output": 1}]
+    for number, options in enumerate(wrong):
         with pytest.raises(UserError) as error:
             attack(tmp_path / str(number), *attacking, *own(code, layer="stages.1", **options))
         assert "\n" not in str(error.value)
@@ -209,7 +210,7 @@ def test_a_network_without_a_layer_to_attack(code: Path, tmp_path: Path) -> None
 
 
 def test_as_a_target_beside_another_surrogate(code: Path, models_dir: str, tmp_path: Path) -> None:
-    target = own(code, at="targets.mine", **{"kwargs.answer": "dict"})
+    target = own(code, "build", "targets.mine", **{"kwargs.answer": "dict"})
     attack(tmp_path / "run", models_dir, *MIM, "preflight=true", *target)
     roles = {name: row["role"] for name, row in results(tmp_path / "run")["targets"].items()}
     assert roles == {"digits_plain": "white-box", "mine": "black-box"}
@@ -218,8 +219,8 @@ def test_as_a_target_beside_another_surrogate(code: Path, models_dir: str, tmp_p
 def test_two_are_attacked_as_one(code: Path, tmp_path: Path) -> None:
     members = [
         "surrogate=ensemble",
-        *own(code, at="surrogate.members.first", layer="auto"),
-        *own(code, at="surrogate.members.second", layer="stages.0", **{"kwargs.width": 5}),
+        *own(code, "build", "surrogate.members.first", layer="auto"),
+        *own(code, "build", "surrogate.members.second", layer="stages.0", **{"kwargs.width": 5}),
     ]
     attack(tmp_path / "run", *FIA, *members)
     assert list(results(tmp_path / "run")["targets"]) == ["first", "second"]
@@ -278,7 +279,7 @@ def test_grey_files_stay_grey(tmp_path: Path) -> None:
         assert 0 < abs(change).max() <= 32
 
 
-ANSWERS = {"as_dict": {}, "as_output": {}, "as_tuple": {}, "one_image": {"batch_size": 1}}
+ANSWERS: dict[str, dict[str, Any]] = {"as_dict": {}, "as_output": {}, "as_tuple": {}, "one_image": {"batch_size": 1}}
 
 
 @pytest.mark.parametrize("function", ANSWERS)
