@@ -20,6 +20,7 @@ from naa_lightning.config.schema import Node
 from naa_lightning.exceptions import UserError
 
 _LIGHTNING = re.compile(r"pytorch_lightning\.(Trainer$|(callbacks|loggers|profilers|strategies|plugins)\.)")
+_TYPED_FILE = re.compile(r"\+{0,2}[\w.]+\.function=(.+\.py):\w+")
 _EXPORTED = ".pt2"
 _GITHUB = "github:"
 _UNIFIED = "lightning.pytorch."  # the same classes by the name of another distribution
@@ -89,10 +90,10 @@ trust=[subprocess] on the command line allows it
 
 
 def find_own_code(trust: Sequence[str], hydra: HydraConf) -> None:
-    """Let Python find the user's own code: trusted files, and beside these what lies in the folder of `--config-dir`.
+    """Let Python find the user's own code: what lies beside trusted files, and beside that of a typed `function=`.
 
-    Without any trust that folder is not looked into: a file there of the name of a library that is not installed would
-    run in its stead.
+    With any trust also what lies in the folder of `--config-dir`. Without, that folder is not looked into: a file there
+    of the name of a library that is not installed would run in its stead.
 
     Args:
         trust: The user's own packages, modules, and Python files.
@@ -105,7 +106,8 @@ def find_own_code(trust: Sequence[str], hydra: HydraConf) -> None:
         raise UserError(f"trust must be a list of packages and files, such as trust=[mine], got {trust}")
     if trust and not any(re.match(r"\+{0,2}trust=", override) for override in hydra.overrides.task):
         raise UserError(f"trust=[{','.join(trust)}] stands in a file of presets: give it on the command line")
-    for folder in (*_folders(trust), *_config_dirs(hydra)) if trust else ():
+    trusted = (*_folders(trust), *_config_dirs(hydra)) if trust else ()
+    for folder in (*trusted, *_typed_folders(hydra)):
         if folder not in sys.path:
             sys.path.append(folder)
 
@@ -129,6 +131,12 @@ def _is_typed(function: str) -> bool:
     """Tell whether the command line itself names a function."""
     overrides = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
     return any(override.endswith(f"function={function}") for override in overrides)
+
+
+def _typed_folders(hydra: HydraConf) -> Iterator[str]:
+    for override in hydra.overrides.task:
+        if file := _TYPED_FILE.fullmatch(override):
+            yield str(Path(file[1]).expanduser().resolve().parent)
 
 
 def _folders(trust: Sequence[str]) -> Iterator[str]:

@@ -179,6 +179,19 @@ def test_the_folder_of_presets_is_looked_into_only_where_something_is_trusted(tr
         sys.path[:] = before
 
 
+def test_a_typed_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "own_beside.py").write_text("from torch import nn\n")
+    (tmp_path / "own_typed.py").write_text("from own_beside import nn\ndef build():\n    return nn.Identity()\n")
+    words = ["surrogate=python", f"surrogate.function={tmp_path}/own_typed.py:build", *SEEN.split()]
+    before = list(sys.path)
+    try:
+        run = compose_attack_run(composed("experiment=digits", *words))
+        assert isinstance(run.white_box[0].loaded_network(), nn.Identity)
+    finally:
+        sys.path[:] = before
+        sys.modules.pop("own_beside", None)
+
+
 def test_own_classes_and_functions_are_built_with_checked_options(module: tuple[str, Path]) -> None:
     name, _ = module
     part: Any = build_part(Objective, {"_target_": f"{name}.Mine", "strength": 3}, "attack.objective")
