@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from naa_lightning.config.building import build_part, validated
+from naa_lightning.config.options import in_options
 from naa_lightning.config.schema import AttackRun, EnsembleNode, Node
-from naa_lightning.exceptions import UserError
+from naa_lightning.exceptions import ModelError, UserError
 from naa_lightning.models import ClassifierSource, EnsembleSource, ModelSource, NetworkSource
 from naa_lightning.models.defences import Defence
 from naa_lightning.models.target import Target
@@ -33,12 +34,17 @@ def compose_surrogate(node: Node) -> ClassifierSource | EnsembleSource:
         raise UserError(f"surrogate: {error}") from error
 
 
+def _source(node: Node, key: str) -> ModelSource:
+    with in_options(key, ModelError):
+        return build_part(ModelSource, node, key)
+
+
 def _classifier(node: Node, key: str) -> ClassifierSource:
-    source = build_part(ModelSource, node, key)
+    source = _source(node, key)
     if not isinstance(source, ClassifierSource):
         raise UserError(
             f"{key}: {source.name} is a {type(source).__name__}, which gives no gradients: it can be a target, and a "
-            "surrogate is a network of timm, torchvision or this project, or your own as surrogate=python"
+            "surrogate is a network of timm, torchvision, transformers or this project, or your own as surrogate=python"
         )
     return source
 
@@ -91,7 +97,7 @@ def compose_targets(run: AttackRun, white_box: Sequence[ClassifierSource]) -> li
 def _target(node: Node, key: str, white_box: Sequence[ClassifierSource]) -> Target:
     options = dict(node)
     defences = _defences(options.pop("defences", None) or {}, f"{key}.defences")
-    source = build_part(ModelSource, options, key)
+    source = _source(options, key)
     for surrogate in white_box:
         if source.name != surrogate.name:
             continue

@@ -20,6 +20,7 @@ _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _CONFIG = "config.json"
 _PROCESSOR = "preprocessor_config.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_SUFFIXES = {".json", ".safetensors", ".bin"}
 _IMAGENET_CLASSES = 1000
 # Pillow's numbers of the ways to resize; what torch lacks is done in the nearest way.
 _INTERPOLATIONS = {0: "nearest", 1: "bicubic", 2: "bilinear", 3: "bicubic"}
@@ -34,6 +35,11 @@ class HuggingFaceModel(ClassifierSource):
     """
 
     model: str
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files of the folder: descriptions, and weights in one or in parts."""
+        return sorted(path for path in Path(self.model).expanduser().glob("*") if path.suffix in _SUFFIXES)
 
     def check(self) -> None:
         """Look for the weights in the folder or the hub's cache, then ask whether the hub answers.

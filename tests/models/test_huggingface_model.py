@@ -144,6 +144,15 @@ def test_what_the_files_say_is_described(tmp_path: Path) -> None:
     assert (given.name, given.mean, given.std, given.input_size) == ("x", [0.1] * 3, [0.2] * 3, [16, 16])
 
 
+def test_its_files_are_those_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(tmp_path / "mine")
+    (tmp_path / "mine/README.md").touch()
+    names = [path.name for path in huggingface_model(str(tmp_path / "mine")).files]
+    assert names == ["config.json", "model.safetensors", "preprocessor_config.json"]
+    monkeypatch.chdir(tmp_path)
+    assert list(HuggingFaceModel(name="x", model="nobody/nothing").files) == []
+
+
 def test_labels_that_are_no_names_are_none(tmp_path: Path) -> None:
     network = transformers.ViTForImageClassification(transformers.ViTConfig(**TRANSFORMER, num_labels=7))
     network.save_pretrained(tmp_path)

@@ -67,6 +67,8 @@ def test_a_folder_of_transformers(tmp_path: Path) -> None:
     described["id2label"] = {str(index): f"bird {index}" for index in range(10)}
     (tmp_path / "vit/config.json").write_text(json.dumps(described))
     (tmp_path / "vit/model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"correct surrogate\.model, or give the id"):
+        attack(tmp_path / "none", *NAA, "surrogate=huggingface", f"surrogate.model={tmp_path / 'absent'}")
     with pytest.raises(UserError, match=r"there is no .*model\.safetensors"):
         attack(tmp_path / "none", *NAA, "surrogate=huggingface", f"surrogate.model={tmp_path / 'vit'}")
 
