@@ -89,7 +89,7 @@ def save_model(path: Path, source: LibraryModel, network: nn.Module, facts: Mapp
     """
     if path.suffix != ".safetensors":
         raise ValueError(f"a model's file must end in .safetensors, got {path}")
-    description = _described(source).model_dump()
+    description = _described(source).model_dump(exclude_defaults=True)
     if both := description.keys() & facts.keys():
         raise ValueError(f"facts must not describe the network again, got {', '.join(sorted(both))}")
     # copies: safetensors refuses tensors that share memory

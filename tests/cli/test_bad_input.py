@@ -155,7 +155,7 @@ def test_unknown_layer(images: Path, models_dir: str) -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ("null", "surrogate digits_plain names none: give its `layer`"),
+        ("null", "names no attacked layer: give surrogate.layer, one of stem.0 (16, 32, 32), "),
         ("midle", "there is no layer 'midle'"),
     ],
 )
