@@ -81,7 +81,9 @@ def test_a_layer_that_is_not_there(models_dir: str, tmp_path: Path) -> None:
 def test_a_layer_that_cannot_be_attacked(models_dir: str, tmp_path: Path) -> None:
     """A container that never runs itself."""
     layer = ["surrogate=digits_inception", "surrogate.layer=middle.0.branches"]
-    message = r"1 of 3 models cannot be used \(.*surrogate\.layer: middle\.0\.branches never runs .* is middle\.0\.branches\.3\)"
+    message = (
+        r"1 of 3 models cannot be used \(.*surrogate\.layer: middle\.0\.branches never runs .* middle\.0\.branches\.3\)"
+    )
     with pytest.raises(UserError, match=message):
         attack(tmp_path / "run", models_dir, "attack=fia", "preflight=true", "data.limit=4", *layer)
 
