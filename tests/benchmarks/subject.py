@@ -17,7 +17,7 @@ def random_surrogate(settings: Settings) -> Classifier:
     surrogate = settings.source.wrap(settings.source.network(pretrained=False)).eval()
     image = random_images(settings, 1) / 255
     masked = image * (torch.rand(image.shape) < 0.7)
-    _settle(surrogate, torch.cat([image, masked, image / 3, torch.zeros_like(image)]))
+    settle(surrogate, torch.cat([image, masked, image / 3, torch.zeros_like(image)]))
     return surrogate
 
 
@@ -44,13 +44,14 @@ def random_batch(settings: Settings) -> Batch:
     return {key: value.to(settings.device) for key, value in batch.items()}  # type: ignore[return-value, attr-defined]
 
 
-def _settle(surrogate: nn.Module, images: Tensor) -> None:
-    """Give batch norms the statistics of images (B, 3, H, W) in [0, 1], of every kind that attacks show a network.
+def settle(surrogate: nn.Module, images: Tensor) -> None:
+    """Give batch norms the statistics of images, of every kind that attacks show a network.
 
     With those of a fresh network, activations grow from layer to layer until the softmax's gradients are 0 or denormal,
     which processors multiply many times as slowly.
     """
-    norms = [module for module in surrogate.modules() if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)]
+    kinds = nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm
+    norms = [module for module in surrogate.modules() if isinstance(module, kinds)]
     usual = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
