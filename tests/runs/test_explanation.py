@@ -118,7 +118,9 @@ def test_a_targeted_run_attributes_the_class_aimed_at(tmp_path: Path, models_dir
 
 
 def test_a_surrogate_without_layer_cannot_be_explained(tmp_path: Path, models_dir: str) -> None:
-    with pytest.raises(UserError, match=re.escape("attribution.exact_images=1 attributes over the attacked layer")):
+    with pytest.raises(
+        UserError, match=r"digits_plain: .* give surrogate\.layer, one of .*surrogate\.layer=auto takes middle$"
+    ):
         attack(tmp_path, models_dir, *FAST, "attack=mim", "surrogate.layer=null", "attribution.exact_images=1")
 
 

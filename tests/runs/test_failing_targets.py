@@ -87,7 +87,7 @@ def test_a_damaged_onnx_file(models_dir: str, tmp_path: Path) -> None:
 def test_logits_that_are_no_numbers_are_named_and_no_success(
     models_dir: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    silent = "+targets.mine.arguments.silent=[1]"
+    silent = "+targets.mine.kwargs.silent=[1]"
     attack(
         tmp_path / "run",
         models_dir,
