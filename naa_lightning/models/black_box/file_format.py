@@ -9,7 +9,7 @@ import torch
 
 from naa_lightning.models.image_format import VALUES_REMEDY, ImageFormat
 
-_PIXEL_FORMATS = {"Rgb8": "rgb", "Bgr8": "bgr"}
+_PIXEL_FORMATS = {"Rgb8": "rgb", "Bgr8": "bgr", "Gray8": "grey"}
 _PIXEL_RANGES = {
     "NominalRange_0_255": (0.0, 255.0),
     "Normalized_0_1": (0.0, 1.0),
@@ -17,6 +17,7 @@ _PIXEL_RANGES = {
     "NominalRange_16_235": (16.0, 235.0),
 }
 _CHANNEL_AXIS = {"nchw": 1, "nhwc": 3}
+_COUNTS = (3, 1)
 
 Shape = Sequence[int | str | None]
 
@@ -34,7 +35,14 @@ def completed(given: ImageFormat, *, shape: Shape, element: torch.dtype, metadat
         ValueError: The network takes no images, or what must be known is said by neither, or is contradictory.
     """
     layout = given.layout or _layout(shape)
-    found: dict[str, Any] = {"layout": layout, "channels": given.channels or _channels(metadata)}
+    count = shape[_CHANNEL_AXIS[layout]] if len(shape) == 4 else None
+    grey = given.is_grey or count == 1
+    if isinstance(count, int) and (count == 1) != grey:
+        raise ValueError(f"takes {_written(shape)}, which is not one channel: leave out channels=grey")
+    found: dict[str, Any] = {
+        "layout": layout,
+        "channels": given.channels or ("grey" if grey else _channels(metadata)),
+    }
     if shape:
         found["input_size"] = _input_size(given.input_size, shape, layout)
     if not given.says_values:
@@ -47,9 +55,9 @@ def completed(given: ImageFormat, *, shape: Shape, element: torch.dtype, metadat
 
 def _layout(shape: Shape) -> str:
     possible = [layout for layout in _CHANNEL_AXIS if _fits(shape, layout)]
-    certain = [layout for layout in possible if shape[_CHANNEL_AXIS[layout]] == 3]
+    certain = [layout for layout in possible if shape[_CHANNEL_AXIS[layout]] in _COUNTS]
     if shape and not possible:
-        raise ValueError(f"takes {_written(shape)}, no images of three channels")
+        raise ValueError(f"takes {_written(shape)}, no images of three channels or one")
     if len(certain) != 1:
         raise ValueError(f"takes {_written(shape)}: give layout=nchw or layout=nhwc")
     return certain[0]
@@ -58,7 +66,7 @@ def _layout(shape: Shape) -> str:
 def _input_size(given: Sequence[int] | None, shape: Shape, layout: str) -> Sequence[int] | None:
     axis = _CHANNEL_AXIS[layout]
     if not _fits(shape, layout):
-        raise ValueError(f"takes {_written(shape)}, no images of three channels in layout {layout}")
+        raise ValueError(f"takes {_written(shape)}, no images of three channels or one in layout {layout}")
     size = [length for index, length in enumerate(shape) if index not in (0, axis)]
     fixed = [length for length in size if isinstance(length, int)]
     if given is None:
@@ -72,7 +80,7 @@ def _channels(metadata: Mapping[str, str]) -> str:
     said = metadata.get("Image.BitmapPixelFormat", "Rgb8")
     if said not in _PIXEL_FORMATS:
         raise ValueError(
-            f"says Image.BitmapPixelFormat {said}, expected Rgb8 or Bgr8: give channels=rgb or channels=bgr"
+            f"says Image.BitmapPixelFormat {said}, expected {', '.join(_PIXEL_FORMATS)}: give channels=rgb, bgr or grey"
         )
     return _PIXEL_FORMATS[said]
 
@@ -113,7 +121,7 @@ def _fits(shape: Shape, layout: str) -> bool:
     if len(shape) != 4:
         return False
     channels = shape[_CHANNEL_AXIS[layout]]
-    return channels == 3 or not isinstance(channels, int)
+    return channels in _COUNTS or not isinstance(channels, int)
 
 
 def _written(shape: Shape) -> str:

@@ -48,13 +48,36 @@ def test_a_layout_that_cannot_be_seen_is_asked_for(tmp_path: Path, shape: Shape)
         torch.testing.assert_close(logits(path, images, value_range=[0, 1], layout=layout), images.mean((2, 3)))
 
 
-@pytest.mark.parametrize("shape", [["batch", 1, 28, 28], ["batch", 3], [3, 224, 224], ["batch", 3, 2, 4, 4]])
+@pytest.mark.parametrize("shape", [["batch", 2, 28, 28], ["batch", 3], [3, 224, 224], ["batch", 3, 2, 4, 4]])
 def test_a_network_of_something_else_is_refused(tmp_path: Path, shape: Shape) -> None:
     path = means(tmp_path, shape, axes=(0, 1))
     known: tuple[dict[str, Any], ...] = ({}, {"layout": "nchw", "input_size": [28, 28]})
     for settings in known:
         with pytest.raises(UserError, match=r"mine, .*means\.onnx: takes a tensor \(.*\), no images of three channels"):
             logits(path, value_range=[0, 1], **settings)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "settings"),
+    [
+        (["batch", 1, 4, 5], (2, 3), {}),
+        (["batch", 4, 5, 1], (1, 2), {}),
+        (["batch", "channels", 4, 5], (2, 3), {"channels": "grey", "layout": "nchw"}),
+    ],
+)
+def test_a_network_of_one_channel_gets_the_mean_of_three(
+    tmp_path: Path, shape: Shape, axes: tuple[int, int], settings: dict[str, Any]
+) -> None:
+    grey = IMAGES.mean(1)
+    path = means(tmp_path, shape, axes)
+    for values, expected in (({"value_range": [0, 255]}, 255 * grey), ({"mean": [0.5], "std": [0.25]}, 4 * grey - 2)):
+        found = logits(path, num_classes=1, **values, **settings)
+        torch.testing.assert_close(found, expected.mean((1, 2))[:, None])
+
+
+def test_three_channels_are_not_grey(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"takes a tensor \(batch, 3, 4, 5\), which is not one channel: leave out"):
+        logits(means(tmp_path, ["batch", 3, 4, 5]), value_range=[0, 1], channels="grey")
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 6, 8])
@@ -137,7 +160,7 @@ def test_the_configuration_goes_before_the_metadata(
         ({**MOMENTS, "mean": "0.1 0.2 0.3"}, f"says mean 0.1 0.2 0.3, expected a JSON list of three numbers: {REMEDY}"),
         ({**MOMENTS, "std": json.dumps(["a"] * 3)}, r"says std \[.*\], expected a JSON list of three numbers"),
         ({**MOMENTS, "std": "[1, 1]"}, r"std must hold 3 or 1 numbers, got \[1, 1\]"),
-        ({"Image__BitmapPixelFormat": "Gray8", **MOMENTS}, "says Image.BitmapPixelFormat Gray8, .*give channels=rgb"),
+        ({"Image__BitmapPixelFormat": "Cmyk", **MOMENTS}, "says Image.BitmapPixelFormat Cmyk, .*give channels=rgb"),
     ],
 )
 def test_metadata_that_do_not_help_are_told(tmp_path: Path, metadata: dict[str, str], message: str) -> None:
