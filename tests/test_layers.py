@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "naa_lightning"
 
 GROUND = {
     *("exceptions", "rng", "validation", "atomic", "identity", "short_names", "shipped"),
-    "standard_streams",
+    *("standard_streams", "told_once"),
 }
 PLAIN = {
     *("class_names", "image_file", "image_folder", "exports"),

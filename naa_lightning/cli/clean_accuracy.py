@@ -9,42 +9,44 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 
+from naa_lightning.data import check_classes, check_labels
 from naa_lightning.data.folder import FolderData
-from naa_lightning.data.images import check_labels
 from naa_lightning.metrics.chance import TO_LOOK_AT, is_chance
 from naa_lightning.metrics.wilson import Rate
-from naa_lightning.models import Classifier
+from naa_lightning.models import Classifier, ClassifierSource
 from naa_lightning.modules import TargetModule
+from naa_lightning.runs.shown_names import model_class_names
 
 
-def clean_accuracy(model: Classifier, name: str, folder: Path, csv: Path | None) -> dict[str, Any]:
+def clean_accuracy(model: Classifier, source: ClassifierSource, folder: Path, csv: Path | None) -> dict[str, Any]:
     """Measure and print the clean accuracy of a model, with a warning where it is no better than guessing.
 
     Images are resized and cropped to the model's input size.
 
     Args:
         model: The model.
-        name: The name of the model.
+        source: What the model is, by which its classes are told apart.
         folder: The folder of images.
-        csv: The file of their labels; None where each sub-folder is a class.
+        csv: The file of their labels, relative to the folder; None where each sub-folder is a class.
 
     Returns:
         The facts that are written beside a model: the name of the data, the number of images, and the accuracy.
 
     Raises:
-        DataError: The images or labels cannot be used, or a label is none of the model's classes.
+        DataError: The images or labels cannot be used, or the classes are not the model's.
     """
     size = None if model.input_size is None else max(model.input_size)
     data = FolderData(root=folder, csv=csv, image_size=size, name=folder.resolve().name)
+    data.expect_classes(source.num_classes, model_class_names([source]))
     data.setup("predict")
     data.check_files()
-    assert model.num_classes is not None
-    check_labels(data.images.records, model.num_classes)
-    module = TargetModule(model, name=name, num_classes=model.num_classes)
+    check_labels(data.images.records, source.num_classes)
+    check_classes(source.classes, source.name, data.class_names, data.name)
+    module = TargetModule(model, name=source.name, num_classes=source.num_classes)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's hints are about training
-        trainer = Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False)
+        trainer = Trainer(devices=1, num_nodes=1, logger=False, enable_checkpointing=False, enable_model_summary=False)
         predictions: Any = trainer.predict(module, data.predict_dataloader())
     right = torch.cat([batch["class"] == batch["label"] for batch in predictions])
     rate = Rate(int(right.sum()), len(right))
@@ -53,6 +55,6 @@ def clean_accuracy(model: Classifier, name: str, folder: Path, csv: Path | None)
         f"clean accuracy: {100 * rate.value:.1f} % of {rate.total} images of {data.name} "
         f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %)\n"
     )
-    if is_chance(rate.value, high, model.num_classes):
-        sys.stdout.write(f"warning: this is no better than guessing among {model.num_classes} classes: {TO_LOOK_AT}\n")
+    if is_chance(rate.value, high, source.num_classes):
+        sys.stdout.write(f"warning: this is no better than guessing among {source.num_classes} classes: {TO_LOOK_AT}\n")
     return {"data": data.name, "images": rate.total, "accuracy": rate.value}

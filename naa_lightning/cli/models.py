@@ -163,7 +163,7 @@ def import_weights(
     if data is not None:
         from naa_lightning.cli.clean_accuracy import clean_accuracy  # noqa: PLC0415 - likewise
 
-        facts |= clean_accuracy(model, name, data, csv)
+        facts |= clean_accuracy(model, source, data, None if csv is None else csv.expanduser().absolute())
     folder.mkdir(parents=True, exist_ok=True)
     save_model(path, source, network, facts)
     return path

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from naa_lightning.data.label_file import Labelling
-from naa_lightning.data.table_file import Row, parse_table, read_text
+from naa_lightning.data.table_file import parse_table, read_text
 from naa_lightning.exceptions import DataError
 
 
@@ -14,7 +14,7 @@ def read_class_map(path: str | Path) -> dict[str, int]:
 
     - `.json`: an object from the folder to its class, as torchvision's `class_to_idx`.
     - any other file: rows of two cells, folder and class, with or without heads; or one folder per line, of class 0
-      first, as timm's class maps.
+      first, as timm's class maps, none of which has a comma or another separator in its name.
 
     Args:
         path: The file; see `naa_lightning.data.table_file`.
@@ -52,17 +52,19 @@ def _of_json(text: str, file: Path) -> Iterable[tuple[str, str, str]]:
         raise DataError(f"{file} cannot be read as JSON ({error}); correct the file") from error
     if not isinstance(content, tuple):
         raise DataError(f"{file} must hold an object from the class folder to its index")
-    return [(f"{file}, entry {folder!r}", folder, json.dumps(index)) for folder, index in content]
+    return [
+        (f"{file}, entry {folder!r}", folder, index if isinstance(index, str) else json.dumps(index))
+        for folder, index in content
+    ]
 
 
 def _of_text(text: str, file: Path) -> Iterable[tuple[str, str, str]]:
     rows = parse_table(text, file).rows
-    if all(len(row.cells) == 2 for row in rows) and any(_is_number(row) for row in rows):
-        body = rows if _is_number(rows[0]) else rows[1:]
-        return [(f"{file}, line {row.line}", *row.cells) for row in body]  # type: ignore[misc]
-    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    return [(f"{file}, line {number}", line, str(index)) for index, (number, line) in enumerate(lines)]
-
-
-def _is_number(row: Row) -> bool:
-    return row.cells[1].isdecimal()
+    width = len(rows[0].cells) if rows else 1
+    for row in rows:
+        if len(row.cells) != width or width > 2:
+            raise DataError(f"{file}, line {row.line} is no row of two cells; write FOLDER,INDEX, one a line")
+    if width == 1:
+        return [(f"{file}, line {row.line}", row.cells[0], str(index)) for index, row in enumerate(rows)]
+    body = rows if rows[0].cells[1][:1].isdecimal() else rows[1:]
+    return [(f"{file}, line {row.line}", row.cells[0], row.cells[1]) for row in body]

@@ -31,7 +31,7 @@ class FolderData(TrainableData):
             and perhaps `target`, the class that a targeted attack aims at; or one of ImageNet's own, see
             `naa_lightning.data.imagenet_labels`. Without a file, each sub-folder of `root` is a class and there are no
             targets.
-        columns: The heads of the columns `filename`, `label` and `target`, where they are called otherwise.
+        columns: The heads of the columns `filename`, `label` and `target`, where `csv` calls them otherwise.
         first_label: The number of the first class in `csv`.
         labels: "predicted" takes any images below `root`, without labels, which are to be given by `give_labels`; None
             takes those of `csv` or of class folders.
@@ -44,8 +44,8 @@ class FolderData(TrainableData):
         seed, name, batch_size, num_workers, limit, class_names: See `TrainableData`.
 
     Raises:
-        ValueError: A number is out of its range, a column is none of those, or labels are to be predicted of images
-            that have some.
+        ValueError: A number is out of its range, a column is none of those, labels are to be predicted of images that
+            have some, or it is said how labels are written where nothing is written so.
         DataError: The file of names or of classes is missing or malformed.
     """
 
@@ -88,9 +88,18 @@ class FolderData(TrainableData):
             raise ValueError(
                 "labels=predicted is for images without labels: leave out csv, class_map and train, or labels"
             )
+        if csv is not None and class_map is not None and train is validation is None:
+            raise ValueError(
+                "class_map says which class each class folder is, and csv labels the images: leave one out"
+            )
         self.root = Path(root).expanduser()
         self.csv = csv
         self.columns = {role: head for role, head in columns.items() if head != COLUMNS[role]}
+        if csv is None and (self.columns or first_label):
+            raise ValueError(
+                "columns and first_label say how a label file is written, and there is none: name it with csv=FILE, or "
+                "say which class each class folder is with class_map=FILE"
+            )
         self.first_label = first_label
         self.labelled = labels is None
         self.class_map = None if class_map is None else Path(class_map).expanduser()
@@ -111,6 +120,10 @@ class FolderData(TrainableData):
             return self._listed(self.root, self._order.indices if self.labelled else None)
         csv = self.root / Path(self.csv).expanduser()
         if is_imagenet_file(csv):
+            if self.columns or self.first_label:
+                raise DataError(
+                    f"{csv} is ImageNet's own, which is read as it is; leave out `columns` and `first_label`"
+                )
             return self._labelled(self.root, list_imagenet(csv, self.root))
         labelling = Labelling(self.columns, self.first_label, self.known_names)
         records = list_images(csv, self.root, labelling)

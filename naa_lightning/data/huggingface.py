@@ -1,5 +1,7 @@
 """Data sets in the formats of Hugging Face's library `datasets`, published ones and those in local files."""
 
+import os
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -44,8 +46,8 @@ class HuggingFaceData(ImageDataModule):
         revision: The commit, branch or tag of a published data set; None for the newest.
         columns: The columns `image` and `label`; None for the first one of images, and for the first one of classes or
             else of integers that is called as one of `LABEL_COLUMNS`.
-        first_label: The number of the first class in a column of integers.
-        class_map: A file that says which class each named class is; see `read_class_map`.
+        first_label: The number of the first class, in a column of integers alone.
+        class_map: A file that says which class each class is, of those that the data set names; see `read_class_map`.
         image_size: Resize the shorter side to this (bilinear, antialiased) and crop the central square; None
             leaves images as they are stored.
         max_pixels: The number of pixels that a stored image may have; it bounds the memory that reading takes.
@@ -101,14 +103,15 @@ class HuggingFaceData(ImageDataModule):
         """List the images of the split, downloaded if need be.
 
         Raises:
-            DataError: The library is missing, the data set cannot be had or read, or a column is not there.
+            DataError: The library is missing, the data set cannot be had or read, a column is not there, or an option
+                says something of it that it does not have.
         """
         with _library_errors(self.dataset):
             rows = self._rows()
             image, label = self._column(rows, "image", _image_columns), self._column(rows, "label", _label_columns)
             labels = self._labels(rows, label)
             files = rows.select_columns([image])
-            inner = partial(_inner_file, files, image)
+            inner = partial(_inner_file, files, image, self._places())
             read = partial(_read, inner, self.image_size)
             names = _own_names(rows, image, Path(self.dataset).expanduser())
         numbered = [f"{row:08d}.png" for row in range(len(labels))]
@@ -121,7 +124,11 @@ class HuggingFaceData(ImageDataModule):
         """Return the rows of the split, whose images are left encoded."""
         datasets = _library()
         place = Path(self.dataset).expanduser()
+        if place.exists() and self.revision is not None:
+            raise DataError(f"`revision={self.revision}` is of published data sets, and {place} is here; leave it out")
         if (place / "state.json").is_file() or (place / "dataset_dict.json").is_file():
+            if self.subset is not None:
+                raise DataError(f"`subset={self.subset}` is none of {place}, which save_to_disk has left; leave it out")
             saved = datasets.load_from_disk(str(place))
             splits = {str(saved.split or ""): saved} if isinstance(saved, datasets.Dataset) else dict(saved)
             split = self._split_of(splits)
@@ -154,6 +161,16 @@ class HuggingFaceData(ImageDataModule):
             )
         return datasets.load_dataset_builder(self.dataset, revision=self.revision, **options)
 
+    def _places(self) -> list[Path]:
+        """Return the folders whose files rows may name: the local data set's own, and the caches of published ones."""
+        from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415 - comes with datasets
+
+        place = Path(self.dataset).expanduser()
+        if place.exists():
+            return [_folder(place)]
+        caches = [HF_HUB_CACHE, _library().config.HF_DATASETS_CACHE, self.cache]
+        return [Path(cache).absolute() for cache in caches if cache is not None]
+
     def _split_of(self, splits: Mapping[Any, Any]) -> str:
         """Return the split that is wanted, which is one of these, or a part of one."""
         names = [str(name) for name in splits]
@@ -185,6 +202,11 @@ class HuggingFaceData(ImageDataModule):
         datasets = _library()
         feature, values = rows.features[column], rows.select_columns([column])[column][:]
         if isinstance(feature, datasets.ClassLabel) and feature.names:
+            if self.first_label:
+                raise DataError(
+                    f"{self.dataset} names the classes of its column {column}, so that `first_label` says nothing; "
+                    "leave it out, or say which class each is with `class_map=FILE`"
+                )
             order = self.order_of(feature.names, self.class_map)
             self.class_names = order.names
             classes = [order.indices[name] for name in feature.names]
@@ -192,6 +214,11 @@ class HuggingFaceData(ImageDataModule):
                 if value is None or value < 0:
                     raise DataError(f"{self.dataset}, row {row}: it has no label; choose a split that has labels")
             return [classes[value] for value in values]
+        if self.class_map is not None:
+            raise DataError(
+                f"the column {column} of {self.dataset} holds numbers or texts and no named classes, which `class_map` "
+                "is about; leave it out"
+            )
         labelling = Labelling(first_label=self.first_label, names=self.known_names)
         return [
             labelling.class_of("" if value is None else str(value), f"{self.dataset}, row {row}")
@@ -257,26 +284,45 @@ def _own_names(rows: "Dataset", image: str, place: Path) -> list[str] | None:
 
 
 def _relative(name: str, place: Path) -> str:
-    """Return a path relative to a local data set's folder, if it lies there."""
-    root = (place if place.is_dir() else place.parent).resolve()
-    path = Path(name)
+    """Return a path relative to a local data set's folder or archive, if it lies there."""
+    path, root = Path(name.partition("::")[0].removeprefix("zip://")), _folder(place)
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _folder(place: Path) -> Path:
+    """Return the folder of a local data set, which a file of it is in."""
+    return (place if place.is_dir() else place.parent).resolve()
 
 
 def _records(names: Sequence[str], labels: Sequence[int]) -> list[ImageRecord]:
     return [ImageRecord(row, name, label) for row, (name, label) in enumerate(zip(names, labels, strict=True))]
 
 
-def _inner_file(files: "Dataset", column: str, record: ImageRecord) -> InnerFile:
-    return InnerFile(record.file, partial(_content, files, column, record.id))
+def _inner_file(files: "Dataset", column: str, places: Sequence[Path], record: ImageRecord) -> InnerFile:
+    return InnerFile(record.file, partial(_content, files, column, places, record.id))
 
 
-def _content(files: "Dataset", column: str, row: int) -> bytes:
+def _content(files: "Dataset", column: str, places: Sequence[Path], row: int) -> bytes:
     stored = files[row][column]
-    if isinstance(stored, Mapping):
-        content: bytes | None = stored["bytes"]
-        return Path(stored["path"]).read_bytes() if content is None else content
-    return bytes(stored or b"")
+    if not isinstance(stored, Mapping):
+        return bytes(stored or b"")
+    content, path = stored.get("bytes"), stored.get("path")
+    return _content_at(path, places) if content is None and path else bytes(content or b"")
+
+
+def _content_at(path: str, places: Sequence[Path]) -> bytes:
+    """Read the file, or the one within a zip archive, that a row names instead of holding its image."""
+    within, _, outer = path.rpartition("::")
+    file = Path(os.path.normpath(outer))
+    if not any(file.is_relative_to(place) for place in places) or not file.is_file():
+        raise DataError(f"{path} is none of the data set's own files; put the image itself into its row")
+    if not within:
+        return file.read_bytes()
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.read(within.removeprefix("zip://"))
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read ({reason_of(error)}); correct the archive") from error
 
 
 def _read(inner: Callable[[ImageRecord], InnerFile], image_size: int | None, record: ImageRecord) -> Tensor:

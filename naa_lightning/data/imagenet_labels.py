@@ -43,11 +43,16 @@ def list_imagenet(file: Path, root: Path) -> list[ImageRecord]:
         The images in the order of the file. An image's id is its row.
 
     Raises:
-        DataError: The label file is missing or malformed, or none of the images is there.
+        DataError: The label file is missing or malformed, or none of the images is there, or one twice.
     """
     ids = _of_devkit(file) if file.name == GROUND_TRUTH else _of_kaggle(file)
     places = {name: index for index, name in enumerate(imagenet_ids())}
-    there = {path.stem: path.relative_to(root).as_posix() for path in find_images(root).images}
+    there: dict[str, str] = {}
+    for path in find_images(root).images:
+        found = path.relative_to(root).as_posix()
+        if path.stem in there:
+            raise DataError(f"{root} holds {there[path.stem]} and {found}, both of one image; remove one")
+        there[path.stem] = found
     records = []
     for row, (image, wordnet_id) in enumerate(ids):
         if wordnet_id not in places:

@@ -32,12 +32,14 @@ class Labelling:
     def class_of(self, text: str, where: str) -> int:
         """Return the class, counted from 0, that a text stands for: its number, whole even if written as 5.0, or name.
 
+        What may be a number with a mark for thousands, such as 1,000, is refused.
+
         Args:
             text: The text in the file.
             where: The file and the place in it, for errors.
 
         Raises:
-            DataError: It is neither, or a number below the first.
+            DataError: It is neither, a number below the first, or one class's number and the name of another.
 
         Example:
             >>> Labelling(first_label=1).class_of("5.0", "labels.csv, row 2")
@@ -47,9 +49,16 @@ class Labelling:
             naa_lightning.exceptions.DataError: labels.csv, row 2: 'dgo' is none of the 2 classes that are named (did \
 you mean 'dog'?); correct it, or say what classes are called with `class_names=FILE`
         """
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}([.,]0*)?", text):
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}([.,](0{0,2}|0{4,}))?", text):
             return self._named(text, where)
         index = int(re.split("[.,]", text)[0]) - self.first_label
+        if self.names is not None and text in self.names and (named := self.names.index(text)) != index:
+            if 0 <= index < len(self.names):
+                raise DataError(
+                    f"{where}: {text} is what class {named} is called, and the number of class {index}; call classes "
+                    "otherwise with `class_names=FILE`"
+                )
+            return named
         if self.first_label and index < 0:
             raise DataError(
                 f"{where}: the label {text} is less than `first_label={self.first_label}`, from which classes are "

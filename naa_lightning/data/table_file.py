@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from naa_lightning.exceptions import DataError
+from naa_lightning.told_once import tell
 
 _SEPARATORS = ",;\t|"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -36,8 +37,7 @@ def read_text(file: Path) -> str:
         DataError: The file cannot be read, or is no text.
     """
     try:
-        content = file.read_bytes()
-        text = _decoded(content)
+        text = _decoded(file.read_bytes(), file)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read as text ({error}); save it as text in UTF-8") from error
     if "\0" in text:
@@ -72,20 +72,25 @@ def parse_table(text: str, file: Path) -> TableFile:
 
 
 def column(heads: Sequence[str], name: str) -> int | None:
-    """Return the place of a column, whatever the case of its head; None where there is none.
+    """Return the place of a column by its head, or else of the only one whose head differs in case; None without one.
 
     Example:
-        >>> column(["Filename", "Label"], "label"), column(["Filename", "Label"], "target")
-        (1, None)
+        >>> [column(heads, "label") for heads in (["Label", "label"], ["File", "LABEL"], ["LABEL", "Label"])]
+        [1, 1, None]
     """
-    wanted = name.strip().casefold()
-    return next((place for place, head in enumerate(heads) if head.casefold() == wanted), None)
+    name = name.strip()
+    if name in heads:
+        return heads.index(name)
+    places = [place for place, head in enumerate(heads) if head.casefold() == name.casefold()]
+    return places[0] if len(places) == 1 else None
 
 
-def _decoded(content: bytes) -> str:
+def _decoded(content: bytes, file: Path) -> str:
     if content.startswith(_UTF_16):
         return content.decode("utf-16")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252")
+        text = content.decode("cp1252")
+        tell(f"{file} is no UTF-8 and is read in the Windows code page 1252: save it in UTF-8 if its letters are wrong")
+        return text

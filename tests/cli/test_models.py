@@ -98,7 +98,7 @@ def test_what_is_given_is_kept(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_the_clean_accuracy_is_measured(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = photographs(tmp_path / "photographs", wrong=3)
-    main(["import", str(checkpoint), str(tmp_path), *OF_TIMM, "--data", str(data), "--csv", "labels.csv"])
+    main(["import", str(checkpoint), str(tmp_path), *OF_TIMM, "--data", str(data), "--csv", str(data / "labels.csv")])
     low, high = binomtest(IMAGES - 3, IMAGES).proportion_ci(method="wilson")
     assert (
         f"clean accuracy: 75.0 % of 12 images of photographs (95 % interval {100 * low:.1f} to {100 * high:.1f} %)\n"
@@ -111,10 +111,36 @@ def test_the_clean_accuracy_is_measured(checkpoint: Path, tmp_path: Path, capsys
 
 def test_guessing_is_warned_of(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = photographs(tmp_path / "photographs", wrong=IMAGES)
-    main(["import", str(checkpoint), str(tmp_path), *OF_TIMM, "--data", str(data), "--csv", "labels.csv"])
+    main(["import", str(checkpoint), str(tmp_path), *OF_TIMM, "--data", str(data), "--csv", str(data / "labels.csv")])
     out = capsys.readouterr().out
     assert "clean accuracy: 0.0 % of 12" in out
     assert "warning: this is no better than guessing among 10 classes: look at labels" in out
+
+
+def test_a_label_file_is_looked_for_where_the_command_is_run(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = photographs(tmp_path / "photographs", wrong=0)
+    (data / "labels.csv").rename(tmp_path / "mine.csv")
+    monkeypatch.chdir(tmp_path)
+    main(["import", str(checkpoint), "models", *OF_TIMM, "--data", "photographs", "--csv", "mine.csv"])
+    assert "clean accuracy: 100.0 % of 12 images of photographs" in capsys.readouterr().out
+
+
+def test_class_folders_are_the_models_classes_by_name(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat, folders = photographs(tmp_path / "flat", wrong=0), tmp_path / "folders"
+    names = [f"kind {9 - index}" for index in range(10)]  # which are not in the order of the alphabet
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    with (flat / "labels.csv").open() as file:
+        for row in csv.DictReader(file):
+            place = folders / names[int(row["label"])]
+            place.mkdir(parents=True, exist_ok=True)
+            (flat / row["filename"]).rename(place / row["filename"])
+    imported = ["import", str(checkpoint), str(tmp_path), *OF_TIMM, "--data", str(folders)]
+    main([*imported, "--classes", str(tmp_path / "names.txt")])
+    assert "clean accuracy: 100.0 % of 12 images of folders" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("taken", ["mine.safetensors", "mine.json"])

@@ -108,9 +108,11 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 MAPS = {
-    "map.json": '{"cat": 2, "dog": 0, "owl": 1}',
+    "map.json": '{"cat": 2, "dog": 0, "owl": "1"}',
     "map.txt": "dog\nowl\n\ncat\n",
     "map.csv": "cat,2\ndog,0\nowl,1\n",
+    "floats.csv": "cat,2.0\ndog,0.0\nowl,1.0\n",
+    "quoted.txt": 'dog\n"owl"\ncat',
     "heads.csv": "\ufeffFolder;Index\r\ndog;0.0\r\ncat;2\r\nowl;1\r\n",
     "tabs.tsv": "owl\t1\ndog\t0\ncat\t2",
 }
@@ -138,7 +140,7 @@ def test_several_folders_may_be_one_class(tmp_path: Path) -> None:
     ("name", "text", "message"),
     [
         ("map.json", '{"cat": 0}', r"map\.json lacks 1 of the data's 2 classes: dog; add them"),
-        ("map.json", '{"cat": 0, "dog": "one"}', r"""entry 'dog': '"one"' is not a class index"""),
+        ("map.json", '{"cat": 0, "dog": "one"}', r"""entry 'dog': 'one' is not a class index"""),
         ("map.json", '{"cat": 0, "cat": 1}', r"entry 'cat' names cat again; remove one"),
         ("map.json", '{"cat": -1}', r"entry 'cat': '-1' is no class; count from 0"),
         ("map.json", '["cat", "dog"]', r"must hold an object from the class folder to its index"),
@@ -146,6 +148,10 @@ def test_several_folders_may_be_one_class(tmp_path: Path) -> None:
         ("map.json", "{}", r"map\.json names no class folder"),
         ("map.csv", "cat,0\ndog,one\n", r"map\.csv, line 2: 'one' is not a class index"),
         ("map.csv", "cat,0\n,1\n", r"map\.csv, line 2 names no folder"),
+        ("map.csv", "0,cat\n1,dog\n", r"map\.csv, line 2: 'dog' is not a class index"),
+        ("map.csv", "cat,0\ndog,1,2\n", r"map\.csv, line 2 is no row of two cells; write FOLDER,INDEX"),
+        ("map.csv", "cat\ndog,1\n", r"map\.csv, line 2 is no row of two cells"),
+        ("map.csv", "a,b,c\nd,e,f\n", r"map\.csv, line 1 is no row of two cells"),
         ("map.txt", "dog\ncat\ndog\n", r"map\.txt, line 3 names dog again"),
         ("map.txt", "\n", r"map\.txt names no class folder"),
     ],

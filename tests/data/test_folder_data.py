@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +115,20 @@ def test_a_csv_names_no_classes(tmp_path: Path) -> None:
 def test_class_folder_mistakes_are_named(tmp_path: Path, files: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         records(paint(tmp_path, *files))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"first_label": 1}, "columns and first_label say how a label file is written, and there is none"),
+        ({"columns": {"label": "class"}}, "columns and first_label say how a label file is written, and there is none"),
+        ({"csv": "labels.csv", "class_map": "map.json"}, "class_map says which class each class folder is, and csv"),
+    ],
+)
+def test_options_of_other_labels_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    paint(tmp_path, "1/a.png", "2/b.png")
+    with pytest.raises(ValueError, match=message):
+        FolderData(root=tmp_path, **options)
 
 
 def test_pixels_as_stored(tmp_path: Path) -> None:

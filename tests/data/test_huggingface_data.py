@@ -1,13 +1,18 @@
 """Data sets that the library `datasets` reads, from local files in its formats."""
 
 import io
+import json
+import os
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -179,6 +184,64 @@ def test_columns_that_are_not_there_are_told(tmp_path: Path) -> None:
         UserError, match=r"columns of .*none, other, holds images; name one with `columns=\{image:NAME\}`"
     ):
         data(tmp_path / "none", tmp_path)
+
+
+def test_options_of_other_data_sets_are_refused(tmp_path: Path) -> None:
+    folder = on_disk(tmp_path / "data")
+    rows().cast_column("label", datasets.Value("int64")).save_to_disk(str(tmp_path / "numbers"))
+    for place, options, message in (
+        (folder, {"first_label": 1}, "names the classes of its column label, so that `first_label` says nothing"),
+        (tmp_path / "numbers", {"class_map": tmp_path / "map.csv"}, "holds numbers or texts and no named classes"),
+        (folder, {"revision": "main"}, "`revision=main` is of published data sets"),
+        (folder, {"subset": "small"}, "`subset=small` is none of .*, which save_to_disk has left"),
+    ):
+        with pytest.raises(UserError, match=message):
+            data(place, tmp_path, **options)
+
+
+def as_paths(folder: Path, *paths: str) -> Path:
+    """A data set whose rows name files instead of holding images."""
+    folder.mkdir(exist_ok=True)
+    stored = pa.array([{"bytes": None, "path": path} for path in paths])
+    schema = pa.table({"image": stored, "label": [0] * len(paths)}).schema
+    info = {"info": {"features": {"image": {"_type": "Image"}, "label": {"dtype": "int64", "_type": "Value"}}}}
+    table = pa.table(
+        {"image": stored, "label": [0] * len(paths)}, schema.with_metadata({"huggingface": json.dumps(info)})
+    )
+    pq.write_table(table, folder / "data.parquet")
+    return folder
+
+
+def test_rows_name_no_files_of_others(tmp_path: Path) -> None:
+    own, secret = tmp_path / "data" / "own.png", tmp_path / "secret.png"
+    own.parent.mkdir()
+    for path in (own, secret):
+        path.write_bytes(encoded(0))
+    assert len(data(as_paths(tmp_path / "data", str(own)), tmp_path).images) == 1
+    pipe = tmp_path / "data" / "pipe.png"
+    os.mkfifo(pipe)
+    for named in (str(secret), str(own.parent / ".." / secret.name), "/dev/zero", str(pipe)):
+        with pytest.raises(UserError, match="is none of the data set's own files; put the image itself into its row"):
+            data(as_paths(tmp_path / "data", named), tmp_path)
+
+
+def test_images_in_an_archive_are_read(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with zipfile.ZipFile(tmp_path / "data" / "pets.zip", "w") as archive:
+        archive.writestr("metadata.csv", "file_name,label\ncat/a.png,1\ndog/b.png,0\n")
+        for index, name in enumerate(("cat/a.png", "dog/b.png")):
+            archive.writestr(name, encoded(index))
+    found = data(tmp_path / "data", tmp_path)
+    assert [(record.file, record.label) for record in found.images.records] == [("cat/a.png", 1), ("dog/b.png", 0)]
+    np.testing.assert_array_equal(found.images.read(found.images.records[1]).permute(1, 2, 0).numpy(), PIXELS[1])
+
+
+def test_a_struct_without_an_image_is_told(tmp_path: Path) -> None:
+    stored = [{"bytes": encoded(0)}, {"bytes": None}]
+    features = datasets.Features({"image": {"bytes": datasets.Value("binary")}, "label": datasets.Value("int64")})
+    datasets.Dataset.from_dict({"image": stored, "label": [0, 1]}, features=features).save_to_disk(tmp_path / "data")
+    with pytest.raises(UserError, match=r"00000001\.png cannot be read as an image \(it is empty\)"):
+        data(tmp_path / "data", tmp_path)
 
 
 def test_no_code_of_a_data_set_is_run(tmp_path: Path) -> None:

@@ -97,3 +97,8 @@ def test_what_is_wrong_with_these_files_is_told(tmp_path: Path) -> None:
         FolderData(root=root, csv=tmp_path / "LOC.csv").load()
     with pytest.raises(UserError, match=r"other holds none of the 4 images of .*, such as ILSVRC2012_val_00000004"):
         FolderData(root=paint(tmp_path / "other", "a.png"), csv=kaggle(tmp_path)).load()
+    with pytest.raises(UserError, match="is ImageNet's own, which is read as it is; leave out `columns`"):
+        FolderData(root=root, csv=kaggle(tmp_path), first_label=1).load()
+    paint(root, f"small/{Path(IMAGES[0]).stem}.png")
+    with pytest.raises(UserError, match=rf"holds {IMAGES[0]} and small/.*\.png, both of one image; remove one"):
+        FolderData(root=root, csv=kaggle(tmp_path)).load()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from naa_lightning.data.folder import FolderData
+from naa_lightning.data.label_file import Labelling
 from naa_lightning.exceptions import UserError
 from tests.conftest import shared
 from tests.data.folders import files_and_labels, paint
@@ -33,10 +34,13 @@ def test_tables_of_windows_are_read(tmp_path: Path, separator: str, encoding: st
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
-def test_names_with_other_letters_are_found(tmp_path: Path, encoding: str) -> None:
+def test_names_with_other_letters_are_found(tmp_path: Path, encoding: str, caplog: pytest.LogCaptureFixture) -> None:
     paint(tmp_path, "Bär.png")
     (tmp_path / "labels.csv").write_bytes("filename;label\nBär.png;3\n".encode(encoding))
-    assert listed(tmp_path) == [("Bär.png", 3)]
+    with caplog.at_level("INFO"):
+        assert listed(tmp_path) == [("Bär.png", 3)]
+    said = [line for line in caplog.messages if "is read in the Windows code page 1252" in line]
+    assert len(said) == (encoding == "cp1252"), "it is said once, and where it is a guess"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,42 @@ def test_classes_may_be_named(tmp_path: Path) -> None:
         listed(root, class_names=tmp_path / "names.txt")
     with pytest.raises(UserError, match=r"row 1: 'cat' is not a class index; .*`class_names=FILE`"):
         listed(root)
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "expected"),
+    [
+        (["20", "30", "50"], "20", 0),  # no class has this number
+        (["20", "30", "50"], "2", 2),
+        (["0", "1", "2"], "2", 2),
+        (["2", "1", "0"], "2", "2 is what class 0 is called, and the number of class 2; call classes otherwise"),
+        (None, "1,000", "'1,000' is not a class index"),  # a thousand or one
+        (None, "1.000", "'1.000' is not a class index"),
+        (None, "1.000000", 1),
+        (None, "5,00", 5),
+        (None, "5.", 5),
+    ],
+)
+def test_numbers_that_may_mean_two_classes_are_refused(names: list[str] | None, text: str, expected: int | str) -> None:
+    labelling = Labelling(names=names)
+    if isinstance(expected, int):
+        assert labelling.class_of(text, "labels.csv, row 1") == expected
+    else:
+        with pytest.raises(UserError, match=f"^labels.csv, row 1: {expected}"):
+            labelling.class_of(text, "labels.csv, row 1")
+
+
+@pytest.mark.parametrize(
+    ("heads", "expected"), [("label,Label", 3), ("Label,label", 0), ("LABEL,Label", "lacks the column label")]
+)
+def test_a_column_is_the_one_of_the_same_letters(tmp_path: Path, heads: str, expected: int | str) -> None:
+    paint(tmp_path, "a.png")
+    (tmp_path / "labels.csv").write_text(f"filename,{heads}\na.png,3,0\n")
+    if isinstance(expected, int):
+        assert listed(tmp_path) == [("a.png", expected)]
+    else:
+        with pytest.raises(UserError, match=expected):
+            listed(tmp_path)
 
 
 def test_labels_and_targets_may_count_from_1(tmp_path: Path) -> None:

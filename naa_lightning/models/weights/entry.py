@@ -7,7 +7,7 @@ from torch import Tensor
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.weights.safe_loading import StandIn
-from naa_lightning.models.weights.told_once import tell
+from naa_lightning.told_once import tell
 
 _USUAL = (
     "state_dict",

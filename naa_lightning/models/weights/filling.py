@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.weights.names import COUNTER, named_as
 from naa_lightning.models.weights.reading import read_weights
-from naa_lightning.models.weights.told_once import tell
+from naa_lightning.told_once import tell
 
 _IMAGENET = 1000
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from torch import Tensor
 
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models.weights.told_once import tell
+from naa_lightning.told_once import tell
 
 # torchvision's published DenseNet files write `denselayer1.norm.1` for what the network calls `denselayer1.norm1`
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")

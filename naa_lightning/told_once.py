@@ -1,4 +1,4 @@
-"""Telling what was chosen among weights, once: a run loads a model several times."""
+"""Telling what was chosen when a file was read, once: a run reads some several times."""
 
 import logging
 from functools import cache
