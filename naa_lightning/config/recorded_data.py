@@ -45,6 +45,8 @@ def recorded_data(config: Mapping[str, Any], words: Sequence[str]) -> Node:
             place = data
             for part in above[1:]:
                 place = place.setdefault(part, {})
+                if not isinstance(place, dict):
+                    raise UserError(f"{word} is no option of an export: {part} is a single value, {place!r}")
             place[name] = value
     runtime = RuntimeConf(config_sources=[])
     find_own_code(trust, HydraConf(overrides=OverridesConf(task=list(words)), runtime=runtime))

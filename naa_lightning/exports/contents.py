@@ -27,7 +27,7 @@ class ImagePair:
     Args:
         id: The image's row in the data set's own order.
         file: The clean image's file, relative to the data root.
-        label: The true class.
+        label: The true class, or the one that stands for it; see "labels_from" of the origin.
         target_class: The class that a targeted attack aimed at; -1 in an untargeted run.
         clean, adversarial: The pixels, uint8 of shape (3, H, W).
         clean_sha256, adversarial_sha256: The SHA-256 digests of these pixels.
@@ -77,12 +77,24 @@ class Export:
         origin: What made the images; empty where it does not say.
         images: A function from the files that are wanted, which are some of these, to each with its adversarial image,
             as the content of an image file.
+        labels: The label of each pair; None where it does not say.
+        clean_sha256: The SHA-256 digest of the clean image's pixels of each pair; None where it does not say.
+
+    Raises:
+        UserError: There are more or fewer labels or digests than pairs.
     """
 
     path: Path
     files: Sequence[str]
     origin: Mapping[str, Any]
     images: Callable[[Collection[str]], Iterator[tuple[str, bytes]]]
+    labels: Sequence[int] | None = None
+    clean_sha256: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, told in (("labels", self.labels), ("clean_sha256", self.clean_sha256)):
+            if told is not None and len(told) != len(self.files):
+                raise UserError(f"{self.path} holds {len(self.files)} files and {len(told)} {name}: export it anew")
 
 
 @contextmanager
@@ -120,16 +132,18 @@ def checked_files(path: Path, files: Iterable[Any]) -> list[str]:
 
 
 def check_pixels(path: Path, shape: Sequence[int]) -> None:
-    """Check that images are not larger than Pillow would open.
+    """Check that images have pixels, and no more than Pillow would open.
 
     Args:
         path: The export.
         shape: The height and width.
 
     Raises:
-        UserError: They are.
+        UserError: They have none, or more.
     """
     height, width = shape
+    if min(height, width) < 1:
+        raise UserError(f"{path} holds images of {width}x{height}, which have no pixels: it is not read")
     if height * width > MOST_PIXELS:
         raise UserError(f"{path} holds images of {width}x{height}, more than {MOST_PIXELS:,} pixels: it is not read")
 

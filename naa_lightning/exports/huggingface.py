@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 SPLIT = "test"
-_IMAGE, _FILE = "adversarial", "file"
+_IMAGE, _FILE, _LABEL, _CLEAN = "adversarial", "file", "label", "clean_sha256"
 _ORIGIN = b"naa_lightning"
 # Images of a row group: what a reader holds in memory at once.
 ROWS = 100
@@ -57,22 +57,25 @@ def shards(folder: Path) -> list[Path]:
 
 
 def open_huggingface(path: Path) -> Export:
-    """Read the names of the images in a folder, and where they are from.
+    """Read what is said of the images in a folder.
 
     Raises:
         UserError: It is damaged, or holds something else.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    names: list[Any] = []
+    told: dict[str, list[Any]] = {name: [] for name in (_FILE, _LABEL, _CLEAN)}
     origin: Mapping[str, Any] = {}
     for shard in shards(path):
         with reading(shard), pq.ParquetFile(shard) as table:
             _check_columns(shard, table.schema_arrow)
             _check_size(shard, table.metadata)
-            names += table.read([_FILE])[_FILE].to_pylist()
+            there = [name for name in told if name in table.schema_arrow.names]
+            for name, column in table.read(there).to_pydict().items():
+                told[name] += column
             origin = origin or origin_of(shard, (table.schema_arrow.metadata or {}).get(_ORIGIN))
-    return Export(path, checked_files(path, names), origin, partial(_images, path))
+    files = checked_files(path, told[_FILE])
+    return Export(path, files, origin, partial(_images, path), told[_LABEL] or None, told[_CLEAN] or None)
 
 
 def _images(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:

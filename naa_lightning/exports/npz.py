@@ -51,7 +51,7 @@ def write_npz(path: Path, pairs: Iterable[ImagePair], description: Description) 
 
 
 def open_npz(path: Path) -> Export:
-    """Read the names of the images in a file, and where they are from.
+    """Read what is said of the images in a file.
 
     Raises:
         UserError: It is damaged, or holds something else.
@@ -63,12 +63,16 @@ def open_npz(path: Path) -> Export:
                 f"{path}: the array adversarial is {dtype} of the shape {shape}, and must be uint8 (N, H, W, 3)"
             )
         check_pixels(path, shape[1:3])
-        files = checked_files(path, _text(path, archive, "files").tolist())
+        files = checked_files(path, _array(path, archive, "files", "U").tolist())
         if len(files) != shape[0]:
             raise UserError(f"{path} holds {shape[0]} adversarial images and {len(files)} files: export it anew")
-        told = "origin.npy" in archive.namelist()
-        origin = origin_of(path, str(_text(path, archive, "origin")) if told else None)
-    return Export(path, files, origin, partial(_images, path, shape[1:], files))
+
+        def told(name: str, kind: str) -> Any:
+            return _array(path, archive, name, kind).tolist() if f"{name}.npy" in archive.namelist() else None
+
+        origin = origin_of(path, told("origin", "U"))
+        images = partial(_images, path, shape[1:], files)
+        return Export(path, files, origin, images, told("labels", "i"), told("clean_sha256", "U"))
 
 
 def _images(
@@ -87,16 +91,18 @@ def _images(
                 yield file, encode_png(pixels.permute(2, 0, 1))
 
 
-def _text(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def _array(path: Path, archive: zipfile.ZipFile, name: str, kind: str) -> np.ndarray:
+    """Read a small array: of text, whose kind is "U", or of integers, "i"."""
     shape, dtype = _head(path, archive, name)
     size = archive.getinfo(f"{name}.npy").file_size
-    if dtype.kind != "U":
-        raise UserError(f"{path}: the array {name} is {dtype} and must be text: objects are not loaded")
+    if dtype.kind != kind:
+        wanted = {"U": "text", "i": "integers"}[kind]
+        raise UserError(f"{path}: the array {name} is {dtype} and must be {wanted}: objects are not loaded")
     if math.prod(shape) * dtype.itemsize > min(size, MOST_TEXT):
-        raise UserError(f"{path}: the array {name} claims more text than it may hold: export it anew")
+        raise UserError(f"{path}: the array {name} claims more than it may hold: export it anew")
     with archive.open(f"{name}.npy") as array:
-        text: np.ndarray = npy.read_array(array, allow_pickle=False)
-    return text
+        values: np.ndarray = npy.read_array(array, allow_pickle=False)
+    return values
 
 
 def _head(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

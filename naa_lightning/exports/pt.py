@@ -46,7 +46,7 @@ def write_pt(path: Path, pairs: Iterable[ImagePair], description: Description) -
 
 
 def open_pt(path: Path) -> Export:
-    """Read the names of the images in a file, and where they are from.
+    """Read what is said of the images in a file.
 
     Raises:
         UserError: It is damaged, or holds something else.
@@ -73,10 +73,15 @@ def open_pt(path: Path) -> Export:
         check_pixels(path, images.shape[2:])
         if not isinstance(names, list) or len(names) != len(images):
             raise UserError(f"{path}: files must be a list of {len(images)} names, one for each image")
-        files, origin = checked_files(path, names), content.get("origin")
-    return Export(
-        path, files, origin_of(path, origin if isinstance(origin, str) else None), partial(_images, images, files)
-    )
+        files, origin, labels = checked_files(path, names), content.get("origin"), content.get("labels")
+        return Export(
+            path,
+            files,
+            origin_of(path, origin if isinstance(origin, str) else None),
+            partial(_images, images, files),
+            labels.tolist() if isinstance(labels, Tensor) else labels,
+            content.get("clean_sha256"),
+        )
 
 
 def _images(images: Tensor, files: Sequence[str], wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:

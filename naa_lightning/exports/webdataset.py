@@ -46,7 +46,7 @@ def write_webdataset(path: Path, pairs: Iterable[ImagePair], description: Descri
 
 
 def open_webdataset(path: Path) -> Export:
-    """Read the names of the images in a file, and where they are from.
+    """Read what is said of the images in a file.
 
     Nothing is unpacked to where the archive's names lead.
 
@@ -58,10 +58,15 @@ def open_webdataset(path: Path) -> Export:
         samples = _samples(archive)
         if not samples:
             raise ValueError(f"it holds no KEY.{_ADVERSARIAL}")
-        names = [_name(archive, key, parts) for key, parts in samples.items()]
-        images = dict(zip(checked_files(path, names), (parts[_ADVERSARIAL] for parts in samples.values()), strict=True))
+        facts = [_facts(archive, parts) for parts in samples.values()]
+        # An image without facts is called as its key.
+        names = checked_files(
+            path, [of["file"] if of else f"{key}.png" for key, of in zip(samples, facts, strict=True)]
+        )
+        images = dict(zip(names, (parts[_ADVERSARIAL] for parts in samples.values()), strict=True))
         origin = origin_of(path, archive.pax_headers.get("comment"))
-    return Export(path, names, origin, partial(_images, path, images))
+        labels, digests = ([of[name] for of in facts if name in of] or None for name in ("label", "clean_sha256"))
+        return Export(path, names, origin, partial(_images, path, images), labels, digests)
 
 
 def _images(path: Path, images: Mapping[str, tarfile.TarInfo], wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
@@ -101,12 +106,9 @@ def _samples(archive: tarfile.TarFile) -> dict[str, dict[str, tarfile.TarInfo]]:
     return {key: parts for key, parts in samples.items() if _ADVERSARIAL in parts}
 
 
-def _name(archive: tarfile.TarFile, key: str, parts: Mapping[str, tarfile.TarInfo]) -> Any:
-    """Return what the clean image's file is called, or else what its key would make of it."""
-    if _JSON not in parts:
-        return f"{key}.png"
-    facts = json.loads(_content(archive, parts[_JSON]))
-    return facts["file"]
+def _facts(archive: tarfile.TarFile, parts: Mapping[str, tarfile.TarInfo]) -> Mapping[str, Any]:
+    """Return what is known of an image besides its pixels; nothing where nothing says it."""
+    return dict(json.loads(_content(archive, parts[_JSON]))) if _JSON in parts else {}
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -35,7 +35,7 @@ class PerturbationModule(ImageModule):
 
         Returns:
             Image ids under "id", and the sizes by their names in `PerturbationSizes`, each of shape (B,), on the CPU;
-            and the digests of the clean images under "clean_sha256", see `PerturbationRow`.
+            and the digests under "clean_sha256" and "adversarial_sha256", see `PerturbationRow`.
 
         Raises:
             UserError: The memory is too small for one image.
@@ -48,4 +48,7 @@ class PerturbationModule(ImageModule):
 
         parts = [vars(sizes) for sizes in self._memory.map(measure, len(ids), len(ids))]
         sizes = {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
-        return {"id": ids.cpu(), **sizes, "clean_sha256": [image_digest(image) for image in clean]}
+        digests = {
+            f"{kind}_sha256": [image_digest(image) for image in batch[kind]] for kind in ("clean", "adversarial")
+        }
+        return {"id": ids.cpu(), **sizes, **digests}

@@ -21,6 +21,7 @@ class PerturbationRow:
         lpips: Perceptual distance; None where it was not measured.
         clean_sha256: The SHA-256 digest of the clean image's pixels, uint8 of shape (3, H, W); None in files of
             version 1.
+        adversarial_sha256: That of the adversarial image's pixels; None in older files.
     """
 
     id: int
@@ -31,6 +32,7 @@ class PerturbationRow:
     psnr: float | None
     lpips: float | None
     clean_sha256: str | None = None
+    adversarial_sha256: str | None = None
 
 
 def images_digest(rows: Sequence[PerturbationRow]) -> str:

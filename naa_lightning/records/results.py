@@ -173,6 +173,9 @@ class RunResults(Provenance):
         classes: The success rate of each class.
         confusions: What was taken for what, the most frequent first.
         class_names: The names of the classes that occur, by class.
+        num_classes: The number of classes that labels were counted for; None in older files.
+        model_class_names: What the models call these classes, by class; None where they do not say, or where it is what
+            the classes of ImageNet are usually called.
         attribution: The statistics of the attribution that guides the attack; None where it has none.
         exact_attribution: Exact attribution; None where none was asked for.
         cost: What it took.
@@ -192,6 +195,8 @@ class RunResults(Provenance):
     classes: tuple[ClassResult, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     class_names: dict[int, str] = Field(default_factory=dict)
+    num_classes: int | None = None
+    model_class_names: tuple[str, ...] | None = None
     attribution: dict[str, float | None] | None = None
     exact_attribution: ExactAttribution | None = None
     cost: Cost = Cost()

@@ -119,14 +119,12 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
     """List the images, downloaded if need be, and check that they and the models fit each other."""
     run = experiment.run
     data.prepare_data()
-    if len(counts := {source.num_classes for source in experiment.sources}) == 1:
-        data.expect_classes(counts.pop(), model_class_names(experiment.sources))
+    num_classes = experiment.sources[0].num_classes
+    alike = [source for source in experiment.sources if source.num_classes == num_classes]
+    data.expect_classes(num_classes, model_class_names(alike))
     data.setup("predict")
-    if not data.labelled and experiment.surrogate is None:
-        raise DataError(
-            "`labels=predicted` takes what a surrogate predicts, and there is none: name it with surrogate=, or label "
-            "the images with `csv=FILE`"
-        )
+    if not data.labelled:
+        _check_predicted(experiment)
     for source in experiment.sources:
         if data.labelled:
             check_labels(data.images.records, source.num_classes)
@@ -136,3 +134,19 @@ def _prepare(data: ImageDataModule, experiment: AttackExperiment) -> None:
     if run.attack.targeted:
         check_target_classes(data.images.records, data.name)
     check_ids(run.report.attention_ids or [], data, "report.attention_ids")
+
+
+def _check_predicted(experiment: AttackExperiment) -> None:
+    """Check that what a surrogate predicts can be the labels of the images."""
+    if experiment.surrogate is None:
+        raise DataError(
+            "`labels=predicted` takes what a surrogate predicts, and there is none: name it with surrogate=, or label "
+            "the images with `csv=FILE`"
+        )
+    first = experiment.sources[0]
+    for source in experiment.sources:
+        if source.num_classes != first.num_classes:
+            raise DataError(
+                f"`labels=predicted` takes what {first.name} predicts, and of its {first.num_classes} classes "
+                f"{source.name} knows {source.num_classes}: leave {source.name} out"
+            )

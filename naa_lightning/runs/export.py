@@ -1,14 +1,13 @@
 """A finished run's images as files that others use."""
 
-import hashlib
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
-from naa_lightning.class_names import distinct_names
+from naa_lightning.class_names import distinct_names, usual_names
 from naa_lightning.config.options import in_options
 from naa_lightning.config.recorded_data import recorded_data
 from naa_lightning.data import ImageDataModule
@@ -16,6 +15,7 @@ from naa_lightning.exceptions import DataError, UserError
 from naa_lightning.exports import Description, ImagePair, kind_of, write_export
 from naa_lightning.records import (
     Manifest,
+    PerturbationRow,
     RunResults,
     SavedImage,
     SavedPairs,
@@ -58,18 +58,20 @@ def export_run(folder: Path, to: str, out: Path, words: Sequence[str] = ()) -> i
         raise UserError(f"{out} is there already: remove it, or name another place with --out")
     data = make_data(recorded_data(results.config, words))
     data.prepare_data()
+    if results.num_classes is not None:
+        data.expect_classes(results.num_classes, results.model_class_names or usual_names(results.num_classes))
     data.setup("predict")
     place, saved = _saved(folder, results)
-    clean_digests = {row.id: row.clean_sha256 for row in read_perturbations(folder)}
-    saved = {id: row for id, row in saved.items() if id in clean_digests}
+    measured = {row.id: row for row in read_perturbations(folder)}
+    saved = {id: row for id, row in saved.items() if id in measured}
     if not saved:
         raise UserError(f"{folder} does not tell which images it holds: run again to have its files rewritten")
-    _check_ids(saved, data, folder)
+    _check_records(saved, data, folder)
     data.check_files()
     pairs = AdversarialSet(place, saved).pairs(data.images)
     console = Console()
     read = track(
-        _pairs(pairs, clean_digests, data.num_workers),
+        _pairs(pairs, measured, data.num_workers),
         description="exporting",
         total=len(pairs),
         console=console,
@@ -97,9 +99,13 @@ def _saved(folder: Path, results: RunResults) -> tuple[Path, Mapping[int, SavedI
     """Return the folder of a run's adversarial images, and their rows by image id."""
     if results.config.get("craft", True):
         return folder / "adversarial", Manifest(folder / "adversarial").read()
-    collected = Path(str(results.config.get("adversarial_dir"))).expanduser()
-    if not collected.is_dir() or kind_of(collected) is not None:
-        collected = folder / UNPACKED
+    given = Path(str(results.config.get("adversarial_dir"))).expanduser()
+    collected = given if given.is_dir() and kind_of(given) is None else folder / UNPACKED
+    if not collected.is_dir():
+        raise UserError(
+            f"adversarial_dir={given}, whose images {folder} has rated, is not here: restore it, or export from the "
+            "folder in which the run was started"
+        )
     return collected, {
         row.id: SavedImage(
             id=row.id,
@@ -114,29 +120,37 @@ def _saved(folder: Path, results: RunResults) -> tuple[Path, Mapping[int, SavedI
     }
 
 
-def _check_ids(ids: Collection[int], data: ImageDataModule, folder: Path) -> None:
-    known = {record.id for record in data.images.records}
-    gone = sorted(set(ids) - known)
+def _check_records(saved: Mapping[int, SavedImage], data: ImageDataModule, folder: Path) -> None:
+    """Check that the clean images are there, with the labels that they had."""
+    records = {record.id: record for record in data.images.records}
+    gone = sorted(saved.keys() - records.keys())
     if gone:
         raise DataError(
-            f"{len(gone)} of {len(ids)} clean images of {folder} are gone from {data.name}, image {gone[0]} first: "
+            f"{len(gone)} of {len(saved)} clean images of {folder} are gone from {data.name}, image {gone[0]} first: "
             "restore them, or give data.KEY=VALUE for where they are now"
+        )
+    others = [row for row in saved.values() if data.labelled and records[row.id].label != row.label]
+    if others:
+        raise DataError(
+            f"{len(others)} of {len(saved)} clean images have another label now than when they were attacked, "
+            f"{records[others[0].id].file} {records[others[0].id].label} instead of {others[0].label}: restore labels "
+            "and class folders"
         )
 
 
-def _pairs(pairs: SavedPairs, clean_digests: Mapping[int, str | None], num_workers: int) -> Iterator[ImagePair]:
+def _pairs(pairs: SavedPairs, measured: Mapping[int, PerturbationRow], num_workers: int) -> Iterator[ImagePair]:
     records = pairs.images.records
     read = pairs.in_turn(range(len(pairs)), num_workers=num_workers)
     for record, (clean, adversarial) in zip(records, read, strict=True):
-        row, digest = pairs.saved[record.id], image_digest(clean)
-        if digest != (clean_digests[record.id] or digest):
+        row, was = pairs.saved[record.id], measured[record.id]
+        clean_digest, adversarial_digest = image_digest(clean), image_digest(adversarial)
+        if clean_digest != (was.clean_sha256 or clean_digest):
             raise DataError(
                 f"the clean image {record.file} has changed since it was attacked: restore it, or give data.KEY=VALUE "
                 "for where the images are that were attacked"
             )
-        path = pairs.folder / row.file
-        if row.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != row.sha256:
-            raise UserError(f"{path} has changed since it was crafted: run again to have it crafted anew")
+        if adversarial_digest != (was.adversarial_sha256 or adversarial_digest):
+            raise UserError(f"{pairs.folder / row.file} has changed since it was rated: run again")
         yield ImagePair(
             id=record.id,
             file=record.file,
@@ -144,13 +158,13 @@ def _pairs(pairs: SavedPairs, clean_digests: Mapping[int, str | None], num_worke
             target_class=row.target_class,
             clean=clean,
             adversarial=adversarial,
-            clean_sha256=digest,
-            adversarial_sha256=image_digest(adversarial),
+            clean_sha256=clean_digest,
+            adversarial_sha256=adversarial_digest,
         )
 
 
 def _description(results: RunResults, data: ImageDataModule, saved: Mapping[int, SavedImage]) -> Description:
-    names = data.class_names
+    names = data.class_names or results.model_class_names
     if names is not None and any(row.label >= len(names) for row in saved.values()):
         names = None
     crafted = results.config.get("craft", True)
@@ -159,6 +173,7 @@ def _description(results: RunResults, data: ImageDataModule, saved: Mapping[int,
         "attack": results.attack,
         "surrogate": results.surrogate,
         "data": results.data,
+        "labels_from": results.labels_from,
         "images": len(saved),
         "seed": results.config.get("seed"),
         "targeted": results.targeted,

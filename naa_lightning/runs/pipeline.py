@@ -23,7 +23,7 @@ from naa_lightning.runs.stages.collecting import collect
 from naa_lightning.runs.stages.crafting import craft
 from naa_lightning.runs.stages.evaluation import evaluate
 from naa_lightning.runs.stages.explanation import explain
-from naa_lightning.runs.stages.perturbations import check_budget, measure_perturbations
+from naa_lightning.runs.stages.perturbations import check_budget, check_clean_images, measure_perturbations
 from naa_lightning.runs.stages.pictures import draw_pictures
 from naa_lightning.runs.stages.reading import read_pairs
 from naa_lightning.runs.stages.summary import cost_of, summarise
@@ -53,6 +53,7 @@ def attack_and_report(context: RunContext) -> float | None:
     pairs = read_pairs(context, adversarial)
     with stopwatch.phase("measuring"):
         perturbations = measure_perturbations(context, pairs)
+    check_clean_images(perturbations, adversarial.saved)
     budget = context.experiment.attack.budget
     check_budget(perturbations, budget, crafted_in=adversarial.folder if run.craft else None)
     evaluation = evaluate(context, pairs)

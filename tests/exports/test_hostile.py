@@ -138,7 +138,7 @@ def test_compressed_arrays_are_read_and_compressed_tensors_refused(tmp_path: Pat
         ("adversarial", (4, 500_000, 400_000, 3), "holds images of 400000x500000, more than 178,956,970 pixels"),
         ("adversarial", (10**12, 5, 4, 3), "holds 1000000000000 adversarial images and 4 files"),
         ("adversarial", (4, 500, 4, 3), "cannot be read as an export (it ends before cats/1.jpg): export it anew"),
-        ("files", (10**12,), "the array files claims more text than it may hold"),
+        ("files", (10**12,), "the array files claims more than it may hold"),
     ],
 )
 def test_arrays_that_claim_to_be_large_are_refused(

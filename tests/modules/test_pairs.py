@@ -58,10 +58,11 @@ def test_attention(inference_mode: bool) -> None:
 def test_perturbations(inference_mode: bool) -> None:
     found = predicted(PerturbationModule(None, title="measuring"), inference_mode=inference_mode)
     torch.testing.assert_close(found["linf"], (ADVERSARIAL - IMAGES).abs().flatten(1).amax(1))
-    assert set(found) == {"linf", "l2", "ssim", "psnr", "lpips", "clean_sha256"}
-    for image, digest in zip(IMAGES, found["clean_sha256"], strict=True):
-        pixels = (255 * image.double()).round().byte().numpy()
-        assert digest == hashlib.sha256(pixels.tobytes()).hexdigest()
+    assert set(found) == {"linf", "l2", "ssim", "psnr", "lpips", "clean_sha256", "adversarial_sha256"}
+    for kind, images in (("clean", IMAGES), ("adversarial", ADVERSARIAL)):
+        for image, digest in zip(images, found[f"{kind}_sha256"], strict=True):
+            pixels = (255 * image.double()).round().byte().numpy()
+            assert digest == hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("module", [PerturbationModule(None, title="a"), AttentionModule(classifier(), title="b")])

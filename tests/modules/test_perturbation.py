@@ -14,6 +14,7 @@ def test_reduced_precision_changes_nothing() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         reduced = module.predict_step(batch, 0)
     assert usual["id"].tolist() == [4, 7]
-    assert reduced.pop("clean_sha256") == usual.pop("clean_sha256")
+    for kind in ("clean", "adversarial"):
+        assert reduced.pop(f"{kind}_sha256") == usual.pop(f"{kind}_sha256")
     for name, values in usual.items():
         torch.testing.assert_close(reduced[name], values, rtol=0, atol=0, equal_nan=True)

@@ -20,6 +20,7 @@ TYPES = {
     "psnr": pa.float64(),
     "lpips": pa.float64(),
     "clean_sha256": pa.string(),
+    "adversarial_sha256": pa.string(),
 }
 
 
@@ -41,7 +42,7 @@ def test_columns_keep_their_types(tmp_path: Path, rows: list[PerturbationRow]) -
 def test_what_is_no_number_becomes_null(tmp_path: Path, value: float) -> None:
     path = write_perturbations(tmp_path, [PerturbationRow(0, "a.png", 0.5, 1.0, ssim=value, psnr=value, lpips=value)])
     table = pq.read_table(path)
-    assert [table[name].null_count for name in TYPES] == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert [table[name].null_count for name in TYPES] == [0, 0, 0, 0, 1, 1, 1, 1, 1]
     assert read_perturbations(tmp_path) == [PerturbationRow(0, "a.png", 0.5, 1.0, None, None, None)]
 
 

@@ -1,6 +1,7 @@
 """The images of a run are exported, and rated again from the export."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,61 @@ def test_what_an_export_lacks_is_left_out_and_another_ones_images_do_not_stay(
         )
 
 
+def test_an_export_is_rated_with_the_clean_images_and_labels_that_it_was_made_of(
+    network: list[str], tmp_path: Path
+) -> None:
+    made, root = own_run(tmp_path, network)
+    where = ["data=folder", f"data.root={root}", "data.csv=labels.csv", "data.num_workers=0"]
+    for to in ("npz", "pt", "webdataset", "huggingface"):
+        export_run(made, to, tmp_path / to)
+    (tmp_path / "others").mkdir()
+    labels = (root / "labels.csv").read_text()
+    for to in ("npz", "pt", "webdataset", "huggingface"):
+        rate = ["craft=false", f"adversarial_dir={tmp_path / to}", *network, "~targets", *where]
+        (root / "labels.csv").write_text(labels.replace("all/0.png,", "all/0.png,1"))
+        with pytest.raises(
+            UserError, match=r"has other labels than the data for 1 of 5 images, \d instead of \d+ for all/0"
+        ):
+            attack(tmp_path / f"labels-{to}", *rate, "surrogate.num_classes=100")
+        (root / "labels.csv").write_text(labels)
+        clean = (root / "all" / "3.png").read_bytes()
+        (root / "all" / "3.png").write_bytes((root / "all" / "4.png").read_bytes())
+        with pytest.raises(UserError, match=r"1 of 5 adversarial images were made of other clean images, all/3\.png"):
+            attack(tmp_path / f"clean-{to}", *rate, "attack.budget.eps=1")
+        (root / "all" / "3.png").write_bytes(clean)
+        attack(tmp_path / f"same-{to}", *rate)
+
+
+def test_classes_of_an_export_are_those_of_the_run(network: list[str], tmp_path: Path) -> None:
+    ids = sorted({"n02102040", "n01440764", "n02979186", "n03000684", "n03028079"})
+    digit_files(tmp_path / "all", 5)
+    for number, wordnet_id in enumerate(ids):
+        (tmp_path / "ids" / wordnet_id).mkdir(parents=True)
+        (tmp_path / "all" / f"{number}.png").rename(tmp_path / "ids" / wordnet_id / "a.png")
+    mine, made = network[:-1], tmp_path / "made"
+    code = tmp_path / "five.py"
+    code.write_text(CODE.replace("Linear(16, 10)", "Linear(16, 5)"))
+    options = [
+        f"surrogate.function={code}:build",
+        "surrogate.num_classes=5",
+        "data=folder",
+        f"data.root={tmp_path}/ids",
+    ]
+    attack(made, *mine, *options, *FAST, "data.num_workers=0")
+    export_run(made, "npz", tmp_path / "export.npz")
+    found = np.load(tmp_path / "export.npz")
+    assert found["labels"].tolist() == list(range(5))
+    assert found["class_names"].tolist() == ["tench", "English springer", "cassette player", "chain saw", "church"]
+
+
+def test_an_export_tells_that_labels_are_predicted(network: list[str], tmp_path: Path) -> None:
+    digit_files(tmp_path / "images", 4)
+    where = ["data=folder", f"data.root={tmp_path / 'images'}", "data.labels=predicted", "data.num_workers=0"]
+    attack(tmp_path / "run", *network, *FAST, *where)
+    export_run(tmp_path / "run", "npz", tmp_path / "export.npz")
+    assert json.loads(str(np.load(tmp_path / "export.npz")["origin"]))["labels_from"] == "mine"
+
+
 def test_target_classes_are_those_that_were_aimed_at(network: list[str], tmp_path: Path) -> None:
     made, _ = own_run(tmp_path, network, "attack.targeted=true")
     export_run(made, "pt", tmp_path / "export.pt")
@@ -154,6 +210,12 @@ def test_images_that_were_moved_are_found_where_they_are_now(network: list[str],
 
 def test_clean_images_that_have_changed_are_refused(network: list[str], tmp_path: Path) -> None:
     made, root = own_run(tmp_path, network)
+    labels = (root / "labels.csv").read_text()
+    (root / "labels.csv").write_text(labels.replace("all/0.png,", "all/0.png,1"))
+    assert re.search(
+        r"1 of 5 clean images have another label now .*, all/0\.png 1\d instead of \d: rest", refusal(made)
+    )
+    (root / "labels.csv").write_text(labels)
     Image.new("RGB", (32, 32)).save(root / "all" / "3.png")
     assert refusal(made).startswith("the clean image all/3.png has changed since it was attacked: restore it, or give")
     (root / "all" / "3.png").unlink()
@@ -166,7 +228,7 @@ def test_adversarial_images_that_have_changed_are_refused(network: list[str], tm
     made, _ = own_run(tmp_path, network)
     path = made / "adversarial" / "all" / "2.png"
     Image.new("RGB", (32, 32)).save(path)
-    assert refusal(made) == f"{path} has changed since it was crafted: run again to have it crafted anew"
+    assert refusal(made) == f"{path} has changed since it was rated: run again"
     path.unlink()
     assert f"{path} cannot be read as an image" in refusal(made)
 
@@ -195,6 +257,7 @@ def test_there_must_be_one_finished_run_and_room_for_its_export(run: Path, tmp_p
         ("data.root", "data.root is no option of an export"),
         ("data.limit=1,2", "data.limit=1,2 gives no value"),
         ("data.lmit=2", "there is no option data.lmit; did you mean limit?"),
+        ("data.limit.more=2", "data.limit.more=2 is no option of an export: limit is a single value, 9"),
         ("data._target_=subprocess.run", "which is not known to be safe: trust=[subprocess] on the command line"),
     ],
 )

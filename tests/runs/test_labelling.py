@@ -106,3 +106,13 @@ def test_images_that_have_labels_need_no_others(models_dir: str, tmp_path: Path,
 def test_a_mistyped_word_is_refused(models_dir: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.labels.*predicted"):
         attack(tmp_path / "run", models_dir, *unlabelled(tmp_path), "data.labels=predict")
+
+
+def test_models_of_other_classes_cannot_be_asked_about_predicted_labels(models_dir: str, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text("from torch import nn\n\ndef build():\n    return nn.Flatten()\n")
+    other = {"function": f"{tmp_path / 'other.py'}:build", "name": "other", "num_classes": 7, "mean": [0, 0, 0]}
+    options = [*unlabelled(tmp_path), "targets=[python]", "targets.python.std=[1,1,1]", "data.labels=predicted"]
+    with pytest.raises(UserError, match=r"of its 10 classes other knows 7: leave other out"):
+        attack(
+            tmp_path / "run", models_dir, *options, *(f"targets.python.{key}={value}" for key, value in other.items())
+        )

@@ -35,7 +35,8 @@ def collect(context: RunContext) -> AdversarialSet:
         context: The run.
 
     Raises:
-        UserError: No image is found, there are two for one clean image, or some cannot be read.
+        UserError: No image is found, there are two for one clean image, some cannot be read, or an export has other
+            labels than the data.
     """
     run, records = context.experiment.run, context.data.images.records
     assert run.adversarial_dir is not None, "composition checks it"
@@ -53,7 +54,13 @@ def collect(context: RunContext) -> AdversarialSet:
         if export is None and (passed_over := find_images(place).passed_over):
             log.info("%s: %s", place, describe_passed_over(passed_over))
     folder = place
+    made_of: Mapping[str, str] = {}
     if export is not None:
+        if context.labels_from is None:
+            _check_labels(export, {record: files[record.id] for record in records if record.id in files})
+        if export.clean_sha256 is not None:
+            digests = dict(zip(export.files, export.clean_sha256, strict=True))
+            made_of = {adversarial_name(record): digests[files[record.id]] for record in records if record.id in files}
         folder = context.folder / UNPACKED
         names = {record.id: adversarial_name(record) for record in records if record.id in files}
         wanted = {files[image]: folder / name for image, name in names.items()}
@@ -63,7 +70,13 @@ def collect(context: RunContext) -> AdversarialSet:
     return AdversarialSet(
         folder=folder,
         saved={
-            record.id: _saved_image(folder, files[record.id], record, targeted=run.attack.targeted)
+            record.id: _saved_image(
+                folder,
+                files[record.id],
+                record,
+                targeted=run.attack.targeted,
+                clean_sha256=made_of.get(files[record.id], ""),
+            )
             for record in records
             if record.id in files
         },
@@ -117,6 +130,25 @@ def matched(found: Sequence[str], records: Sequence[ImageRecord], holder: Path) 
     return files
 
 
+def _check_labels(export: Export, files: Mapping[ImageRecord, str]) -> None:
+    """Check that the labels of an export are those of the data, as far as both tell them.
+
+    Args:
+        export: The export.
+        files: Its file of each clean image that it has one for.
+    """
+    if export.labels is None or export.origin.get("labels_from") is not None:
+        return
+    labels = dict(zip(export.files, export.labels, strict=True))
+    others = [record for record, file in files.items() if labels[file] != record.label]
+    if others:
+        raise UserError(
+            f"{export.path} has other labels than the data for {len(others)} of {len(files)} images, "
+            f"{labels[files[others[0]]]} instead of {others[0].label} for {others[0].file} first: name the data that "
+            "its images were made of, or say which class each is with data.class_map= or data.class_names="
+        )
+
+
 def _unpack(export: Export, wanted: Mapping[str, Path], folder: Path) -> None:
     """Write images of an export into a folder of their own.
 
@@ -146,13 +178,14 @@ def _grouped(files: Iterable[str], key: Callable[[str], str]) -> dict[str, list[
     return groups
 
 
-def _saved_image(folder: Path, file: str, record: ImageRecord, *, targeted: bool) -> SavedImage:
+def _saved_image(folder: Path, file: str, record: ImageRecord, *, targeted: bool, clean_sha256: str) -> SavedImage:
     return SavedImage(
         id=record.id,
         file=file,
         label=record.label,
         target_class=target_class(record) if targeted else -1,
         sha256=hashlib.sha256((folder / file).read_bytes()).hexdigest(),
+        clean_sha256=clean_sha256,
         seconds=math.nan,
         gradient_evaluations=0,
     )

@@ -1,7 +1,7 @@
 """Measuring the perturbations of saved adversarial images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from naa_lightning.exceptions import UserError
 from naa_lightning.metrics import PerturbationSizes
 from naa_lightning.metrics.lpips import lpips_network
 from naa_lightning.modules.perturbation import PerturbationModule
-from naa_lightning.records import PerturbationRow
+from naa_lightning.records import PerturbationRow, SavedImage
 from naa_lightning.runs.context import RunContext
 from naa_lightning.runs.stages.prediction import predict
 from naa_lightning.runs.stages.reading import LoadedPairs
@@ -40,10 +40,30 @@ def measure_perturbations(context: RunContext, pairs: LoadedPairs) -> list[Pertu
             file=pairs.pairs.saved[image].file,
             **{field.name: float(batch[field.name][row]) for field in fields(PerturbationSizes)},
             clean_sha256=batch["clean_sha256"][row],
+            adversarial_sha256=batch["adversarial_sha256"][row],
         )
         for batch in batches
         for row, image in enumerate(batch["id"].tolist())
     ]
+
+
+def check_clean_images(rows: Sequence[PerturbationRow], saved: Mapping[int, SavedImage]) -> None:
+    """Check that adversarial images are compared with the clean ones that they were made of.
+
+    Args:
+        rows: The measured perturbations.
+        saved: The rows of the adversarial images, by image id, some of which say what they were made of.
+
+    Raises:
+        UserError: They are not.
+    """
+    known = [row for row in rows if saved[row.id].clean_sha256]
+    others = [row.file for row in known if row.clean_sha256 != saved[row.id].clean_sha256]
+    if others:
+        raise UserError(
+            f"{len(others)} of {len(rows)} adversarial images were made of other clean images, {others[0]} first: name "
+            "the data, split and image_size that they were made of with data= and data.KEY="
+        )
 
 
 def check_budget(rows: Sequence[PerturbationRow], budget: Budget, *, crafted_in: Path | None = None) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from naa_lightning.attribution import Agreement, AttackEffect, AttributionStatistics
-from naa_lightning.class_names import short_class_name
+from naa_lightning.class_names import short_class_name, usual_names
 from naa_lightning.metrics import (
     AgreementMetric,
     AttackEffectMetric,
@@ -95,6 +95,8 @@ def summarise(
         perturbation=perturbation_of(perturbations),
         gradients=gradients_of(saved, perturbations, budget.steps) if run.craft else None,
         class_names=names_of(evaluation.predictions, context.class_names),
+        num_classes=data.expected_classes,
+        model_class_names=_unusual_names(data.expected_names, data.expected_classes),
         attribution=attribution_of(saved),
         exact_attribution=exact_attribution_of(attributions),
         cost=cost_of(saved, context.stopwatch.seconds(), adversarial.crafted_now, adversarial.peak_memory_bytes),
@@ -263,6 +265,10 @@ def names_of(predictions: Sequence[Prediction], names: Sequence[str] | None) -> 
         if index is not None
     }
     return {index: names[index] for index in sorted(classes) if names is not None and 0 <= index < len(names)}
+
+
+def _unusual_names(names: Sequence[str] | None, num_classes: int | None) -> tuple[str, ...] | None:
+    return None if names is None or list(names) == usual_names(num_classes) else tuple(names)
 
 
 def cost_of(
