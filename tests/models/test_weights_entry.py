@@ -74,7 +74,9 @@ def test_an_unknown_entry_is_told_with_those_there_are(content: Any, tmp_path: P
 
 
 def test_a_key_of_a_file_without_entries_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="is all weights and has no entry `weights_key=model`: leave the key out"):
+    with pytest.raises(
+        ModelError, match="no weights under `weights_key=model`: it is all weights, so leave the key out"
+    ):
         read_weights(saved(state(1), tmp_path), key="model")
 
 
@@ -82,3 +84,50 @@ def test_a_key_of_a_file_without_entries_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_without_weights_is_refused(content: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"weights\.pth holds no state dict"):
         read_weights(saved(content, tmp_path))
+
+
+def test_what_is_no_tensor_among_weights_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = saved({**state(3), "epoch": 3, "none": None, "_extra_state": torch.ones(1)}, tmp_path)
+    with caplog.at_level(logging.INFO):
+        assert taken(path) == 3
+    assert caplog.messages == [f"{path}: left out are epoch, none, _extra_state, which are no weights"]
+    within = saved(
+        {**BESIDE, "loss": torch.tensor(0.5), "model": {**state(4), "none": None}, "ema": state(5)}, tmp_path
+    )
+    assert taken(within) == 4
+
+
+def test_of_unusual_entries_the_largest_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = saved({"norm": {"mean": torch.zeros(3)}, "mine": state(6), "scaler": {"scale": torch.ones(1)}}, tmp_path)
+    with caplog.at_level(logging.INFO):
+        assert taken(path) == 6
+    assert caplog.messages == [f"{path}: its entry mine is taken, and not norm, scaler"]
+
+
+def test_a_prefix_of_names_can_be_the_key(tmp_path: Path) -> None:
+    both = {f"{prefix}.{name}": value for prefix, of in (("a", 1), ("b.c", 2)) for name, value in state(of).items()}
+    whole, within = tmp_path / "whole", tmp_path / "within"
+    for folder, content in ((whole, both), (within, {**BESIDE, "state_dict": both, "ema": state(3)})):
+        folder.mkdir()
+        path = saved(content, folder)
+        assert [taken(path, key) for key in ("a", "b", "b.c")] == [1, 2, 2]
+        with pytest.raises(ModelError, match="no weights under `weights_key=c`"):
+            taken(path, "c")
+    assert taken(within / "weights.pth", "state_dict.a") == 1
+
+
+class Keeping(nn.Linear):
+    """A layer that keeps more than tensors."""
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"version": 2}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        assert state == {"version": 2}
+
+
+def test_networks_that_keep_more_than_tensors_are_filled(tmp_path: Path) -> None:
+    for content in (Keeping(3, 2).state_dict(), state(1)):
+        network, path = Keeping(3, 2), saved(content, tmp_path)
+        load_weights(network, path)
+        assert torch.equal(network.weight, content["weight"])

@@ -35,11 +35,11 @@ def under(prefix: str, state: State) -> State:
     return {f"{prefix}{name}": value for name, value in state.items()}
 
 
-def filled(state: State, folder: Path, classes: int = 3) -> State:
+def filled(state: State, folder: Path, classes: int = 3, key: str | None = None) -> State:
     """What a network holds that was filled from a file."""
     save_file({name: value.clone() for name, value in state.items()}, folder / "w.safetensors")
     network = Network(0, classes)
-    load_weights(network, folder / "w.safetensors")
+    load_weights(network, folder / "w.safetensors", key)
     return network.state_dict()
 
 
@@ -72,9 +72,16 @@ def test_what_is_done_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize(("first", "second"), [("model.", "model_ema."), ("z.", "a.b."), ("module.model.", "ema.x.y.")])
-def test_of_two_whole_copies_the_shorter_or_first_prefix_is_taken(first: str, second: str, tmp_path: Path) -> None:
+def test_of_two_whole_copies_that_differ_one_is_chosen(first: str, second: str, tmp_path: Path) -> None:
+    assert_same(filled(under(first, STORED) | under(second, STORED), tmp_path), STORED)
     for state in (under(first, STORED) | under(second, OTHER), under(second, OTHER) | under(first, STORED)):
-        assert_same(filled(state, tmp_path), STORED)
+        keys = [prefix.rstrip(".") for prefix in (first, second)]
+        with pytest.raises(ModelError, match="of several networks that differ: choose with `weights_key=") as error:
+            filled(state, tmp_path)
+        assert all(f"`weights_key={key}`" in str(error.value) for key in keys)
+        for key, expected in zip(keys, (STORED, OTHER), strict=True):
+            assert_same(filled(state, tmp_path, key=key), expected)
+            assert_same(filled({"x": torch.ones(1)} | state, tmp_path, key=key), expected)
 
 
 def test_half_a_copy_does_not_distract(tmp_path: Path) -> None:
@@ -88,9 +95,11 @@ def test_a_head_under_another_prefix_is_found(head: str, tmp_path: Path) -> None
     assert_same(filled(split | {"neck.weight": torch.ones(2)}, tmp_path), STORED)
 
 
-def test_a_head_that_is_there_twice_is_not_guessed(tmp_path: Path) -> None:
-    split = {f"{'head.' if name.startswith('fc') else 'backbone.'}{name}": value for name, value in STORED.items()}
-    two = split | {f"second.fc.{name}": value for name, value in nn.Linear(4, 3).state_dict().items()}
+@pytest.mark.parametrize("heads", [["head.a.", "head.b."], ["head.", ""], ["aux."], ["momentum_head."]])
+def test_a_head_that_is_there_twice_or_elsewhere_is_not_guessed(heads: list[str], tmp_path: Path) -> None:
+    two = under("backbone.", {name: value for name, value in STORED.items() if not name.startswith("fc")})
+    for head in heads:
+        two |= under(f"{head}fc.", nn.Linear(4, 3).state_dict())
     with pytest.raises(ModelError, match=r"2 missing \(fc\.weight, fc\.bias\); they have no last layer"):
         filled(two, tmp_path)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError
+from naa_lightning.models.weights.entry import EXTRA
 from naa_lightning.models.weights.names import COUNTER, named_as
 from naa_lightning.models.weights.reading import read_weights
 from naa_lightning.told_once import tell
@@ -47,7 +48,7 @@ def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
     Raises:
         ModelError: The weights do not fit in anything else.
     """
-    expected = network.state_dict()
+    expected = _expected(network)
     state = _named(network, state, origin)
     left = _of_other_classes(network, state)
     _fill(network, {**state, **{name: expected[name] for name in left}}, origin)
@@ -56,7 +57,7 @@ def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
 
 def _named(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:
     """Return weights under the network's names, and without the background class that TensorFlow puts first."""
-    expected = network.state_dict()
+    expected = _expected(network)
     named = named_as(state, expected, origin)
     with_background = [
         name
@@ -71,7 +72,7 @@ def _named(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> dict
 
 
 def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
-    expected = network.state_dict()
+    expected = _expected(network)
     missing = [name for name in expected if name not in state and not name.endswith(COUNTER)]
     differences = [
         _counted("missing", missing),
@@ -89,7 +90,12 @@ def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
         raise ModelError(
             f"{origin} do not fit: {'; '.join(filter(None, differences))}; {_remedy(network, state, missing)}"
         )
-    network.load_state_dict({**expected, **state})
+    network.load_state_dict({**network.state_dict(), **state})
+
+
+def _expected(network: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a network, by name, without what it keeps besides."""
+    return {name: value for name, value in network.state_dict().items() if not name.endswith(EXTRA)}
 
 
 def _remedy(network: nn.Module, state: Mapping[str, Tensor], missing: list[str]) -> str:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+import torch
 from torch import Tensor
 
 from naa_lightning.exceptions import ModelError
@@ -22,9 +23,10 @@ COUNTER = ".num_batches_tracked"
 def named_as(state: Mapping[str, Tensor], expected: Collection[str], origin: str) -> dict[str, Tensor]:
     """Return weights under the names of a network.
 
-    The prefix under which most of the network's names are found is taken off, such as `module.`; what a single other
-    prefix has of those that lack then, such as a `head.` beside a `backbone.`, is taken from there. All that lies
-    elsewhere is left out, as are the counters of profilers, and heads that only serve training. What is done is logged.
+    The prefix under which most of the network's names are found is taken off, such as `module.`.
+    Those that lack then are taken from beside it, or from a `head.` beside it, if one of these has them all. All that
+    lies elsewhere is left out, as are the counters of profilers, and heads that only serve training. What is done is
+    logged.
 
     Args:
         state: The weights by their names in a file.
@@ -35,7 +37,8 @@ def named_as(state: Mapping[str, Tensor], expected: Collection[str], origin: str
         The weights by name; some that the network needs may lack, and others be there that it does not know.
 
     Raises:
-        ModelError: Less than half of the names are found under any prefix.
+        ModelError: Less than half of the names are found under any prefix, or under several there are as many, and not
+            the same weights.
 
     Example:
         >>> import torch
@@ -46,17 +49,25 @@ def named_as(state: Mapping[str, Tensor], expected: Collection[str], origin: str
     state = {_OLD_DENSENET.sub(r"\1\2", name): value for name, value in state.items()}
     needed = [name for name in expected if not name.endswith(COUNTER)]
     found = _prefixes(state, needed)
-    # of several the shortest, and the first of those
     prefix = max(found, key=lambda prefix: (found[prefix], -prefix.count(".")), default="")
     if 2 * found[prefix] < len(needed):
         raise ModelError(_strange(state, needed, origin))
+    copies = [other for other, count in found.items() if prefix and count == found[prefix]]
+    if any(not _alike(state, prefix, other, needed) for other in copies):
+        named_so = " or ".join(f"`weights_key={other.rstrip('.')}`" for other in copies)
+        raise ModelError(f"{origin} are of several networks that differ: choose with {named_so}")
     named = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     outside = {name: value for name, value in state.items() if not name.startswith(prefix)}
     lacking = [name for name in needed if name not in named]
-    whole = [other for other, count in _prefixes(outside, lacking).items() if lacking and count == len(lacking)]
-    if len(whole) == 1:
-        tell(f"{origin}: {_some(lacking)} are those under {whole[0] or 'no prefix'}")
-        named |= {name: outside.pop(f"{whole[0]}{name}") for name in lacking}
+    above = prefix[: prefix.rstrip(".").rfind(".") + 1]
+    heads = [
+        beside
+        for beside, count in _prefixes(outside, lacking).items()
+        if count == len(lacking) > 0 and (beside == above or beside.startswith(f"{above}head."))
+    ]
+    if len(heads) == 1:
+        tell(f"{origin}: {_some(lacking)} are those under {heads[0] or 'no prefix'}")
+        named |= {name: outside.pop(f"{heads[0]}{name}") for name in lacking}
     if prefix:
         tell(f"{origin}: the prefix {prefix} is taken off")
     profiled = [name for name in named if name not in expected and _PROFILED.fullmatch(name)]
@@ -76,6 +87,14 @@ def _prefixes(state: Iterable[str], wanted: Collection[str]) -> Counter[str]:
         starts = [0, *(dot.end() for dot in re.finditer(r"\.", name))]
         found.update(name[:start] for start in starts if name[start:] in wanted)
     return found
+
+
+def _alike(state: Mapping[str, Tensor], prefix: str, other: str, names: Iterable[str]) -> bool:
+    """Tell whether the weights under two prefixes are the same."""
+    pairs = ((state.get(prefix + name), state.get(other + name)) for name in names)
+    return all(
+        one is None is two or (one is not None and two is not None and torch.equal(one, two)) for one, two in pairs
+    )
 
 
 def _strange(state: Mapping[str, Tensor], needed: Collection[str], origin: str) -> str:
