@@ -10,6 +10,9 @@ from typing import Any
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import reason
+from naa_lightning.models.code_beside import check_imports, imported_beside
+
+_LIBRARIES = ("site-packages", "dist-packages")
 
 
 def check_name_of_code(function: str) -> None:
@@ -24,19 +27,22 @@ def check_name_of_code(function: str) -> None:
 
 
 def check_code(function: str, model: str) -> None:
-    """Check at once that the file or module is there; a module's packages are imported, itself it is not.
+    """Check at once that the file or module is there, and that a file finds what lies beside it.
+
+    A module's packages are imported, itself it is not.
 
     Args:
         function: The code.
         model: The name of the model that it is for, in errors.
 
     Raises:
-        ModelError: It is not there.
+        ModelError: It is not there, or another module hides one that it imports from its folder.
     """
     module = function.rpartition(":")[0]
-    if module.endswith(".py"):
-        if not Path(module).is_file():
-            raise ModelError(f"{model}: there is no file {module}; correct `function`")
+    if file := _file(module):
+        if not file.is_file():
+            raise ModelError(f"{model}: there is no file {file}; correct `function`")
+        check_imports(file, model, sys.path)
         return
     try:
         found = find_spec(module)
@@ -50,12 +56,19 @@ def check_code(function: str, model: str) -> None:
 
 
 def files_of(function: str) -> list[Path]:
-    """Return the file that code is in; none where its module, which must be there, is in no file."""
+    """Return the file that code is in and, but for an installed library, those that it imports from its folder.
+
+    There are none where its module, which must be there, is in no file.
+    """
     module = function.rpartition(":")[0]
-    if module.endswith(".py"):
-        return [Path(module)]
+    if file := _file(module):
+        return [file, *imported_beside(file).values()]
     found = find_spec(module)
-    return [Path(found.origin)] if found is not None and found.has_location and found.origin else []
+    if found is None or not found.has_location or not found.origin:
+        return []
+    file = Path(found.origin)
+    folder = file.parents[module.count(".") + (file.name == "__init__.py")]
+    return [file] if folder.name in _LIBRARIES else [file, *imported_beside(file, folder).values()]
 
 
 def import_code(function: str, model: str) -> Any:
@@ -71,13 +84,17 @@ def import_code(function: str, model: str) -> Any:
     check_code(function, model)
     module, _, name = function.rpartition(":")
     try:
-        code = _load_file(Path(module)) if module.endswith(".py") else import_module(module)
+        code = _load_file(file) if (file := _file(module)) else import_module(module)
     except (Exception, SystemExit) as error:
         raise ModelError(f"{model}: {module} cannot be imported: {reason(error)}") from error
     found = getattr(code, name, None)
     if found is None:
         raise ModelError(f"{model}: there is no {name} in {module}; correct `function`")
     return found
+
+
+def _file(module: str) -> Path | None:
+    return Path(module).expanduser() if module.endswith(".py") else None
 
 
 def _load_file(path: Path) -> ModuleType:

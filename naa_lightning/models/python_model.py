@@ -37,7 +37,7 @@ class PythonModel(NetworkSource):
 
     @property
     def files(self) -> Sequence[Path]:
-        """The file of the code."""
+        """The file of the code, and those beside it that it imports."""
         return files_of(self.function)
 
     def network(self, *, pretrained: bool) -> nn.Module:
