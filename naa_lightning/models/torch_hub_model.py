@@ -1,5 +1,6 @@
 """Networks of repositories that torch.hub loads."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,16 @@ from torch import nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import reason
+from naa_lightning.models.code_beside import check_imports
 from naa_lightning.models.connectivity import is_online
 from naa_lightning.models.network_source import NetworkSource
+from naa_lightning.models.weights import TORCH_SUFFIXES
 
 Source = Literal["local", "github"]
 _CODE = "hubconf.py"
 _GITHUB = "https://github.com"
+_USUAL_BRANCHES = ("main", "master")  # the default one, if it is not named
+_SUFFIXES = (".py", ".safetensors", *TORCH_SUFFIXES)
 _GITHUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w./-]+)?")
 
 
@@ -51,12 +56,23 @@ class TorchHubModel(NetworkSource):
 
     @property
     def files(self) -> Sequence[Path]:
-        """The file of the code, of a local repository."""
-        return [self._folder / _CODE] if self.source == "local" else []
+        """The code of a local repository and the weights that lie in it, but in hidden folders."""
+        if self.source != "local":
+            return []
+        found: list[Path] = []
+        for folder, inside, names in os.walk(self._folders[0]):
+            inside[:] = [name for name in inside if not name.startswith(".")]
+            found += [Path(folder, name) for name in names if name.endswith(_SUFFIXES)]
+        return sorted(found)
 
     @property
-    def _folder(self) -> Path:
-        return Path(self.repo).expanduser()
+    def _folders(self) -> Sequence[Path]:
+        """The folder of the repository; of one on GitHub those of torch's cache that it may be in."""
+        if self.source == "local":
+            return [Path(self.repo).expanduser()]
+        name, _, branch = self.repo.partition(":")
+        branches = [branch] if branch else _USUAL_BRANCHES
+        return [Path(torch.hub.get_dir(), f"{name}_{branch}".replace("/", "_")) for branch in branches]
 
     def check(self) -> None:
         """Check in a few seconds that the repository is there, and the file of weights if there is one.
@@ -64,10 +80,9 @@ class TorchHubModel(NetworkSource):
         Raises:
             ModelError: One is not.
         """
-        if self.source == "local" and not (self._folder / _CODE).is_file():
-            raise ModelError(
-                f"{self.name}: there is no {self._folder / _CODE}; correct `repo`, or give `source=github`"
-            )
+        code = self._folders[0] / _CODE
+        if self.source == "local" and not code.is_file():
+            raise ModelError(f"{self.name}: there is no {code}; correct `repo`, or give `source=github`")
         super().check()
 
     def check_own_weights(self) -> None:
@@ -86,9 +101,12 @@ class TorchHubModel(NetworkSource):
         """Call the repository's code.
 
         Raises:
-            ModelError: It fails, or returns something else than a module.
+            ModelError: It fails, returns something else than a module, or imports a module of whose name another is
+                loaded.
         """
-        repo = str(self._folder) if self.source == "local" else self.repo
+        for folder in self._folders:
+            check_imports(folder / _CODE, self.name, [str(folder)])
+        repo = str(self._folders[0]) if self.source == "local" else self.repo
         try:
             network = torch.hub.load(  # type: ignore[no-untyped-call] # the user's `trust` names the repository
                 repo, self.model, source=self.source, trust_repo=True, verbose=False, **self.kwargs
@@ -103,5 +121,4 @@ class TorchHubModel(NetworkSource):
         return network
 
     def _is_cached(self) -> bool:
-        name = self.repo.partition(":")[0].replace("/", "_")
-        return any(Path(torch.hub.get_dir()).glob(f"{name}_*"))
+        return any(folder.exists() for folder in self._folders)

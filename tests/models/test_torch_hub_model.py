@@ -1,5 +1,6 @@
 """Networks of repositories that torch.hub loads."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,39 @@ def test_nothing_of_the_repository_runs_before_it_is_built(repo: Path) -> None:
     assert (repo / "it has run").exists()
 
 
+def test_its_files_are_code_and_weights_outside_hidden_folders(repo: Path) -> None:
+    for name in ("models/net.py", "models/net.pth", "weights/net.safetensors", "README.md", ".git/net.py", "a/.b/c.py"):
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).touch()
+    names = ["hubconf.py", "models/net.pth", "models/net.py", "weights/net.safetensors"]
+    assert source(repo).files == [repo / name for name in names]
+    assert source("owner/name", source="github").files == []
+
+
+def test_modules_of_another_repository_are_not_taken_for_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two repositories with a folder of one name, with and without `__init__.py`."""
+    for width, package in ((2, "hub_parts"), (3, "hub_parts"), (4, "hub_other_parts")):
+        folder = tmp_path / str(width) / package
+        folder.mkdir(parents=True)
+        (folder / "sizes.py").write_text(f"WIDTH = {width}\n")
+        (folder.parent / "hubconf.py").write_text(f"{HUBCONF}\nfrom {package}.sizes import WIDTH\n")
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    source(tmp_path / "2").build()
+    source(tmp_path / "2").build()
+    with pytest.raises(
+        ModelError,
+        match=r"3/hubconf\.py would import .*2/hub_parts/sizes\.py as hub_parts\.sizes, not .*"
+        r"3/hub_parts/sizes\.py: rename one of the two$",
+    ):
+        source(tmp_path / "3").build()
+    (tmp_path / "3/hub_parts/__init__.py").touch()
+    with pytest.raises(ModelError, match=r"2/hub_parts/sizes\.py as hub_parts\.sizes"):
+        source(tmp_path / "3").build()
+    source(tmp_path / "4").build()
+
+
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
@@ -98,8 +132,13 @@ def test_a_repository_of_github_out_of_reach(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ModelError, match=r"owner/name:main is not in torch's cache and https://github\.com is out of"):
         source("owner/name:main", source="github").check()
     assert time.perf_counter() - began < 1
+    (tmp_path / "owner_name_other").mkdir()
+    for repo in ("owner/name:main", "owner/name"):
+        with pytest.raises(ModelError, match="is not in torch's cache"):
+            source(repo, source="github").check()
     (tmp_path / "owner_name_main").mkdir()
-    source("owner/name:main", source="github").check()
+    for repo in ("owner/name:main", "owner/name", "owner/name:other"):
+        source(repo, source="github").check()
 
 
 @pytest.mark.parametrize(
