@@ -3,11 +3,13 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
+from filelock import FileLock
 from torch import nn
 
 from naa_lightning.exceptions import ModelError
@@ -106,11 +108,14 @@ class TorchHubModel(NetworkSource):
         """
         for folder in self._folders:
             check_imports(folder / _CODE, self.name, [str(folder)])
-        repo = str(self._folders[0]) if self.source == "local" else self.repo
+        is_local = self.source == "local"
+        repo = str(self._folders[0]) if is_local else self.repo
+        lock = nullcontext() if is_local or self._is_cached() else FileLock(f"{self._folders[0]}.lock")
         try:
-            network = torch.hub.load(  # type: ignore[no-untyped-call] # the user's `trust` names the repository
-                repo, self.model, source=self.source, trust_repo=True, verbose=False, **self.kwargs
-            )
+            with lock:  # of several processes that find it absent one fetches it
+                network = torch.hub.load(  # type: ignore[no-untyped-call] # the user's `trust` names the repository
+                    repo, self.model, source=self.source, trust_repo=True, verbose=False, **self.kwargs
+                )
         except (Exception, SystemExit) as error:
             raise ModelError(f"{self.name}: {self.model} of {self.repo} fails: {reason(error)}") from error
         if not isinstance(network, nn.Module):

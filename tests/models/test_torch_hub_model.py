@@ -2,6 +2,7 @@
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,27 @@ def test_a_repository_of_github_out_of_reach(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "owner_name_main").mkdir()
     for repo in ("owner/name:main", "owner/name", "owner/name:other"):
         source(repo, source="github").check()
+
+
+def test_a_repository_of_github_is_fetched_by_one_process_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others wait, and find it in the cache; locks of files hold between threads as between processes."""
+    cached = tmp_path / "hub" / "owner_name_main"
+    fetched: list[bool] = []
+
+    def load(*_: object, **__: object) -> nn.Module:
+        fetched.append(not cached.exists())
+        time.sleep(0.2)
+        cached.mkdir(exist_ok=True)
+        return nn.Identity()
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr(torch.hub, "load", load)
+    with ThreadPoolExecutor(3) as pool:
+        described = [source("owner/name", source="github") for _ in range(3)]
+        assert len(list(pool.map(TorchHubModel.loaded_network, described))) == 3
+    assert fetched == [True, False, False]
 
 
 @pytest.mark.parametrize(
