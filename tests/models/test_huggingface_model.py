@@ -4,6 +4,7 @@ import json
 import pickle
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,10 @@ def test_what_the_files_say_is_described(tmp_path: Path) -> None:
     assert (source.mean, source.std) == ([0.0] * 3, [1.0] * 3)
     given = huggingface_model(str(tmp_path / "mine"), name="x", mean=[0.1] * 3, std=[0.2] * 3, input_size=[16, 16])
     assert (given.name, given.mean, given.std, given.input_size) == ("x", [0.1] * 3, [0.2] * 3, [16, 16])
+    assert (given.channels, given.interpolation) == ("bgr", source.interpolation), "what is not given is said still"
+    assert source.interpolation != "nearest"
+    given = replace(source, channels="rgb", interpolation="nearest")
+    assert huggingface_model(str(tmp_path / "mine"), channels="rgb", interpolation="nearest") == given
 
 
 def test_its_files_are_those_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,6 +245,71 @@ def test_a_folder_without_an_image_processor(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
     model = built(tmp_path, mean=[0.5] * 3, std=[0.5] * 3, input_size=[32, 32])
     assert model(levels() / 255).shape == (3, 5)
+
+
+def test_what_an_image_processor_does_not_say_can_be_given(tmp_path: Path) -> None:
+    saved(tmp_path)
+    path = tmp_path / "preprocessor_config.json"
+    given: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [32, 32]}
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({**said, "image_processor_type": "EfficientNetImageProcessor", "rescale_offset": True}))
+    with pytest.raises(ModelError, match=r"takes values from -1\): give `mean`, `std` and `input_size`$"):
+        huggingface_model(str(tmp_path))
+    assert huggingface_model(str(tmp_path), **given).interpolation == "bilinear"
+    path.write_text("{")
+    with pytest.raises(ModelError, match=r"give `channels` and `interpolation`$"):
+        huggingface_model(str(tmp_path), **given)
+    source = huggingface_model(str(tmp_path), **given, channels="bgr", interpolation="bicubic")
+    assert (source.mean, source.channels, source.interpolation) == ([0.5] * 3, "bgr", "bicubic")
+
+
+def test_an_image_processor_is_asked_for_where_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a published model: on the hub; out of its reach on this machine alone."""
+    for online, there, looked in ((True, True, True), (True, False, False), (False, True, False)):
+        monkeypatch.setattr(module, "try_to_load_from_cache", lambda *_: None)
+        monkeypatch.setattr(module, "is_online", lambda _, online=online: online)
+        monkeypatch.setattr(module, "file_exists", lambda *_, there=there: there)
+        assert module._has_processor("nobody/nothing") is looked
+
+
+def test_a_background_class_of_imagenet_is_left_out(tmp_path: Path) -> None:
+    def labelled(first: str, count: int) -> Path:
+        names = {index: f"bird {index}" for index in range(1, count)} | {0: first}
+        config = transformers.ViTConfig(**TRANSFORMER, intermediate_size=32)
+        config.id2label = names
+        torch.manual_seed(0)
+        folder = tmp_path / f"{first} {count}"
+        transformers.ViTForImageClassification(config).save_pretrained(folder)
+        transformers.ViTImageProcessor(size=SIZE).save_pretrained(folder)
+        return folder
+
+    images = levels() / 255
+    source = huggingface_model(str(labelled("Background", 1001)))
+    whole = huggingface_model(source.model, first_class=0)
+    assert (source.num_classes, whole.num_classes) == (1000, 1001)
+    assert (list(source.classes or [])[:1], list(whole.classes or [])[:1]) == (["bird 1"], ["Background"])
+    torch.testing.assert_close(source.build()(images), whole.build()(images)[:, 1:])
+    for folder, count in ((labelled("tench", 1001), 1001), (labelled("background", 12), 12)):
+        assert huggingface_model(str(folder)).num_classes == count
+    assert huggingface_model(str(tmp_path / "background 12"), first_class=1).num_classes == 11
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+def test_code_for_attention_is_not_fetched_from_elsewhere(key: str, tmp_path: Path) -> None:
+    saved(tmp_path)
+    expected = built(tmp_path)(levels() / 255)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, key: "nobody/attention"}))
+    torch.testing.assert_close(built(tmp_path)(levels() / 255), expected)
+
+
+def test_the_home_folder_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(tmp_path / "mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = huggingface_model("~/mine")
+    assert (source.name, source.model) == ("mine", str(tmp_path / "mine"))
+    source.check()
+    assert source.build()(levels() / 255).shape == (3, 5)
 
 
 def test_damaged_files_are_told_in_one_line(tmp_path: Path) -> None:
