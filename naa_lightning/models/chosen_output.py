@@ -1,6 +1,7 @@
 """One of the outputs of a network."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 LOGITS = "logits"
@@ -9,8 +10,9 @@ LOGITS = "logits"
 def chosen_output(answer: Any, output: int | str | None = None) -> Any:
     """Return one of the outputs of a network that may give several.
 
-    These are the values of a mapping, the fields of an object, such as those of transformers, or the entries of a
-    sequence, if one of them is a tensor or array of a batch. Nested lists of numbers are one output.
+    These are the values of a mapping, the fields of an object that has `logits` among them, such as those of
+    transformers, those of another object that are tensors or arrays of a batch, or the entries of a sequence, if one of
+    them is such. Nested lists of numbers are one output.
 
     Args:
         answer: What the network gives.
@@ -32,7 +34,8 @@ def chosen_output(answer: Any, output: int | str | None = None) -> Any:
     outputs = _outputs(answer)
     if output is None and LOGITS in outputs:
         return outputs[LOGITS]
-    if output is None and isinstance(answer, Mapping) and len(outputs) > 1:
+    named = isinstance(answer, Mapping) or any(isinstance(name, str) for name in outputs)
+    if output is None and named and len(outputs) > 1:
         raise IndexError(f"it gives {', '.join(map(str, outputs))}: name one in `output`")
     if isinstance(output, str) and output in outputs:
         return outputs[output]
@@ -47,11 +50,13 @@ def _outputs(answer: Any) -> dict[int | str, Any]:
         return dict(answer)
     if isinstance(answer, Sequence) and not isinstance(answer, str) and (not answer or max(map(_ndim, answer)) >= 2):
         return dict(zip(getattr(answer, "_fields", range(len(answer))), answer, strict=True))
+    if hasattr(answer, "ndim"):
+        return {0: answer}
+    names = [field.name for field in fields(answer)] if is_dataclass(answer) else getattr(answer, "__dict__", ())
+    found = {name: getattr(answer, name, None) for name in names if not name.startswith("_")}
     if hasattr(answer, LOGITS):
-        return {name: value for name, value in getattr(answer, "__dict__", {}).items() if not name.startswith("_")} | {
-            LOGITS: getattr(answer, LOGITS)
-        }
-    return {0: answer}
+        return found | {LOGITS: getattr(answer, LOGITS)}
+    return {name: value for name, value in found.items() if _ndim(value) >= 2} or {0: answer}
 
 
 def _ndim(value: object) -> int:

@@ -1,7 +1,9 @@
 """Any network as a classifier."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections import namedtuple
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -153,6 +155,50 @@ def test_one_of_several_named_outputs_must_be_chosen() -> None:
         model = Classifier(network, output=output, **options)
         assert torch.equal(model(images), -expected)
         assert torch.equal(model.features_and_logits(images)[1], -expected)
+
+
+class Named(NamedTuple):
+    features: torch.Tensor
+    scores: torch.Tensor
+
+
+@dataclass
+class Fields:
+    features: torch.Tensor
+    scores: torch.Tensor
+    loss: torch.Tensor = field(default_factory=lambda: torch.zeros(()))
+
+
+@dataclass(slots=True)
+class Slots:
+    features: torch.Tensor
+    scores: torch.Tensor
+    _hidden: torch.Tensor = field(default_factory=lambda: torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("kind", [Named, Fields, Slots, SimpleNamespace])
+def test_one_of_several_fields_must_be_chosen(kind: Any) -> None:
+    network = Answering(plain(), lambda x: kind(features=-x, scores=x))
+    images, options = torch.rand(2, 3, 8, 8), dict[str, Any](mean=[0.5] * 3, std=[0.5] * 3)
+    expected = Classifier(network.inner, **options)(images)
+    with pytest.raises(ValueError, match=r"^it gives features, scores: name one in `output`$"):
+        Classifier(network, **options)(images)
+    with pytest.raises(ValueError, match=r"^there is no output 'score'; it gives features, scores$"):
+        Classifier(network, output="score", **options)(images)
+    for output in ("scores", 1):
+        assert torch.equal(Classifier(network, output=output, **options)(images), expected)
+
+
+def test_the_only_field_and_that_of_the_name_logits_need_no_choice() -> None:
+    pair = namedtuple("pair", "features logits")
+    for form in (
+        lambda x: pair(-x, x),
+        lambda x: SimpleNamespace(features=-x, logits=x),
+        lambda x: SimpleNamespace(scores=x, loss=x.mean()),
+    ):
+        network = Answering(plain(), form)
+        images, options = torch.rand(2, 3, 8, 8), dict[str, Any](mean=[0.5] * 3, std=[0.5] * 3)
+        assert torch.equal(Classifier(network, **options)(images), Classifier(network.inner, **options)(images))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
