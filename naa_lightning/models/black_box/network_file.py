@@ -45,6 +45,7 @@ class NetworkFile(ModelSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "path", str(Path(self.path).expanduser()))
         self.image_format()
         self.output_format()
 

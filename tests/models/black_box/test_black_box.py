@@ -1,6 +1,7 @@
 """The configurations of models that are asked for predictions only."""
 
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,3 +92,12 @@ def test_values_arrive_as_they_are_given() -> None:
 def test_mistakes_are_told_with_their_key(kind: str, change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         built(kind, **change)
+
+
+@pytest.mark.parametrize("kind", ["exported", "onnx", "torchscript"])
+def test_a_file_may_be_in_the_home_folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / KINDS[kind][1]["path"]
+    assert built(kind, path=f"'~/{file.name}'").files == [file]
+    with pytest.raises(UserError, match=f"there is no file {file}; correct `path`"):
+        built(kind, path=f"'~/{file.name}'").check()
