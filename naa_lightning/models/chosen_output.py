@@ -31,7 +31,7 @@ def chosen_output(answer: Any, output: int | str | None = None) -> Any:
         >>> chosen_output([[3, 4]])
         [[3, 4]]
     """
-    outputs = _outputs(answer)
+    outputs = outputs_of(answer)
     if output is None and LOGITS in outputs:
         return outputs[LOGITS]
     named = isinstance(answer, Mapping) or any(isinstance(name, str) for name in outputs)
@@ -44,8 +44,8 @@ def chosen_output(answer: Any, output: int | str | None = None) -> Any:
     raise IndexError(f"there is no output {output!r}; it gives {', '.join(map(str, outputs)) or 'nothing'}")
 
 
-def _outputs(answer: Any) -> dict[int | str, Any]:
-    """Return the outputs by name, or by index where they have none."""
+def outputs_of(answer: Any) -> dict[int | str, Any]:
+    """Return the outputs of a network by name, or by index where they have none."""
     if isinstance(answer, Mapping):
         return dict(answer)
     if isinstance(answer, Sequence) and not isinstance(answer, str) and (not answer or max(map(_ndim, answer)) >= 2):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from naa_lightning.models.chosen_output import chosen_output
+from naa_lightning.models.chosen_output import chosen_output, outputs_of
 
 GIVES = ("logits", "probabilities")
 _ROUNDING = 1e-3  # so far outside [0, 1] a probability may lie, half precision included
@@ -68,6 +68,20 @@ def check_probabilities(values: Tensor, name: str = "the network") -> None:
     outside = values[(values < -_ROUNDING) | (values > 1 + _ROUNDING)]
     if len(outside):
         raise AnswerError(f"{name} gives {outside[0].item():g}, which is no probability: set gives=logits")
+
+
+def remedy_for_classes(answer: object, surplus: int, first_class: int | None) -> str:
+    """Return what to do about a network that gives another number of classes than it should.
+
+    Args:
+        answer: What the network gives.
+        surplus: The number of classes that it gives more.
+        first_class: See `logits_of`; None where it cannot be said.
+    """
+    remedies = ["name another output in `output`"] if len(outputs_of(answer)) > 1 else []
+    if surplus == 1 and first_class == 0:
+        remedies.append("set `first_class=1` if the first is a background class")
+    return ", or ".join([*remedies, "correct `num_classes`"])
 
 
 def _described(answer: object) -> str:

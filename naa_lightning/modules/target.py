@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from naa_lightning.engine.out_of_memory import AdaptiveChunks
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models import as_classifier
+from naa_lightning.models import Classifier, as_classifier
 from naa_lightning.models.defences import Defence, defended
 from naa_lightning.models.defences.chain import repeats_of
-from naa_lightning.models.logits import logits_of
+from naa_lightning.models.logits import logits_of, remedy_for_classes
 from naa_lightning.models.predicted_classes import PredictedClasses, predicted_classes
 from naa_lightning.modules.image_module import ImageModule, ordinary_tensors
 from naa_lightning.records import PairBatch
@@ -151,7 +151,16 @@ class TargetModule(ImageModule):
         shape = tuple(logits.shape)
         expected = (len(images), self.num_classes or shape[1])
         if shape != expected:
-            background = shape[1] == expected[1] + 1
-            remedy = "set `first_class=1` if the first is a background class" if background else "correct `num_classes`"
+            remedy = self._remedy(images, shape[1] - expected[1])
             raise ModelError(f"{self.name} gives logits of shape {shape}, expected {expected}: {remedy}")
         return predicted_classes(logits)
+
+    def _remedy(self, images: Tensor, surplus: int) -> str:
+        """Return what to do about a model that gives another number of classes, of which a classifier can be asked."""
+        answers: list[Any] = [None]
+        first_class = None
+        if isinstance(self.model, Classifier):
+            first_class = self.model.output_format["first_class"]
+            with self.model.network.register_forward_hook(lambda *passed: answers.append(passed[-1])):
+                self.model(images)
+        return remedy_for_classes(answers[-1], surplus, first_class)

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms.functional import normalize
 
 from naa_lightning.exceptions import UserError
+from naa_lightning.models import Classifier
 from naa_lightning.models.defences import BitDepth, Gaussian, RandomResizePad
 from naa_lightning.modules import TargetModule
 from tests.modules.cases import COUNT, IMAGES, LABELS, Dicts, classifier, layer, pairs, trainer
@@ -88,6 +89,36 @@ def test_other_answers_than_logits_are_refused(network: nn.Module, num_classes: 
     with pytest.raises(UserError) as error:
         trainer().predict(TargetModule(network, name="mine", num_classes=num_classes), pairs())
     assert str(error.value).startswith(message)
+
+
+class Background(nn.Module):
+    """Gives one class more, or features before it."""
+
+    def __init__(self, *, alone: bool) -> None:
+        super().__init__()
+        self.alone = alone
+
+    def forward(self, images: Tensor) -> Any:
+        scores = images.mean((2, 3))
+        return scores if self.alone else (scores.repeat(1, 4), scores)
+
+
+@pytest.mark.parametrize(
+    ("network", "remedy"),
+    [
+        (Background(alone=True), "set `first_class=1` if the first is a background class, or correct `num_classes`"),
+        (Background(alone=False), "name another output in `output`, or correct `num_classes`"),
+    ],
+)
+def test_a_classifier_is_asked_what_else_it_may_give(network: nn.Module, remedy: str) -> None:
+    """A network of two images at a time; one that has no such options is left to its number of classes."""
+    model = Classifier(network, value_range=[0, 1], batch_size=2)
+    for asked, said in ((model, remedy), (nn.Sequential(model), "correct `num_classes`")):
+        with pytest.raises(UserError, match=rf"mine gives logits of shape .*, expected \(\d, 2\): {said}$"):
+            trainer().predict(TargetModule(asked, name="mine", num_classes=2), pairs())
+    narrow = Classifier(Background(alone=True), value_range=[0, 1], first_class=1)
+    with pytest.raises(UserError, match=r"expected \(\d, 1\): correct `num_classes`$"):
+        trainer().predict(TargetModule(narrow, name="mine", num_classes=1), pairs())
 
 
 def test_dicts_are_taken_and_other_batches_refused() -> None:

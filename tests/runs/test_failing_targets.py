@@ -44,7 +44,7 @@ def mine(folder: Path, function: str) -> list[str]:
         (["nothing"], "there is no nothing in"),
         (
             ["logits", "targets.mine.num_classes=12"],
-            "mine gives 10 classes, but num_classes is 12; correct num_classes",
+            "mine gives 10 classes, but num_classes is 12; correct targets.mine.num_classes",
         ),
     ],
 )

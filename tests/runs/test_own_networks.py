@@ -139,7 +139,11 @@ def test_weights_of_a_file_win_over_the_codes_own(code: Path, tmp_path: Path) ->
             {"num_classes": 12, "layer": "auto"},
             ["gives logits of shape (3, 10)", "correct surrogate.num_classes"],
         ),
-        ("build", {"num_classes": 9}, ["set surrogate.first_class=1"]),
+        (
+            "build",
+            {"num_classes": 9},
+            ["set surrogate.first_class=1 if the first is a background class, or correct surrogate.num_classes"],
+        ),
         ("build", {"gives": "probabilities"}, ["no probability", "gives=logits"]),
         ("build", {"kwargs.channels": 1}, ["channels"]),
         ("build", {"kwargs.answer": "aux", "output": 2}, ["there is no output 2; it gives 0, 1"]),

@@ -87,14 +87,26 @@ def test_outputs_before_the_first_class_are_dropped() -> None:
         ([1.0, 2.0], r"mine gives \(2,\) numbers for 2 images, expected \(2, 3\)"),
         (ROWS[:1], r"mine gives \(1, 3\) numbers for 2 images, expected \(2, 3\)"),
         (torch.zeros(2, 3, 2, 2), r"mine gives \(2, 3, 2, 2\) numbers for 2 images"),
-        (torch.zeros(2, 10), "mine gives 10 classes, but num_classes is 3; correct num_classes"),
-        (torch.zeros(2, 4), "mine gives 4 classes, but num_classes is 3; set first_class=1"),
+        (torch.zeros(2, 10), "mine gives 10 classes, but num_classes is 3; correct `num_classes`$"),
+        (torch.zeros(2, 4), "mine gives 4 classes, but num_classes is 3; correct `num_classes`$"),
+        (
+            (torch.zeros(2, 10), torch.zeros(2, 3)),
+            "mine gives 10 classes, .*; name another output in `output`, or correct `num_classes`$",
+        ),
     ],
     ids=lambda value: str(type(value).__name__),
 )
 def test_other_answers_are_refused(answer: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         THREE.logits(answer, IMAGES)
+
+
+@pytest.mark.parametrize(("width", "first_class", "told"), [(4, 0, True), (5, 0, False), (5, 1, False)])
+def test_a_background_class_is_told_where_it_can_be_left_out(width: int, first_class: int, told: bool) -> None:
+    gives = OutputFormat(name="mine", num_classes=3, first_class=first_class)
+    with pytest.raises(UserError, match=r"correct `num_classes`$") as error:
+        gives.logits(torch.zeros(2, width), IMAGES)
+    assert ("set `first_class=1` if the first is a background class, or correct" in str(error.value)) is told
 
 
 @pytest.mark.parametrize(("width", "classes"), [(3, 2), (1, 0), (0, 0)])
