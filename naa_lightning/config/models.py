@@ -102,7 +102,9 @@ def _target(node: Node, key: str, white_box: Sequence[ClassifierSource]) -> Targ
         if source.name != surrogate.name:
             continue
         same = replace(source, layer=surrogate.layer) if isinstance(source, ClassifierSource) else source
-        without = replace(surrogate, weights=None) if isinstance(surrogate, NetworkSource) else surrogate
+        without = surrogate
+        if isinstance(surrogate, NetworkSource):
+            without = replace(surrogate, weights=None, weights_key=None)
         if same not in (surrogate, without):
             raise UserError(
                 f"the target {source.name} differs from the surrogate of that name: rename it or give ~{key}"

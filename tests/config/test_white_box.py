@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.core.hydra_config import HydraConfig
 
 from naa_lightning.config.attack_experiment import compose_attack_run
@@ -93,6 +94,24 @@ def test_several_layers() -> None:
 def test_mistakes_in_several_surrogates(overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         compose_attack_run(composed("experiment=digits", *overrides))
+
+
+def test_the_plain_preset_of_a_surrogate_means_it_with_its_weights(tmp_path: Path) -> None:
+    """And another entry of the file, or other weights, are another model."""
+    for name in ("mine", "other"):
+        torch.save({"ema": {"a": torch.zeros(1)}}, tmp_path / f"{name}.pth")
+    (tmp_path / "net.py").write_text("def build():\n    ...\n")
+
+    def given(key: str) -> list[str]:
+        return [f"{key}.function={tmp_path}/net.py:build", f"{key}.mean=[0,0,0]", f"{key}.std=[1,1,1]"]
+
+    words = ["surrogate=python", "targets=[python]", *given("surrogate"), *given("targets.python")]
+    words += [f"surrogate.weights={tmp_path}/mine.pth", "surrogate.weights_key=ema"]
+    (target,) = compose_attack_run(composed("experiment=digits", *words)).targets
+    assert (vars(target.source)["weights"], vars(target.source)["weights_key"]) == (f"{tmp_path}/mine.pth", "ema")
+    for other in (f"weights={tmp_path}/mine.pth", f"weights={tmp_path}/other.pth"):
+        with pytest.raises(UserError, match=r"the target python differs from the surrogate of that name"):
+            compose_attack_run(composed("experiment=digits", *words, f"targets.python.{other}"))
 
 
 def test_targets_take_over_the_surrogate_presets() -> None:
