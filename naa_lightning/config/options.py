@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from naa_lightning.config.schema import AttackRun
+from naa_lightning.config.schema import AttackRun, Node
 from naa_lightning.exceptions import (
     DataError,
     MissingDataError,
@@ -53,5 +54,12 @@ def key_of(source: ModelSource, run: AttackRun) -> str:
         **{f"surrogate.members.{key}": node for key, node in surrogate.get("members", {}).items()},
         **{f"targets.{key}": node for key, node in run.targets.items()},
     }
-    named = [key for name in (source.name, None) for key, node in nodes.items() if node.get("name") == name]
-    return next(iter(named), source.name)  # a node without a name takes that of a file
+    named = [key for key, node in nodes.items() if node.get("name") == source.name]
+    nameless = {key: Path(node["model"]).expanduser().absolute() for key, node in nodes.items() if _is_nameless(node)}
+    of_files = [key for key, file in nameless.items() if source.name in (file.name, file.stem)]
+    return next(iter((*named, *of_files, *nameless)), source.name)
+
+
+def _is_nameless(node: Node) -> bool:
+    """Tell whether a model is called as the file or folder of `model` is, or as that says."""
+    return node.get("name") is None and isinstance(node.get("model"), str)

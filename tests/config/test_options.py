@@ -16,7 +16,8 @@ from naa_lightning.exceptions import (
     UserError,
     in_one_line,
 )
-from tests.experiments import attack, composed
+from naa_lightning.models.black_box.onnx_model import OnnxModel
+from tests.experiments import attack, attack_run, composed
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,27 @@ def test_an_error_of_a_worker_is_told_in_its_own_words() -> None:
 def test_models_are_found_in_the_configuration(overrides: Sequence[str], keys: list[str], models_dir: str) -> None:
     experiment = compose_attack_run(composed("experiment=digits", models_dir, *overrides))
     assert [key_of(source, experiment.run) for source in experiment.sources] == keys
+
+
+def test_models_without_a_name_are_found_by_their_files() -> None:
+    run = attack_run(
+        "surrogate=huggingface",
+        "surrogate.model='~/first'",
+        "targets=[huggingface,trained,digits_plain]",
+        "targets.huggingface.model=somebody/second",
+        "targets.trained.model=models/third.safetensors",
+    )
+    sources = {
+        name: OnnxModel(name=name, path="x.onnx")
+        for name in ("first", "second", "third", "digits_plain", "as its file says")
+    }
+    assert {name: key_of(source, run) for name, source in sources.items()} == {
+        "first": "surrogate",
+        "second": "targets.huggingface",
+        "third": "targets.trained",
+        "digits_plain": "targets.digits_plain",
+        "as its file says": "surrogate",
+    }
 
 
 def test_missing_weights_are_told_with_their_option() -> None:
