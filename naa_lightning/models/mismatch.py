@@ -10,6 +10,12 @@ _NORMALISATIONS = {
     "mean=[0.485,0.456,0.406] std=[0.229,0.224,0.225]": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
     "values from 0 to 255": ([0.0] * 3, [1 / 255] * 3),
 }
+_GREY_NORMALISATIONS = {
+    "mean=[0] std=[1]": ([0.0], [1.0]),
+    "mean=[0.5] std=[0.5]": ([0.5], [0.5]),
+    "mean=[0.449] std=[0.226]": ([0.449], [0.226]),
+    "values from 0 to 255": ([0.0], [1 / 255]),
+}
 _LABELS = {"": 0, "labels minus 1": -1, "labels plus 1": 1}
 
 
@@ -27,7 +33,8 @@ def best_remedy(
         classify: The model: a function from images like the given ones to predicted classes of shape (B,).
         images: Images of shape (B, 3, H, W) in [0, 1].
         labels: Classes of shape (B,).
-        mean: The mean per channel that the model subtracts now, of images in [0, 1].
+        mean: The mean per channel that the model subtracts now, of images in [0, 1]; one number of a model that makes
+            them grey.
         std: The standard deviation per channel that it divides by now.
 
     Returns:
@@ -55,8 +62,10 @@ def _versions(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> It
     def per_channel(values: Sequence[float]) -> Tensor:
         return images.new_tensor(values).view(-1, 1, 1)
 
-    for order, version in (("", images), ("channels in the order blue, green, red", images.flip(1))):
+    is_grey = len(mean) == 1
+    orders = {"": images} if is_grey else {"": images, "channels in the order blue, green, red": images.flip(1)}
+    for order, version in orders.items():
         yield order, version
-        for normalised, (other_mean, other_std) in _NORMALISATIONS.items():
+        for normalised, (other_mean, other_std) in (_GREY_NORMALISATIONS if is_grey else _NORMALISATIONS).items():
             expected = (version - per_channel(other_mean)) / per_channel(other_std)
             yield ", ".join(filter(None, (normalised, order))), expected * per_channel(std) + per_channel(mean)

@@ -43,6 +43,24 @@ def test_images_that_a_model_sees_wrongly(low: float, high: float, options: dict
     assert best_remedy(expecting(low, high, **options), IMAGES, LABELS) == (remedy, 8)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "remedy"), [(0, 255, "values from 0 to 255"), (-1, 1, "mean=[0.5] std=[0.5]"), (0, 1, "")]
+)
+def test_a_model_of_one_channel_is_told_single_numbers(low: float, high: float, remedy: str) -> None:
+    """Eight greys, whose order of colours makes no difference."""
+    levels = torch.linspace(0.1, 0.8, 8)
+
+    def classify(images: Tensor) -> Tensor:
+        seen = (images.mean((1, 2, 3)) - low) / (high - low)
+        distance = (seen[:, None] - levels).abs()
+        return torch.where(distance.amin(1) < 0.01, distance.argmin(1), 8)
+
+    images = levels.view(8, 1, 1, 1).expand(8, 3, 4, 4)
+    assert best_remedy(classify, images, LABELS, mean=[0.0], std=[1.0]) == (remedy, 8)
+    seen = best_remedy(lambda images: classify((images - 0.2) / 0.4), images, LABELS, mean=[0.2], std=[0.4])
+    assert seen == (remedy or "mean=[0] std=[1]", 8)
+
+
 @pytest.mark.parametrize(("shift", "remedy"), [(1, "labels minus 1"), (-1, "labels plus 1")])
 def test_labels_that_are_counted_from_elsewhere(shift: int, remedy: str) -> None:
     assert best_remedy(expecting(0, 1), IMAGES, LABELS + shift) == (remedy, 8)
