@@ -269,7 +269,7 @@ class Ascent:
 
 
 def _grey(change: Tensor) -> Tensor:
-    """Return a change of images (B, 3, H, W) of a network of one channel: the same in all three."""
+    """Return a change of images (B, 3, H, W) of a network of one channel: grey, up to clipping to [0, 1]."""
     return change.mean(1, keepdim=True).expand_as(change)
 
 

@@ -27,7 +27,8 @@ class ImageFormat:
             channel.
         std: The standard deviation per channel, of images in [0, 1].
         value_range: The values of black and white, instead of mean and std; often [0, 1], [0, 255] or [-1, 1].
-        channels: "rgb", "bgr" or "grey", the mean of the three; None: "grey" where `mean` holds one number.
+        channels: "rgb", "bgr" or "grey", the mean of the three, whose perturbations are grey, up to clipping to
+            [0, 1]; None: "grey" where `mean` holds one number.
         layout: "nchw" or "nhwc".
         input_size: Height and width in pixels; None leaves images as they are.
         interpolation: The way in which images of another size are resized: "bilinear", "bicubic" or "nearest".
