@@ -1,5 +1,6 @@
 """Networks of one's own as surrogates and targets, from the command line."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,16 @@ def test_auto_is_the_layer_that_the_message_names(code: Path, tmp_path: Path) ->
     assert adversarial_files(tmp_path / "auto") != adversarial_files(tmp_path / "other")
     attack(tmp_path / "auto", *FIA, *own(code, layer="auto"))  # and again, in its folder
     assert results(tmp_path / "auto")["cost"]["images_crafted_now"] == 0
+
+
+def test_auto_is_looked_for_only_where_a_layer_is_needed(
+    code: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        attack(tmp_path / "mim", *MIM, *own(code, layer="auto"))
+        assert "layer=auto is" not in caplog.text
+        attack(tmp_path / "fia", *FIA, *own(code, layer="auto"))
+        assert "python: layer=auto is stages.1" in caplog.text
 
 
 def test_a_container_that_never_runs_is_refused_with_the_nearest_that_does(code: Path, tmp_path: Path) -> None:

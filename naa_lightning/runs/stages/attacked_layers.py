@@ -25,7 +25,7 @@ Layers = str | Sequence[str] | None
 def with_attacked_layers(experiment: AttackExperiment, data: ImageDataModule, ranks: Ranks) -> AttackExperiment:
     """Return an experiment whose surrogates name the layers that they are attacked or explained at.
 
-    For `layer=auto` that is the one in the middle of the network.
+    For `layer=auto` that is the one in the middle of the network; where none is needed, nothing is looked for.
 
     Args:
         experiment: The experiment.
@@ -46,8 +46,7 @@ def with_attacked_layers(experiment: AttackExperiment, data: ImageDataModule, ra
 def _layer(source: ClassifierSource, image: Tensor, experiment: AttackExperiment) -> Layers:
     run = experiment.run
     attacked = run.craft and experiment.attack.objective.feature_level and not isinstance(experiment.study, LayerStudy)
-    is_needed = attacked or bool(run.attribution.exact_images)
-    if source.layer is None and not is_needed:
+    if not attacked and not run.attribution.exact_images:
         return None
     with in_options(key_of(source, run), ModelError):
         model = source.build()
@@ -56,8 +55,6 @@ def _layer(source: ClassifierSource, image: Tensor, experiment: AttackExperiment
                 check_attacked_layer(model, image)
             layer = middle_layer(model, image).name
         except LayerError as error:
-            if not is_needed:
-                return None
             raise ModelError(f"{source.name}: {error}") from error
         except Exception as error:  # the user's own network can fail in any way
             raise ModelError(f"{source.name} fails when asked about an image: {in_one_line(error)}") from error
