@@ -72,7 +72,7 @@ def as_classifier(
         )
     classifier = Classifier(network, **known)
     classifier.training = model.training
-    return classifier
+    return classifier.tempered(model.temperature) if isinstance(model, Classifier) else classifier
 
 
 def _own(classifier: Classifier) -> dict[str, Any]:

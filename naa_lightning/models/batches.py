@@ -37,5 +37,28 @@ def in_batches(ask: Callable[..., Tensor], *values: Tensor, least: int, most: in
     return torch.cat(answers)
 
 
+def batch_sizes(told: tuple[int, int | None], batch_size: int | None) -> tuple[int, int | None]:
+    """Return the smallest and the largest number of images that a network takes at once.
+
+    Args:
+        told: The numbers that its file tells; None for no limit.
+        batch_size: The only number that it takes, as its user says; None where nothing is said.
+
+    Raises:
+        ValueError: They contradict each other.
+
+    Example:
+        >>> batch_sizes((1, None), 4), batch_sizes((2, 8), None)
+        ((4, 4), (2, 8))
+    """
+    if batch_size is None:
+        return told
+    least, most = told
+    if not least <= batch_size <= (most or batch_size):
+        takes = f"{least} to {most}" if most != least else f"{least}"
+        raise ValueError(f"it takes {takes} images at once, not `batch_size={batch_size}`; leave that out")
+    return batch_size, batch_size
+
+
 def _padded(values: Tensor, missing: int) -> Tensor:
     return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])]) if missing else values

@@ -1,66 +1,44 @@
 """Where a classifier that can be attacked comes from: a light description, built when it is needed."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.classifier import Classifier
+from naa_lightning.models.formatted_source import FormattedSource
 from naa_lightning.models.image_format import ImageFormat
-from naa_lightning.models.logits import GIVES
 from naa_lightning.models.preprocessing import check_preprocessing
-from naa_lightning.models.source import ModelSource
-from naa_lightning.validation import check_at_least
 
 AUTO = "auto"
 """Stands for the layer in the middle of the network, see `naa_lightning.models.candidates.middle_layer`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierSource(ModelSource):
+class ClassifierSource(FormattedSource):
     """Describes a classifier that can be attacked, without loading it.
 
     Args:
-        name, num_classes: See `ModelSource`.
         layer: The dotted name of the attacked layer, or of several; needed of a surrogate only. "auto" stands for
             `naa_lightning.models.candidates.middle_layer`, and is replaced by it once images are known.
-        mean, std, value_range, channels, layout, input_size, interpolation, antialias: See `ImageFormat`.
-        batch_size: The only number of images that the network takes at once; None for any.
-        output, gives, first_class: See `naa_lightning.models.logits.logits_of`.
         classes: The names of the classes, by index; None where they are not known.
+        **others: See `FormattedSource`.
 
     Raises:
         ValueError: A value is out of range.
     """
 
     layer: str | Sequence[str] | None = None
-    mean: Sequence[float] | None = None
-    std: Sequence[float] | None = None
-    value_range: Sequence[float] | None = None
-    channels: str | None = None
-    layout: str | None = None
-    input_size: Sequence[int] | None = None
-    interpolation: str = "bilinear"
-    antialias: bool = False
-    batch_size: int | None = None
-    output: int | str | None = None
-    gives: str = "logits"
-    first_class: int = 0
     classes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_preprocessing(self.mean, self.std, self.input_size)
         if (self.mean is None) == (self.std is None):  # the other may be that of published weights
-            ImageFormat(**_image_options(self))
-        check_at_least("first_class", self.first_class, 0)
-        if self.batch_size is not None:
-            check_at_least("batch_size", self.batch_size, 1)
-        if self.gives not in GIVES:
-            raise ValueError(f"gives must be one of {', '.join(GIVES)}, got {self.gives!r}")
+            ImageFormat(**FormattedSource.image_options(self))
         if self.classes is not None and len(self.classes) != self.num_classes:
             raise ValueError(f"classes must name num_classes={self.num_classes} classes, got {len(self.classes)}")
 
@@ -83,14 +61,6 @@ class ClassifierSource(ModelSource):
                 "mean and std must be given, of images in [0, 1]; [0, 0, 0] and [1, 1, 1] for a network that "
                 "normalises by itself, one number each for a network of one channel"
             )
-
-    def image_options(self) -> Mapping[str, Any]:
-        """Return how the network takes images, as the arguments of `ImageFormat`.
-
-        Raises:
-            ModelError: Nothing says it.
-        """
-        return _image_options(self)
 
     def build(self) -> Classifier:
         """Load the classifier, in evaluation mode.
@@ -118,7 +88,3 @@ class ClassifierSource(ModelSource):
             return Classifier(network, layer=layer, **{**self.image_options(), **own, **options})
         except ValueError as error:
             raise ModelError(f"{self.name}: {error}") from error
-
-
-def _image_options(source: ClassifierSource) -> dict[str, Any]:
-    return {field.name: getattr(source, field.name) for field in fields(ImageFormat)}

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from naa_lightning.exceptions import ModelError
 
+# Their own repositories are used through the installed library, which has what is compiled.
+_INSTALLED = {"timm", "torchvision", "transformers"}
+
 
 def imported_beside(file: Path, folder: Path | None = None) -> dict[str, Path]:
     """Return the files in a folder that a file of Python imports, and those that these import; nothing is run.
@@ -38,6 +41,8 @@ def imported_beside(file: Path, folder: Path | None = None) -> dict[str, Path]:
 def check_imports(file: Path, model: str, path: Sequence[str]) -> None:
     """Check that what a file of Python imports from its own folder is not hidden by other modules of the same names.
 
+    The libraries of networks may be: their own repositories hold what is installed.
+
     Args:
         file: The file.
         model: The name of the model that it is for, in errors.
@@ -47,6 +52,8 @@ def check_imports(file: Path, model: str, path: Sequence[str]) -> None:
         ModelError: Another module of such a name is loaded already, or found before it.
     """
     for name, beside in imported_beside(file).items():
+        if name.partition(".")[0] in _INSTALLED:
+            continue
         if name in sys.modules:
             other = getattr(sys.modules[name], "__file__", None)
         else:

@@ -70,5 +70,4 @@ class ExportedClassifier(ClassifierSource):
                 "target only"
             )
         network = torch.export.unflatten(asked.network.program)
-        sizes = self.batch_size or asked.network.batch_sizes
-        return self.wrap(network, **asdict(asked.image_format), batch_size=sizes).eval()
+        return self.wrap(network, **asdict(asked.image_format), batch_size=asked.batch_sizes).eval()

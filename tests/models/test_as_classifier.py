@@ -237,3 +237,9 @@ def test_what_is_no_network_is_refused() -> None:
 def test_numbers_may_be_whole_or_of_numpy() -> None:
     whole = as_classifier(plain(), mean=[0, 0, 0], std=np.ones(3))  # type: ignore[arg-type]
     assert (whole.mean.dtype, whole.std.dtype) == (torch.float32, torch.float32)
+
+
+def test_a_tempered_classifier_stays_so() -> None:
+    images = torch.rand(2, 3, 4, 4)
+    tempered = as_classifier(plain(), mean=[0] * 3, std=[1] * 3).tempered(4)
+    torch.testing.assert_close(as_classifier(tempered, first_class=1)(images), tempered(images)[:, 1:])

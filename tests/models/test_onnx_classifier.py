@@ -184,12 +184,54 @@ def test_a_conversion_that_computes_something_else_is_refused(tmp_path: Path, mo
     path = means(tmp_path, shape=("batch", 3, 8, 8))
     assert classifier(path, num_classes=3)(IMAGES).shape == (5, 3)
     monkeypatch.setattr(module, "converted", lambda _: Half())
-    with pytest.raises(ModelError, match=r"gives other probabilities than the file, by 0\.\d+, so that") as error:
-        classifier(path, num_classes=3, value_range=[-9, 1])
+    with pytest.raises(
+        ModelError, match=r"gives other logits than the file, by 0\.\d+ where they spread by 0\.\d+,"
+    ) as error:
+        classifier(path, num_classes=3)
     assert "\n" not in str(error.value)
     monkeypatch.setattr(module, "converted", lambda _: nn.Linear(7, 3))
     with pytest.raises(ModelError, match="fails as converted to torch: RuntimeError"):
         classifier(path, num_classes=3)
+
+
+class Wide(nn.Module):
+    """A thousand classes, none of which it is sure of, for images of any size."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.stem, self.head = nn.Conv2d(3, 8, 3), nn.Linear(8, 1000)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.stem(images).relu().mean((2, 3)))
+        return logits
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("gives", ["logits", "probabilities"])
+def test_another_network_is_refused_however_unsure_and_whatever_size_images_have(
+    gives: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def network(seed: int) -> nn.Module:
+        return nn.Sequential(Wide(seed), nn.Softmax(1)) if gives == "probabilities" else Wide(seed)
+
+    assert (network(0)(IMAGES).softmax(1) - network(1)(IMAGES).softmax(1)).abs().max() < 0.01, "they seem alike"
+    axes = {"images": {0: "batch", 2: "height", 3: "width"}}
+    torch.onnx.export(
+        network(0), (IMAGES,), tmp_path / "net.onnx", dynamo=False, input_names=["images"], dynamic_axes=axes
+    )
+    options: dict[str, Any] = {"num_classes": 1000, "gives": gives, "value_range": [0, 1]}
+    assert classifier(str(tmp_path / "net.onnx"), **options).input_size is None
+    monkeypatch.setattr(module, "converted", lambda _: network(1))
+    with pytest.raises(ModelError, match="gives other logits than the file"):
+        classifier(str(tmp_path / "net.onnx"), **options)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_number_of_images_that_the_file_does_not_take_is_refused(tmp_path: Path) -> None:
+    path = exported(tmp_path / "net.onnx", Net(), dynamic=False)
+    with pytest.raises(ModelError, match=r"it takes 2 images at once, not `batch_size=3`; leave that out"):
+        classifier(path, batch_size=3)
 
 
 def test_bytes_have_no_gradients(tmp_path: Path) -> None:

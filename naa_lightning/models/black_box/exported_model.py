@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models.batches import of_type
+from naa_lightning.models.batches import batch_sizes, of_type
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.file_format import completed
 from naa_lightning.models.black_box.network_file import NetworkFile
@@ -56,6 +56,7 @@ class ExportedModel(NetworkFile):
             with _silent():
                 network = ExportedNetwork(torch.export.load(self.path))
             image_format = completed(self.image_format(), shape=network.shape, element=network.element, metadata={})
+            sizes = batch_sizes(network.batch_sizes, self.batch_size)
         except ValueError as error:
             raise ModelError(f"{self.name}, {self.path}: {error}") from error
         except Exception as error:  # a damaged file can fail in any way
@@ -64,7 +65,7 @@ class ExportedModel(NetworkFile):
             network,
             image_format=image_format,
             output_format=self.output_format(),
-            batch_sizes=network.batch_sizes,
+            batch_sizes=sizes,
         ).eval()
 
     def _unreadable(self, why: str) -> ModelError:

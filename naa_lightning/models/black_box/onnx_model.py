@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from naa_lightning.exceptions import ModelError
+from naa_lightning.models.batches import batch_sizes
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.file_format import completed
 from naa_lightning.models.black_box.network_file import NetworkFile
@@ -58,11 +59,12 @@ class OnnxModel(NetworkFile):
             image_format = completed(
                 self.image_format(), shape=network.shape, element=network.element, metadata=metadata
             )
+            sizes = batch_sizes(network.batch_sizes, self.batch_size)
         except ValueError as error:
             raise ModelError(f"{self.name}, {self.path}: {error}") from error
         return BlackBox(
             network,
             image_format=image_format,
             output_format=replace(self.output_format(), output=None),  # the session gives nothing else
-            batch_sizes=network.batch_sizes,
+            batch_sizes=sizes,
         ).eval()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError
+from naa_lightning.models.batches import batch_sizes
 from naa_lightning.models.black_box.black_box import BlackBox, reason
 from naa_lightning.models.black_box.network_file import NetworkFile
 from naa_lightning.models.black_box.torchscript_code import UnsafeCodeError, check_code, checked_copy
@@ -50,7 +51,10 @@ class TorchScriptModel(NetworkFile):
         with self._one_line(), warnings.catch_warnings(action="ignore"):  # newer torch discourages TorchScript
             network = torch.jit.load(checked_copy(Path(self.path)), map_location="cpu")  # type: ignore[no-untyped-call]
         return BlackBox(
-            TorchScriptNetwork(network), image_format=self.image_format(), output_format=self.output_format()
+            TorchScriptNetwork(network),
+            image_format=self.image_format(),
+            output_format=self.output_format(),
+            batch_sizes=batch_sizes((1, None), self.batch_size),
         ).eval()
 
     @contextmanager

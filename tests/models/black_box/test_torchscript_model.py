@@ -224,3 +224,19 @@ def test_missing_files_and_other_files_are_told(file: str, message: str, method:
 def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         source("net.pt", **settings)
+
+
+class Fixed(nn.Module):
+    """As tracing leaves a network whose code reads the number of images."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.reshape(2, 3, 64).mean(2)
+
+
+def test_a_network_of_one_number_of_images_is_asked_so(tmp_path: Path) -> None:
+    path = scripted(Fixed(), tmp_path / "net.pt")
+    settings: dict[str, Any] = {"name": "mine", "path": path, "num_classes": 3, "value_range": [0, 1]}
+    with pytest.raises(UserError, match="mine fails when asked about images"):
+        TorchScriptModel(**settings).build()(IMAGES[:3])
+    found = TorchScriptModel(**settings, batch_size=2).build()(IMAGES[:3])
+    torch.testing.assert_close(found, IMAGES[:3].mean((2, 3)))
