@@ -53,16 +53,17 @@ def collect(context: RunContext) -> AdversarialSet:
         log.warning("%s lacks %d of %d images, which are left out", place, len(missing), len(records))
         if export is None and (passed_over := find_images(place).passed_over):
             log.info("%s: %s", place, describe_passed_over(passed_over))
+    there = [record for record in records if record.id in files]
     folder = place
-    made_of: Mapping[str, str] = {}
+    digests: dict[int, str] = {}
     if export is not None:
         if context.labels_from is None:
-            _check_labels(export, {record: files[record.id] for record in records if record.id in files})
+            _check_labels(export, {record: files[record.id] for record in there})
         if export.clean_sha256 is not None:
-            digests = dict(zip(export.files, export.clean_sha256, strict=True))
-            made_of = {adversarial_name(record): digests[files[record.id]] for record in records if record.id in files}
+            of_file = dict(zip(export.files, export.clean_sha256, strict=True))
+            digests = {image: of_file[file] for image, file in files.items()}
         folder = context.folder / UNPACKED
-        names = {record.id: adversarial_name(record) for record in records if record.id in files}
+        names = {record.id: adversarial_name(record) for record in there}
         wanted = {files[image]: folder / name for image, name in names.items()}
         context.ranks.from_first(partial(_unpack, export, wanted, folder))
         files = names
@@ -75,10 +76,9 @@ def collect(context: RunContext) -> AdversarialSet:
                 files[record.id],
                 record,
                 targeted=run.attack.targeted,
-                clean_sha256=made_of.get(files[record.id], ""),
+                clean_sha256=digests.get(record.id, ""),
             )
-            for record in records
-            if record.id in files
+            for record in there
         },
         missing=missing,
     )
