@@ -103,7 +103,7 @@ def _import_options(words: Sequence[str]) -> argparse.Namespace:
         "--create-kwargs", type=yaml.safe_load, default={}, metavar="YAML", help="such as '{in_chans: 1}'"
     )
     parser.add_argument("--classes", type=Path, metavar="FILE", help="names of the classes, a line for each")
-    parser.add_argument("--key", metavar="ENTRY", help="entry of the checkpoint; default: the usual one")
+    parser.add_argument("--key", metavar="ENTRY", help="entry of the checkpoint, or prefix; default: the usual entry")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images, to measure the clean accuracy on")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="their labels; default: a sub-folder for each class")
     return parser.parse_args(words)

@@ -1,6 +1,7 @@
 """Files that say which class of a network each class folder is."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -66,5 +67,5 @@ def _of_text(text: str, file: Path) -> Iterable[tuple[str, str, str]]:
             raise DataError(f"{file}, line {row.line} is no row of two cells; write FOLDER,INDEX, one a line")
     if width == 1:
         return [(f"{file}, line {row.line}", row.cells[0], str(index)) for index, row in enumerate(rows)]
-    body = rows if rows[0].cells[1][:1].isdecimal() else rows[1:]
+    body = rows if re.match("[+-]?[0-9]", rows[0].cells[1]) else rows[1:]
     return [(f"{file}, line {row.line}", row.cells[0], row.cells[1]) for row in body]

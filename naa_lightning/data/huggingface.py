@@ -169,7 +169,7 @@ class HuggingFaceData(ImageDataModule):
         if place.exists():
             return [_folder(place)]
         caches = [HF_HUB_CACHE, _library().config.HF_DATASETS_CACHE, self.cache]
-        return [Path(cache).absolute() for cache in caches if cache is not None]
+        return [Path(os.path.normpath(Path(cache).absolute())) for cache in caches if cache is not None]
 
     def _split_of(self, splits: Mapping[Any, Any]) -> str:
         """Return the split that is wanted, which is one of these, or a part of one."""
@@ -313,7 +313,7 @@ def _content(files: "Dataset", column: str, places: Sequence[Path], row: int) ->
 def _content_at(path: str, places: Sequence[Path]) -> bytes:
     """Read the file, or the one within a zip archive, that a row names instead of holding its image."""
     within, _, outer = path.rpartition("::")
-    file = Path(os.path.normpath(outer))
+    file = Path(os.path.normpath(places[0] / outer))
     if not any(file.is_relative_to(place) for place in places) or not file.is_file():
         raise DataError(f"{path} is none of the data set's own files; put the image itself into its row")
     if not within:

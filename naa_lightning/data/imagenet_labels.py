@@ -48,9 +48,10 @@ def list_imagenet(file: Path, root: Path) -> list[ImageRecord]:
     ids = _of_devkit(file) if file.name == GROUND_TRUTH else _of_kaggle(file)
     places = {name: index for index, name in enumerate(imagenet_ids())}
     there: dict[str, str] = {}
+    named = {image for image, _ in ids}
     for path in find_images(root).images:
         found = path.relative_to(root).as_posix()
-        if path.stem in there:
+        if path.stem in there and path.stem in named:
             raise DataError(f"{root} holds {there[path.stem]} and {found}, both of one image; remove one")
         there[path.stem] = found
     records = []

@@ -81,7 +81,7 @@ class Export:
         clean_sha256: The SHA-256 digest of the clean image's pixels of each pair; None where it does not say.
 
     Raises:
-        UserError: There are more or fewer labels or digests than pairs.
+        UserError: Labels are no integers, or there are more or fewer labels or digests than pairs.
     """
 
     path: Path
@@ -92,9 +92,17 @@ class Export:
     clean_sha256: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        for name, told in (("labels", self.labels), ("clean_sha256", self.clean_sha256)):
-            if told is not None and len(told) != len(self.files):
-                raise UserError(f"{self.path} holds {len(self.files)} files and {len(told)} {name}: export it anew")
+        for name, told, kind in (("labels", self.labels, int), ("clean_sha256", self.clean_sha256, str)):
+            if told is None:
+                continue
+            if (
+                not isinstance(told, list)
+                or len(told) != len(self.files)
+                or not all(isinstance(of, kind) for of in told)
+            ):
+                raise UserError(
+                    f"{self.path}: {name} must be {len(self.files)} values of type {kind.__name__}, one for each image"
+                )
 
 
 @contextmanager

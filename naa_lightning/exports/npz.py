@@ -67,12 +67,12 @@ def open_npz(path: Path) -> Export:
         if len(files) != shape[0]:
             raise UserError(f"{path} holds {shape[0]} adversarial images and {len(files)} files: export it anew")
 
-        def told(name: str, kind: str) -> Any:
-            return _array(path, archive, name, kind).tolist() if f"{name}.npy" in archive.namelist() else None
+        def told(name: str, kinds: str) -> Any:
+            return _array(path, archive, name, kinds).tolist() if f"{name}.npy" in archive.namelist() else None
 
         origin = origin_of(path, told("origin", "U"))
         images = partial(_images, path, shape[1:], files)
-        return Export(path, files, origin, images, told("labels", "i"), told("clean_sha256", "U"))
+        return Export(path, files, origin, images, told("labels", "iu"), told("clean_sha256", "U"))
 
 
 def _images(
@@ -91,12 +91,12 @@ def _images(
                 yield file, encode_png(pixels.permute(2, 0, 1))
 
 
-def _array(path: Path, archive: zipfile.ZipFile, name: str, kind: str) -> np.ndarray:
-    """Read a small array: of text, whose kind is "U", or of integers, "i"."""
+def _array(path: Path, archive: zipfile.ZipFile, name: str, kinds: str) -> np.ndarray:
+    """Read a small array: of text, whose kind is "U", or of integers, "iu"."""
     shape, dtype = _head(path, archive, name)
     size = archive.getinfo(f"{name}.npy").file_size
-    if dtype.kind != kind:
-        wanted = {"U": "text", "i": "integers"}[kind]
+    if dtype.kind not in kinds:
+        wanted = "text" if kinds == "U" else "integers"
         raise UserError(f"{path}: the array {name} is {dtype} and must be {wanted}: objects are not loaded")
     if math.prod(shape) * dtype.itemsize > min(size, MOST_TEXT):
         raise UserError(f"{path}: the array {name} claims more than it may hold: export it anew")

@@ -34,6 +34,7 @@ def load(
     model: str | nn.Module,
     *,
     weights: str | Path | None = None,
+    weights_key: str | None = None,
     layer: str | Sequence[str] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -48,6 +49,7 @@ def load(
     Args:
         model: The name, or a network from normalised images of shape (B, 3, h, w) to logits of shape (B, K).
         weights: The path of a local file instead of published weights, or of the network's own.
+        weights_key: The entry of that file that holds them, or a prefix of their names; None for the usual entry.
         layer: The dotted name of the attacked layer, or of several; None for the surrogate's own, and for none of
             another network.
         mean: The mean per channel that the network expects, of images in [0, 1]; None for the published one.
@@ -70,11 +72,12 @@ def load(
     if isinstance(model, nn.Module):
         classifier = as_classifier(model, **given)  # type: ignore[arg-type] # each is what its parameter takes
         if weights is not None:
-            load_weights(classifier.network, Path(weights).expanduser())
+            load_weights(classifier.network, Path(weights).expanduser(), weights_key)
         return classifier.eval()
     if not isinstance(model, str):
         raise ValueError(f"expected the name of a model or a network, got {type(model).__name__}")
-    return find_source(model, **given, weights=None if weights is None else str(weights)).build()
+    files = {"weights": None if weights is None else str(weights), "weights_key": weights_key}
+    return find_source(model, **given, **files).build()
 
 
 def find_source(name: str, **given: Any) -> LibraryModel:

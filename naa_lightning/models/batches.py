@@ -55,7 +55,7 @@ def batch_sizes(told: tuple[int, int | None], batch_size: int | None) -> tuple[i
         return told
     least, most = told
     if not least <= batch_size <= (most or batch_size):
-        takes = f"{least} to {most}" if most != least else f"{least}"
+        takes = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
         raise ValueError(f"it takes {takes} images at once, not `batch_size={batch_size}`; leave that out")
     return batch_size, batch_size
 

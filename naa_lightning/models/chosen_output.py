@@ -36,6 +36,9 @@ def chosen_output(answer: Any, output: int | str | None = None) -> Any:
         return outputs[LOGITS]
     named = isinstance(answer, Mapping) or any(isinstance(name, str) for name in outputs)
     if output is None and named and len(outputs) > 1:
+        batches = [value for value in outputs.values() if _ndim(value) >= 2]
+        if len(batches) == 1:
+            return batches[0]
         raise IndexError(f"it gives {', '.join(map(str, outputs))}: name one in `output`")
     if isinstance(output, str) and output in outputs:
         return outputs[output]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from naa_lightning.exceptions import ModelError
 
-# Their own repositories are used through the installed library, which has what is compiled.
 _INSTALLED = {"timm", "torchvision", "transformers"}
 
 
 def imported_beside(file: Path, folder: Path | None = None) -> dict[str, Path]:
     """Return the files in a folder that a file of Python imports, and those that these import; nothing is run.
+
+    The libraries of networks are left out: their own repositories are used through what is installed.
 
     Args:
         file: The file.
@@ -29,7 +30,7 @@ def imported_beside(file: Path, folder: Path | None = None) -> dict[str, Path]:
     while waiting:
         path = waiting.pop()
         for parts in _imported(path, path.parent.relative_to(folder).parts):
-            for count in range(1, len(parts) + 1):
+            for count in range(1, 1 if parts[0] in _INSTALLED else len(parts) + 1):
                 name, place = ".".join(parts[:count]), folder.joinpath(*parts[:count])
                 for beside in (place / "__init__.py", place.parent / f"{place.name}.py"):
                     if name not in found and beside.is_file():
@@ -41,8 +42,6 @@ def imported_beside(file: Path, folder: Path | None = None) -> dict[str, Path]:
 def check_imports(file: Path, model: str, path: Sequence[str]) -> None:
     """Check that what a file of Python imports from its own folder is not hidden by other modules of the same names.
 
-    The libraries of networks may be: their own repositories hold what is installed.
-
     Args:
         file: The file.
         model: The name of the model that it is for, in errors.
@@ -52,8 +51,6 @@ def check_imports(file: Path, model: str, path: Sequence[str]) -> None:
         ModelError: Another module of such a name is loaded already, or found before it.
     """
     for name, beside in imported_beside(file).items():
-        if name.partition(".")[0] in _INSTALLED:
-            continue
         if name in sys.modules:
             other = getattr(sys.modules[name], "__file__", None)
         else:
@@ -61,7 +58,7 @@ def check_imports(file: Path, model: str, path: Sequence[str]) -> None:
             spec = PathFinder.find_spec(name, [str(Path(entry, *above)) for entry in path])
             other = spec and spec.origin
         if other is not None and Path(other).resolve() != beside.resolve():
-            raise ModelError(f"{model}: {file} would import {other} as {name}, not {beside}: rename one of the two")
+            raise ModelError(f"{model}: {file} would import {other} as {name}, not {beside}: rename the latter")
 
 
 def _imported(path: Path, package: Sequence[str]) -> Iterator[Sequence[str]]:

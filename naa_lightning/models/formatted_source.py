@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from naa_lightning.models.black_box.output_format import OutputFormat
 from naa_lightning.models.image_format import ImageFormat
-from naa_lightning.models.logits import GIVES
 from naa_lightning.models.source import ModelSource
 from naa_lightning.validation import check_at_least
 
@@ -40,11 +40,9 @@ class FormattedSource(ModelSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_at_least("first_class", self.first_class, 0)
+        self.output_format()
         if self.batch_size is not None:
             check_at_least("batch_size", self.batch_size, 1)
-        if self.gives not in GIVES:
-            raise ValueError(f"gives must be one of {', '.join(GIVES)}, got {self.gives!r}")
 
     def image_options(self) -> Mapping[str, Any]:
         """Return how the network takes images, as the arguments of `ImageFormat`.
@@ -53,3 +51,7 @@ class FormattedSource(ModelSource):
             ModelError: Nothing says it.
         """
         return {field.name: getattr(self, field.name) for field in fields(ImageFormat)}
+
+    def output_format(self) -> OutputFormat:
+        """Return the format of what the network returns."""
+        return OutputFormat(**{field.name: getattr(self, field.name) for field in fields(OutputFormat)})

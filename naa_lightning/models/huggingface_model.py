@@ -125,14 +125,13 @@ def huggingface_model(
     _, labels = _config_and_labels(model, name)
     if first_class is None:
         first_class = int(len(labels) == _IMAGENET_CLASSES + 1 and labels[0].lower() == "background")
-    labels = labels[first_class:]
     given = {"mean": mean, "std": std, "channels": channels, "input_size": input_size, "interpolation": interpolation}
     given = {key: value for key, value in given.items() if value is not None}
     return HuggingFaceModel(
         model=model,
         name=name,
-        num_classes=len(labels),
-        classes=_names(labels),
+        num_classes=len(labels) - first_class,
+        classes=_names(labels, first_class),
         layer=layer,
         antialias=antialias,
         first_class=first_class,
@@ -152,11 +151,12 @@ def _config_and_labels(model: str, name: str) -> tuple[Any, list[str]]:
         raise ModelError(f"{name}: {model} does not describe a classifier of images: {reason_of(error)}") from error
 
 
-def _names(labels: Sequence[str]) -> Sequence[str] | None:
+def _names(labels: Sequence[str], first_class: int) -> Sequence[str] | None:
     """Return the labels where they are names: neither numbers, nor those of ImageNet, whose usual names are shorter."""
     numbered = all(label in {f"LABEL_{index}", str(index)} for index, label in enumerate(labels))
-    imagenet = len(labels) == _IMAGENET_CLASSES and labels[0].startswith("tench")
-    return None if numbered or imagenet else labels
+    names = labels[first_class:]
+    imagenet = len(names) == _IMAGENET_CLASSES and names[0].startswith("tench")
+    return None if numbered or imagenet else names
 
 
 def _image_options(model: str, name: str, given: Set[str]) -> dict[str, Any]:
@@ -208,7 +208,8 @@ def _has_processor(model: str) -> bool:
     """Tell whether a model has an image processor; out of reach of the hub that on this machine counts."""
     if _is_here(model, _PROCESSOR):
         return True
-    return not Path(model).is_dir() and is_online(constants.ENDPOINT) and file_exists(model, _PROCESSOR)
+    reachable = not Path(model).is_dir() and not constants.HF_HUB_OFFLINE and is_online(constants.ENDPOINT)
+    return reachable and file_exists(model, _PROCESSOR)
 
 
 def _found(model: str, name: str, file: str) -> bool:

@@ -17,7 +17,8 @@ class NetworkSource(ClassifierSource):
     Args:
         weights: The path of a local file of weights instead of the network's own, see
             `naa_lightning.models.weights.read_weights`.
-        weights_key: The entry of that file that holds them, such as "state_dict_ema"; None for the usual one.
+        weights_key: The entry of that file that holds them, such as "state_dict_ema", or a prefix of their names; None
+            for the usual entry.
     """
 
     weights: str | None = None

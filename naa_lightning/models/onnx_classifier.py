@@ -29,7 +29,7 @@ _LACKING = re.compile(r"op_type=(\w+)")
 _DIFFERENCE = 0.05
 # The same where all logits are equal.
 _ROUNDING = 1e-5
-# What logits are no less than, for probabilities that are too small for single precision.
+# How far below an image's largest one logits lie at most, for probabilities too small for single precision.
 _LEAST = -80.0
 _USUAL_SIZE = (224, 224)
 
@@ -127,7 +127,7 @@ class OnnxClassifier(ClassifierSource):
 
 def _centred(logits: Tensor) -> Tensor:
     """Return logits (B, C) without what all classes share, which tells nothing."""
-    logits = logits.float().clamp(min=_LEAST)
+    logits = (logits.float() - logits.float().amax(1, keepdim=True)).clamp(min=_LEAST)
     return logits - logits.mean(1, keepdim=True)
 
 

@@ -1,6 +1,5 @@
 """Networks of repositories that torch.hub loads."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -14,7 +13,7 @@ from torch import nn
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import reason
-from naa_lightning.models.code_beside import check_imports
+from naa_lightning.models.code_beside import check_imports, imported_beside
 from naa_lightning.models.connectivity import is_online
 from naa_lightning.models.network_source import NetworkSource
 from naa_lightning.models.weights import TORCH_SUFFIXES
@@ -23,7 +22,7 @@ Source = Literal["local", "github"]
 _CODE = "hubconf.py"
 _GITHUB = "https://github.com"
 _USUAL_BRANCHES = ("main", "master")  # the default one, if it is not named
-_SUFFIXES = (".py", ".safetensors", *TORCH_SUFFIXES)
+_SUFFIXES = (".safetensors", *TORCH_SUFFIXES)
 _GITHUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w./-]+)?")
 
 
@@ -58,14 +57,14 @@ class TorchHubModel(NetworkSource):
 
     @property
     def files(self) -> Sequence[Path]:
-        """The code of a local repository and the weights that lie in it, but in hidden folders."""
+        """The code of a local repository that its `hubconf.py` imports, and the weights beside it or one below."""
         if self.source != "local":
             return []
-        found: list[Path] = []
-        for folder, inside, names in os.walk(self._folders[0]):
-            inside[:] = [name for name in inside if not name.startswith(".")]
-            found += [Path(folder, name) for name in names if name.endswith(_SUFFIXES)]
-        return sorted(found)
+        hubconf = self._folders[0] / _CODE
+        code = {hubconf, *imported_beside(hubconf).values()}
+        near = {path for folder in {file.parent for file in code} for path in folder.glob("*")}
+        near |= set(hubconf.parent.glob("[!.]*/*"))
+        return sorted(code | {path for path in near if path.name.endswith(_SUFFIXES)})
 
     @property
     def _folders(self) -> Sequence[Path]:
@@ -106,11 +105,11 @@ class TorchHubModel(NetworkSource):
             ModelError: It fails, returns something else than a module, or imports a module of whose name another is
                 loaded.
         """
-        for folder in self._folders:
-            check_imports(folder / _CODE, self.name, [str(folder)])
-        is_local = self.source == "local"
+        is_local, is_here = self.source == "local", self._is_cached()
+        if is_here:
+            self._check_imports()
         repo = str(self._folders[0]) if is_local else self.repo
-        lock = nullcontext() if is_local or self._is_cached() else FileLock(f"{self._folders[0]}.lock")
+        lock = nullcontext() if is_local or is_here else FileLock(f"{self._folders[0]}.lock")
         try:
             with lock:  # of several processes that find it absent one fetches it
                 network = torch.hub.load(  # type: ignore[no-untyped-call] # the user's `trust` names the repository
@@ -118,12 +117,18 @@ class TorchHubModel(NetworkSource):
                 )
         except (Exception, SystemExit) as error:
             raise ModelError(f"{self.name}: {self.model} of {self.repo} fails: {reason(error)}") from error
+        if not is_here:  # which modules it has imported is known by now
+            self._check_imports()
         if not isinstance(network, nn.Module):
             raise ModelError(
                 f"{self.name}: {self.model} of {self.repo} must return a torch.nn.Module, it returns "
                 f"{type(network).__name__}"
             )
         return network
+
+    def _check_imports(self) -> None:
+        folder = next((folder for folder in self._folders if folder.exists()), self._folders[0])
+        check_imports(folder / _CODE, self.name, [str(folder)])
 
     def _is_cached(self) -> bool:
         return any(folder.exists() for folder in self._folders)

@@ -88,7 +88,7 @@ def made_of(source: LibraryModel, recipe: Mapping[str, Any]) -> dict[str, Any]:
     }
     if (source.interpolation, source.antialias) != ("bilinear", False):
         made |= {"interpolation": source.interpolation, "antialias": source.antialias}
-    others = {key: getattr(source, key) for key in ("value_range", "channels", "layout", "first_class")}
+    others = {key: getattr(source, key) for key in ("value_range", "channels", "layout", "first_class", "weights_key")}
     made |= {key: value for key, value in others.items() if value}
     if isinstance(source, TrainedModel):
         made["network"] = repr(source.network(pretrained=False))

@@ -58,8 +58,8 @@ def export_run(folder: Path, to: str, out: Path, words: Sequence[str] = ()) -> i
         raise UserError(f"{out} is there already: remove it, or name another place with --out")
     data = make_data(recorded_data(results.config, words))
     data.prepare_data()
-    if results.num_classes is not None:
-        data.expect_classes(results.num_classes, results.model_class_names or usual_names(results.num_classes))
+    assert results.num_classes is not None, "it is checked"
+    data.expect_classes(results.num_classes, results.model_class_names or usual_names(results.num_classes))
     data.setup("predict")
     place, saved = _saved(folder, results)
     measured = {row.id: row for row in read_perturbations(folder)}
@@ -83,7 +83,10 @@ def export_run(folder: Path, to: str, out: Path, words: Sequence[str] = ()) -> i
 
 def _results(folder: Path) -> RunResults:
     if is_finished(folder):
-        return read_results(folder)
+        results = read_results(folder)
+        if results.num_classes is None:
+            raise UserError(f"{folder} is of an older version: give its command again, which adds what an export needs")
+        return results
     if folder.is_dir() and is_run(folder):
         raise UserError(f"{folder} is not finished: give its command again, which goes on, and export then")
     runs = [run.relative_to(folder).as_posix() for run in find_runs(folder)] if folder.is_dir() else []
@@ -144,12 +147,12 @@ def _pairs(pairs: SavedPairs, measured: Mapping[int, PerturbationRow], num_worke
     for record, (clean, adversarial) in zip(records, read, strict=True):
         row, was = pairs.saved[record.id], measured[record.id]
         clean_digest, adversarial_digest = image_digest(clean), image_digest(adversarial)
-        if clean_digest != (was.clean_sha256 or clean_digest):
+        if clean_digest != was.clean_sha256:
             raise DataError(
                 f"the clean image {record.file} has changed since it was attacked: restore it, or give data.KEY=VALUE "
                 "for where the images are that were attacked"
             )
-        if adversarial_digest != (was.adversarial_sha256 or adversarial_digest):
+        if adversarial_digest != was.adversarial_sha256:
             raise UserError(f"{pairs.folder / row.file} has changed since it was rated: run again")
         yield ImagePair(
             id=record.id,

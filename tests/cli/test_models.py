@@ -154,7 +154,7 @@ def test_an_existing_name_is_refused(taken: str, checkpoint: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (["--num-classes", "7"], r"they know 10 classes and not 7: give --num-classes 10$"),
+        (["--num-classes", "7"], r"gives 10 numbers and not 7: give --num-classes 10 if these are classes"),
         (["--key", "modle"], r"has no weights under --key modle: it has state_dict$"),
         (["--architecture", "test_vit"], r"they are of another network: they hold module\."),
         (["--architecture", "resnet5000"], r"timm has no weights 'resnet5000'"),

@@ -1,10 +1,12 @@
 """Targets and defences are chosen by name, one or several, on the command line and in presets."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.utils import get_class
 
 from naa_lightning.config.attack_experiment import AttackExperiment, compose_attack_run
 from naa_lightning.exceptions import UserError
@@ -27,6 +29,19 @@ def test_every_model_can_be_named_as_a_target(group: str) -> None:
         assert yaml.safe_load((CONF / "targets" / f"{name}.yaml").read_text()) == {
             "defaults": [f"/{group}/{name}@{name}"]
         }
+
+
+@pytest.mark.parametrize("name", presets("black_box"))
+def test_every_option_of_a_black_box_stands_in_its_file(name: str) -> None:
+    options = yaml.safe_load((CONF / "black_box" / f"{name}.yaml").read_text())
+    kind = get_class(options.pop("_target_"))
+    assert options.keys() == {field.name for field in fields(kind)}
+
+
+@pytest.mark.parametrize("name", presets("surrogate"))
+def test_where_weights_can_be_named_their_entry_can_be_too(name: str) -> None:
+    options = composed(f"surrogate={name}").surrogate
+    assert ("weights" in options) == ("weights_key" in options)
 
 
 @pytest.mark.parametrize(

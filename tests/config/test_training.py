@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from hydra.errors import ConfigCompositionException
 
@@ -62,6 +63,13 @@ def test_the_seed_of_a_run_is_that_of_its_training(tmp_path: Path) -> None:
         seeded = training(tmp_path, "seed=3", *network).plan
         assert seeded.recipe.seed == 3
         assert seeded.weights_path == training(tmp_path, "training.seed=3", *network).plan.weights_path
+
+
+def test_a_start_from_another_entry_of_a_file_makes_other_weights(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "start.pt")
+    start = f"training.start={tmp_path / 'start.pt'}"
+    one, other = (training(tmp_path, start, *key).plan for key in ([], ["surrogate.weights_key=teacher"]))
+    assert one.weights_path != other.weights_path
 
 
 def test_a_recipe_of_few_batches_makes_other_weights_than_the_whole_one(tmp_path: Path) -> None:

@@ -273,3 +273,10 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError, match=r"pip install 'naa_lightning\[huggingface\]'"):
         data(tmp_path, tmp_path)
+
+
+def test_paths_in_rows_may_start_in_the_folder_of_the_data_set(tmp_path: Path) -> None:
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    (tmp_path / "data" / "images" / "own.png").write_bytes(encoded(2))
+    found = data(as_paths(tmp_path / "data", "images/own.png"), tmp_path, split="train")
+    np.testing.assert_array_equal(found.images.read(found.images.records[0]).permute(1, 2, 0).numpy(), PIXELS[2])

@@ -94,7 +94,7 @@ def test_classes_may_be_named(tmp_path: Path) -> None:
         (["20", "30", "50"], "20", 0),  # no class has this number
         (["20", "30", "50"], "2", 2),
         (["0", "1", "2"], "2", 2),
-        (["2", "1", "0"], "2", "2 is what class 0 is called, and the number of class 2; call classes otherwise"),
+        (["2", "1", "0"], "2", "2 is what class 0 is called, and the number of class 2; count from `first_label=2` if"),
         (None, "1,000", "'1,000' is not a class index"),  # a thousand or one
         (None, "1.000", "'1.000' is not a class index"),
         (None, "1.000000", 1),

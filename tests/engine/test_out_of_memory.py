@@ -291,7 +291,8 @@ def test_measuring_in_halves_gives_the_same_sizes() -> None:
 
     whole = PerturbationModule(distance(Memory(COUNT)), title="measuring").predict_step(pairs(), 0)
     parts = PerturbationModule(distance(Memory(2)), title="measuring").predict_step(pairs(), 0)
-    assert parts.pop("clean_sha256") == whole.pop("clean_sha256")
+    for kind in ("clean", "adversarial"):
+        assert parts.pop(f"{kind}_sha256") == whole.pop(f"{kind}_sha256")
     for name, values in whole.items():
         torch.testing.assert_close(parts[name], values)
 

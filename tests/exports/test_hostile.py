@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from naa_lightning.exceptions import UserError
-from naa_lightning.exports import FORMATS
+from naa_lightning.exports import FORMATS, open_export
 from tests.exports.cases import PAIRS, exported, pair, unpacked
 
 IMAGES = np.zeros((1, 4, 4, 3), dtype=np.uint8)
@@ -237,3 +237,16 @@ def test_what_is_cut_short_is_refused_or_taken_for_no_export(to: str, share: flo
     with pytest.raises((UserError, AssertionError)) as error:  # without its end, a zip file is of no known kind
         unpacked(path)
     assert isinstance(error.value, UserError) or to in {"npz", "pt"}
+
+
+@pytest.mark.parametrize("labels", [[0.5], [[0, 1]], [0, 1], "0"])
+def test_labels_that_are_no_integers_are_refused(labels: Any, tmp_path: Path) -> None:
+    said = {"adversarial": torch.from_numpy(IMAGES).permute(0, 3, 1, 2).contiguous(), "files": ["a.png"]}
+    assert "labels must be" in refusal(pt(tmp_path, {**said, "labels": labels}))
+
+
+def test_small_integers_are_labels(tmp_path: Path) -> None:
+    path = npz(tmp_path, adversarial=IMAGES, files=["a.png"], labels=np.array([200], dtype=np.uint8))
+    export = open_export(path)
+    assert export is not None
+    assert (export.labels, export.clean_sha256) == ([200], None)

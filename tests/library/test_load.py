@@ -82,6 +82,20 @@ def test_the_weights_of_a_network_are_read(tmp_path: Path) -> None:
     assert not network.training
 
 
+@pytest.mark.parametrize("by_name", [True, False])
+def test_of_two_networks_in_a_file_one_is_named(by_name: bool, tmp_path: Path) -> None:
+    student, teacher = SMALL_NETWORKS["plain"](10), SMALL_NETWORKS["plain"](10)
+    path, options = saved(nn.ModuleDict({"student": student, "teacher": teacher}), tmp_path), dict[str, Any]()
+    if not by_name:
+        options = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    for key, network in (("student", student), ("teacher", teacher)):
+        model = "digits_plain" if by_name else SMALL_NETWORKS["plain"](10)
+        surrogate = load(model, weights=path, weights_key=key, **options)
+        torch.testing.assert_close(surrogate(images(32)), network.eval()(2 * images(32) - 1))
+    with pytest.raises(ModelError, match=r"name one by `weights_key`, such as `weights_key=student`$"):
+        load("digits_plain" if by_name else SMALL_NETWORKS["plain"](10), weights=path, **options)
+
+
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [

@@ -91,7 +91,7 @@ def test_a_module_of_anothers_folder_is_refused(tmp_path: Path, path: list[str])
     for name, number in (("a", 2), ("b", 3)):
         write(tmp_path / name, {"net.py": NET, "beside_parts.py": f"WIDTH = {number}\n"})
     path += [str(tmp_path / "a"), str(tmp_path / "b")]
-    said = r"mine: .*b/net\.py would import .*a/beside_parts\.py as beside_parts, not .*b/beside_parts\.py: rename one"
+    said = r"mine: .*b/net\.py would import .*a/beside_parts\.py as beside_parts, not .*b/beside_parts\.py: rename"
     with pytest.raises(ModelError, match=said):
         PythonModel(name="mine", function=f"{tmp_path}/b/net.py:build", value_range=[0, 1]).check()
     assert width(tmp_path / "a") == 2

@@ -65,11 +65,14 @@ def test_nothing_of_the_repository_runs_before_it_is_built(repo: Path) -> None:
     assert (repo / "it has run").exists()
 
 
-def test_its_files_are_code_and_weights_outside_hidden_folders(repo: Path) -> None:
-    for name in ("models/net.py", "models/net.pth", "weights/net.safetensors", "README.md", ".git/net.py", "a/.b/c.py"):
+def test_its_files_are_the_code_that_it_imports_and_the_weights_near_it(repo: Path) -> None:
+    within = ("models/net.py", "models/net.pth", "weights/net.safetensors", "a/models/deep.py", "a/models/deep.pt")
+    for name in (*within, "README.md", "other.py", ".git/net.pth", "env/lib/net.pth", "outputs/run/export.pt"):
         (repo / name).parent.mkdir(parents=True, exist_ok=True)
         (repo / name).touch()
-    names = ["hubconf.py", "models/net.pth", "models/net.py", "weights/net.safetensors"]
+    with (repo / "hubconf.py").open("a") as file:
+        file.write("from models import net\nimport a.models.deep\n")
+    names = sorted(["hubconf.py", *within])
     assert source(repo).files == [repo / name for name in names]
     assert source("owner/name", source="github").files == []
 
@@ -89,7 +92,7 @@ def test_modules_of_another_repository_are_not_taken_for_its_own(
     with pytest.raises(
         ModelError,
         match=r"3/hubconf\.py would import .*2/hub_parts/sizes\.py as hub_parts\.sizes, not .*"
-        r"3/hub_parts/sizes\.py: rename one of the two$",
+        r"3/hub_parts/sizes\.py: rename the latter$",
     ):
         source(tmp_path / "3").build()
     (tmp_path / "3/hub_parts/__init__.py").touch()

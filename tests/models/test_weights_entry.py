@@ -5,6 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ BESIDE = {"epoch": 3, "args": Namespace(lr=0.1), "optimizer": {"state": {0: {"st
 
 
 def saved(content: Any, folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     path = folder / "weights.pth"
     torch.save(content, path)
     return path
@@ -74,9 +76,7 @@ def test_an_unknown_entry_is_told_with_those_there_are(content: Any, tmp_path: P
 
 
 def test_a_key_of_a_file_without_entries_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ModelError, match="no weights under `weights_key=model`: it is all weights, so leave the key out"
-    ):
+    with pytest.raises(ModelError, match="is all weights and has no entry or prefix `weights_key=model`: leave the"):
         read_weights(saved(state(1), tmp_path), key="model")
 
 
@@ -86,48 +86,71 @@ def test_a_checkpoint_without_weights_is_refused(content: Any, tmp_path: Path) -
         read_weights(saved(content, tmp_path))
 
 
-def test_what_is_no_tensor_among_weights_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = saved({**state(3), "epoch": 3, "none": None, "_extra_state": torch.ones(1)}, tmp_path)
-    with caplog.at_level(logging.INFO):
-        assert taken(path) == 3
-    assert caplog.messages == [f"{path}: left out are epoch, none, _extra_state, which are no weights"]
-    within = saved(
-        {**BESIDE, "loss": torch.tensor(0.5), "model": {**state(4), "none": None}, "ema": state(5)}, tmp_path
-    )
-    assert taken(within) == 4
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"epoch": 3},
+        {"extra": None, "_extra_state": {"a": 1}},
+        {"weight_orig": np.zeros(2)},
+        {"optimizer": BESIDE["optimizer"], "args": Namespace(lr=0.1)},
+        {"normalisation": {"mean": torch.zeros(3)}},
+    ],
+)
+def test_what_is_no_tensor_beside_the_weights_is_left_out_and_said(
+    beside: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for content in ({**state(4), **beside}, {"state_dict": {**state(4), **beside}}):
+        path = saved(content, tmp_path / str(len(content)))
+        with caplog.at_level(logging.INFO):
+            assert taken(path) == 4
+        assert caplog.messages[-1] == f"{path}: left out are {', '.join(beside)}, which are no tensors"
 
 
-def test_of_unusual_entries_the_largest_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = saved({"norm": {"mean": torch.zeros(3)}, "mine": state(6), "scaler": {"scale": torch.ones(1)}}, tmp_path)
-    with caplog.at_level(logging.INFO):
-        assert taken(path) == 6
-    assert caplog.messages == [f"{path}: its entry mine is taken, and not norm, scaler"]
+def test_a_tensor_beside_an_entry_is_no_weights(tmp_path: Path) -> None:
+    """As the best accuracy often is, and the state of a generator of random numbers."""
+    content = {**BESIDE, "best": torch.tensor(0.7), "random": torch.zeros(5000, dtype=torch.uint8)}
+    assert taken(saved(content | {"my_weights": state(5)}, tmp_path)) == 5
 
 
-def test_a_prefix_of_names_can_be_the_key(tmp_path: Path) -> None:
-    both = {f"{prefix}.{name}": value for prefix, of in (("a", 1), ("b.c", 2)) for name, value in state(of).items()}
-    whole, within = tmp_path / "whole", tmp_path / "within"
-    for folder, content in ((whole, both), (within, {**BESIDE, "state_dict": both, "ema": state(3)})):
-        folder.mkdir()
-        path = saved(content, folder)
-        assert [taken(path, key) for key in ("a", "b", "b.c")] == [1, 2, 2]
-        with pytest.raises(ModelError, match="no weights under `weights_key=c`"):
-            taken(path, "c")
-    assert taken(within / "weights.pth", "state_dict.a") == 1
+def test_of_unusual_entries_the_largest_is_taken(tmp_path: Path) -> None:
+    norm = {"mean": torch.zeros(3)}
+    for content in ({"norm": norm, "mine": state(6)}, {"norm": norm, "mine": {"state_dict": state(6)}}):
+        assert taken(saved(content, tmp_path)) == 6
 
 
-class Keeping(nn.Linear):
-    """A layer that keeps more than tensors."""
+def test_weights_that_do_not_fit_are_told_with_the_other_entries(tmp_path: Path) -> None:
+    path = saved({"my_weights": state(1), "larger": {name: torch.zeros(1) for name in "abc"}}, tmp_path)
+    with pytest.raises(ModelError) as error:
+        taken(path)
+    said = f"the weights in {path} under larger (`weights_key` may name my_weights) do not fit, they are of another"
+    assert str(error.value).startswith(said)
+    assert taken(path, "my_weights") == 1
 
-    def get_extra_state(self) -> dict[str, int]:
-        return {"version": 2}
 
-    def set_extra_state(self, state: dict[str, int]) -> None:
-        assert state == {"version": 2}
+@pytest.mark.parametrize("key", ["net", "state_dict.net"])
+def test_a_key_may_be_a_prefix_of_names_in_an_entry(key: str, tmp_path: Path) -> None:
+    copies = {
+        f"{prefix}.{name}": value
+        for number, prefix in enumerate(("ema", "net"))
+        for name, value in state(number).items()
+    }
+    path = saved({**BESIDE, "state_dict": copies, "other": state(7)}, tmp_path)
+    with pytest.raises(ModelError, match=r"several times, with other numbers under each of ema\., net\.: name one by"):
+        taken(path)
+    assert taken(path, key) == 1
+    assert taken(path, key.replace("net", "ema")) == 0
+    with pytest.raises(
+        ModelError, match=r"has no weights under `weights_key=state_dict\.n`: it has state_dict, other$"
+    ):
+        taken(path, "state_dict.n")
 
 
-def test_networks_that_keep_more_than_tensors_are_filled(tmp_path: Path) -> None:
-    for content in (Keeping(3, 2).state_dict(), state(1)):
-        network, path = Keeping(3, 2), saved(content, tmp_path)
-        load_weights(network, path)
-        assert torch.equal(network.weight, content["weight"])
+def test_a_tensor_among_the_options_of_a_training_is_no_candidate(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {f"option {number}": number for number in range(30)} | {"class_weights": torch.ones(3)}
+    weights = state(8)
+    for entries in ({"classifier": weights}, {"checkpoint": {"state_dict": weights}}, {"state_dict": weights}):
+        with caplog.at_level(logging.INFO):
+            assert taken(saved({"hparams": options, **entries}, tmp_path)) == 8
+    assert not caplog.messages

@@ -49,6 +49,19 @@ def test_weights_in_several_files(suffix: str, named: str, tmp_path: Path) -> No
     assert weight_files(path) == [index, *(tmp_path / f"{stem}{suffix}" for stem in PARTS.values())]
 
 
+def test_a_prefix_may_be_named_across_several_files(tmp_path: Path) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    files = {f"{prefix}.{name}": f"{name}.safetensors" for prefix in ("net", "ema") for name in STORED}
+    for name, value in STORED.items():
+        save_file({f"net.{name}": value, f"ema.{name}": value + 1}, tmp_path / f"{name}.safetensors")
+    index.write_text(json.dumps({"weight_map": files}))
+    network = nn.Linear(3, 2)
+    with pytest.raises(ModelError, match=r"under each of ema\., net\.: name one by `weights_key`"):
+        load_weights(network, index)
+    load_weights(network, index, "net")
+    assert all(torch.equal(value, STORED[name]) for name, value in network.state_dict().items())
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
 def test_a_folder_with_one_file(name: str, tmp_path: Path) -> None:
     (save_file if name.endswith("s") else torch.save)(STORED, tmp_path / name)

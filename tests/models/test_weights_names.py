@@ -71,17 +71,32 @@ def test_what_is_done_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     ]
 
 
-@pytest.mark.parametrize(("first", "second"), [("model.", "model_ema."), ("z.", "a.b."), ("module.model.", "ema.x.y.")])
-def test_of_two_whole_copies_that_differ_one_is_chosen(first: str, second: str, tmp_path: Path) -> None:
+COPIES = [("ema.", "net."), ("model.", "model_ema."), ("a.b.", "z."), ("student.model.", "teacher.model.")]
+
+
+@pytest.mark.parametrize(("first", "second"), COPIES)
+def test_of_two_whole_copies_one_must_be_named(first: str, second: str, tmp_path: Path) -> None:
+    for file in (under(first, STORED) | under(second, OTHER), under(second, OTHER) | under(first, STORED)):
+        with pytest.raises(ModelError) as error:
+            filled(file, tmp_path)
+        said = str(error.value).partition("w.safetensors ")[2]
+        assert said == (
+            f"are there several times, with other numbers under each of {first}, {second}: name one by `weights_key`, "
+            f"such as `weights_key={first[:-1]}`"
+        )
+        assert_same(filled(file, tmp_path, key=first[:-1]), STORED)
+        assert_same(filled(file, tmp_path, key=second[:-1]), OTHER)
+
+
+@pytest.mark.parametrize(("first", "second"), COPIES)
+def test_equal_copies_are_no_choice(first: str, second: str, tmp_path: Path) -> None:
     assert_same(filled(under(first, STORED) | under(second, STORED), tmp_path), STORED)
-    for state in (under(first, STORED) | under(second, OTHER), under(second, OTHER) | under(first, STORED)):
-        keys = [prefix.rstrip(".") for prefix in (first, second)]
-        with pytest.raises(ModelError, match="of several networks that differ: choose with `weights_key=") as error:
-            filled(state, tmp_path)
-        assert all(f"`weights_key={key}`" in str(error.value) for key in keys)
-        for key, expected in zip(keys, (STORED, OTHER), strict=True):
-            assert_same(filled(state, tmp_path, key=key), expected)
-            assert_same(filled({"x": torch.ones(1)} | state, tmp_path, key=key), expected)
+
+
+def test_bodies_without_a_head_are_not_guessed_either() -> None:
+    bodies = [{name: value for name, value in state.items() if not name.startswith("fc")} for state in (STORED, OTHER)]
+    with pytest.raises(ModelError, match=r"they are there several times, with other numbers under each of a\., b\.:"):
+        start_from(Network(0), under("a.", bodies[0]) | under("b.", bodies[1]), "they")
 
 
 def test_half_a_copy_does_not_distract(tmp_path: Path) -> None:
@@ -89,19 +104,36 @@ def test_half_a_copy_does_not_distract(tmp_path: Path) -> None:
     assert_same(filled(under("a.", half) | under("module.model.", STORED), tmp_path), STORED)
 
 
-@pytest.mark.parametrize("head", ["head.", "head.classifier.", ""])
-def test_a_head_under_another_prefix_is_found(head: str, tmp_path: Path) -> None:
-    split = {f"{head if name.startswith('fc') else 'backbone.'}{name}": value for name, value in STORED.items()}
-    assert_same(filled(split | {"neck.weight": torch.ones(2)}, tmp_path), STORED)
+def split(body: str, head: str) -> State:
+    return {f"{head if name.startswith('fc') else body}{name}": value for name, value in STORED.items()}
 
 
-@pytest.mark.parametrize("heads", [["head.a.", "head.b."], ["head.", ""], ["aux."], ["momentum_head."]])
-def test_a_head_that_is_there_twice_or_elsewhere_is_not_guessed(heads: list[str], tmp_path: Path) -> None:
-    two = under("backbone.", {name: value for name, value in STORED.items() if not name.startswith("fc")})
-    for head in heads:
-        two |= under(f"{head}fc.", nn.Linear(4, 3).state_dict())
-    with pytest.raises(ModelError, match=r"2 missing \(fc\.weight, fc\.bias\); they have no last layer"):
-        filled(two, tmp_path)
+@pytest.mark.parametrize(
+    ("body", "head"), [("backbone.", "head."), ("backbone.", ""), ("module.backbone.", "module.head."), ("m.b.", "m.")]
+)
+def test_a_head_beside_the_body_is_found(body: str, head: str, tmp_path: Path) -> None:
+    others = {f"aux.fc.{name}": value for name, value in nn.Linear(4, 3).state_dict().items()}
+    assert_same(filled(split(body, head) | others | {"neck.weight": torch.ones(2)}, tmp_path), STORED)
+
+
+@pytest.mark.parametrize("head", ["aux.", "momentum_head.", "head.aux."])
+def test_a_head_elsewhere_is_told_and_not_taken(head: str, tmp_path: Path) -> None:
+    """An auxiliary or momentum head has the right shape, too."""
+    with pytest.raises(ModelError) as error:
+        filled(split("model.", head), tmp_path)
+    said = str(error.value).partition("do not fit: ")[2]
+    assert said == (
+        f"2 missing (fc.weight, fc.bias); they have no last layer ({head}fc.bias, {head}fc.weight are of its shape, "
+        "and may be anything) and so know no classes: name weights with one, or train one from these"
+    )
+
+
+def test_body_and_head_of_as_many_names_are_no_copies(tmp_path: Path) -> None:
+    stored, network = (nn.ModuleDict({"body": nn.Linear(4, 4), "fc": nn.Linear(4, 3)}) for _ in range(2))
+    file = {f"{'head.' if name.startswith('fc') else 'm.'}{name}": value for name, value in stored.state_dict().items()}
+    torch.save(file, tmp_path / "w.pth")
+    load_weights(network, tmp_path / "w.pth")
+    assert_same(network.state_dict(), stored.state_dict())
 
 
 def test_counters_of_profilers_are_left_out(tmp_path: Path) -> None:
@@ -116,7 +148,8 @@ def test_a_head_of_other_classes_says_both_and_how_many_there_are(tmp_path: Path
     said = str(error.value).partition("do not fit: ")[2]
     assert said == (
         "2 of another shape (fc.weight (3, 4) instead of (10, 4), fc.bias (3,) instead of (10,)); "
-        "they know 3 classes and not 10: give `num_classes=3`"
+        "their last layer gives 3 numbers and not 10: give `num_classes=3` if these are classes, or other weights if "
+        "they are features"
     )
 
 
@@ -152,7 +185,7 @@ def test_a_background_class_of_tensorflow_is_left_out(
 
 @pytest.mark.parametrize(("known", "asked"), [(1000, 1001), (11, 10), (1002, 1000)])
 def test_no_other_number_is_taken_for_a_background_class(known: int, asked: int, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=f"they know {known} classes and not {asked}: give `num_classes={known}`"):
+    with pytest.raises(ModelError, match=f"gives {known} numbers and not {asked}: give `num_classes={known}` if"):
         filled(Network(1, classes=known).state_dict(), tmp_path, classes=asked)
 
 
@@ -162,3 +195,47 @@ def test_a_training_starts_from_weights_under_a_prefix() -> None:
     assert start_from(network, under("module.", STORED), "they") == ["fc.weight", "fc.bias"]
     assert torch.equal(network.fc.weight, head)
     assert torch.equal(network.state_dict()["stem.0.weight"], STORED["stem.0.weight"])
+
+
+class Keeping(Network):
+    """A network that keeps something of its own beside its weights."""
+
+    def __init__(self, seed: int, kept: object) -> None:
+        super().__init__(seed)
+        self.kept = kept
+
+    def get_extra_state(self) -> object:
+        return self.kept
+
+    def set_extra_state(self, state: object) -> None:
+        self.kept = state
+
+
+@pytest.mark.parametrize(
+    ("own", "stored", "expected"),
+    [
+        (torch.zeros(2), torch.ones(3), torch.ones(3)),
+        (torch.zeros(2), None, torch.zeros(2)),
+        ({"a": 1}, {"a": 2}, {"a": 1}),
+        ({"a": 1}, torch.ones(3), {"a": 1}),
+    ],
+)
+def test_an_extra_state_is_taken_as_a_tensor_or_left_as_it_is(
+    own: object, stored: object, expected: object, tmp_path: Path
+) -> None:
+    network = Keeping(0, own)
+    torch.save(STORED if stored is None else {**STORED, "_extra_state": stored}, tmp_path / "w.pth")
+    load_weights(network, tmp_path / "w.pth")
+    assert torch.equal(network.fc.weight, STORED["fc.weight"])
+    assert repr(network.kept) == repr(expected)
+
+
+def test_an_extra_state_that_the_network_does_not_know_is_left_out(tmp_path: Path) -> None:
+    assert_same(filled({**STORED, "stem.0._extra_state": torch.ones(2)}, tmp_path), STORED)
+
+
+@pytest.mark.parametrize("wrapped", ["model.module.backbone.", "backbone._orig_mod.", "module.backbone.module."])
+def test_a_head_beside_a_wrapped_body_is_found(wrapped: str, tmp_path: Path) -> None:
+    head = wrapped.partition("backbone")[0].removesuffix("module.") + "head."
+    split = {f"{head if name.startswith('fc') else wrapped}{name}": value for name, value in STORED.items()}
+    assert_same(filled(split, tmp_path), STORED)

@@ -248,6 +248,10 @@ def test_there_must_be_one_finished_run_and_room_for_its_export(run: Path, tmp_p
     message = refusal(run, out=tmp_path / "there.npz")
     assert message == f"{tmp_path / 'there.npz'} is there already: remove it, or name another place with --out"
     assert "does not tell which images it holds" in refusal(sweep / "1")
+    older = json.loads((run / "results.json").read_text())
+    del older["num_classes"]
+    (sweep / "2" / "results.json").write_text(json.dumps(older))
+    assert "2 is of an older version: give its command again" in refusal(sweep / "2")
 
 
 @pytest.mark.parametrize(

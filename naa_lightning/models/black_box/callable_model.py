@@ -30,7 +30,7 @@ class CallableModel(ModelSource):
             the instance is called; anything else gets the arguments at every call. A module of torch is put in
             evaluation mode and moves to the device.
         kwargs: The keyword arguments of the code.
-        gives, output: See `OutputFormat`.
+        gives, first_class, output: See `OutputFormat`.
         batch_size: The only number of images with which it is called; None for any.
 
     Raises:
@@ -40,6 +40,7 @@ class CallableModel(ModelSource):
     function: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     gives: str = "logits"
+    first_class: int = 0
     output: int | str | None = None
     batch_size: int | None = None
 
@@ -57,7 +58,13 @@ class CallableModel(ModelSource):
 
     def output_format(self) -> OutputFormat:
         """Return the format of what the code returns."""
-        return OutputFormat(name=self.name, num_classes=self.num_classes, gives=self.gives, output=self.output)
+        return OutputFormat(
+            name=self.name,
+            num_classes=self.num_classes,
+            gives=self.gives,
+            first_class=self.first_class,
+            output=self.output,
+        )
 
     def check(self) -> None:
         """Check at once that the file or module is there.

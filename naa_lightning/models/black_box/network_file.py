@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from naa_lightning.exceptions import ModelError
 from naa_lightning.models.black_box.black_box import BlackBox
-from naa_lightning.models.black_box.output_format import OutputFormat
 from naa_lightning.models.formatted_source import FormattedSource
 from naa_lightning.models.image_format import ImageFormat
 
@@ -42,16 +41,6 @@ class NetworkFile(FormattedSource):
     def image_format(self) -> ImageFormat:
         """Return how it takes images, as far as this description says."""
         return ImageFormat(**self.image_options())
-
-    def output_format(self) -> OutputFormat:
-        """Return the format of what the network returns."""
-        return OutputFormat(
-            name=self.name,
-            num_classes=self.num_classes,
-            gives=self.gives,
-            first_class=self.first_class,
-            output=self.output,
-        )
 
     def check(self) -> None:
         """Check at once that the file is there and of the right kind.

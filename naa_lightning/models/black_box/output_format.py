@@ -20,7 +20,7 @@ class OutputFormat:
         name: The name of the model in errors.
         num_classes: The number of classes.
         gives: "logits" or "probabilities".
-        first_class: Index of the output for class 0; those before it are dropped. None: 0, where this cannot be said.
+        first_class: Index of the output for class 0; those before it are dropped.
         output: Name or index of the output, of several; see `chosen_output`.
 
     Raises:
@@ -34,13 +34,13 @@ class OutputFormat:
     name: str
     num_classes: int
     gives: str = "logits"
-    first_class: int | None = None
+    first_class: int = 0
     output: int | str | None = None
 
     def __post_init__(self) -> None:
         if self.gives not in GIVES:
             raise ValueError(f"gives must be one of {', '.join(GIVES)}, got {self.gives!r}")
-        if self.first_class is not None and self.first_class < 0:
+        if self.first_class < 0:
             raise ValueError(f"first_class must be at least 0, got {self.first_class}")
 
     def logits(self, answer: Any, images: Tensor) -> Tensor:
@@ -61,22 +61,21 @@ class OutputFormat:
             values = self._numbers(chosen_output(answer, self.output))
         except IndexError as error:
             raise ModelError(f"{self.name}: {error}; correct `output`") from error
-        first_class = self.first_class or 0
         if values.ndim > 2 and values.shape[2:].numel() == 1:
             values = values.flatten(1)
         if values.ndim != 2 or len(values) != len(images):
             raise ModelError(
                 f"{self.name} gives {tuple(values.shape)} numbers for {len(images)} images, expected "
-                f"({len(images)}, {first_class + self.num_classes})"
+                f"({len(images)}, {self.first_class + self.num_classes})"
             )
-        classes = max(values.shape[1] - first_class, 0)
+        classes = max(values.shape[1] - self.first_class, 0)
         if classes != self.num_classes:
-            after = f" after the first {first_class} of its outputs" if first_class else ""
+            after = f" after the first {self.first_class} of its outputs" if self.first_class else ""
             remedy = remedy_for_classes(answer, classes - self.num_classes, self.first_class)
             raise ModelError(
                 f"{self.name} gives {classes} classes{after}, but num_classes is {self.num_classes}; {remedy}"
             )
-        values = values[:, first_class:]
+        values = values[:, self.first_class :]
         return (values if self.gives == "logits" else self._logarithm(values)).float().to(images.device)
 
     def _numbers(self, answer: Any) -> Tensor:

@@ -6,8 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from naa_lightning.exceptions import ModelError
-from naa_lightning.models.weights.entry import EXTRA
-from naa_lightning.models.weights.names import COUNTER, named_as
+from naa_lightning.models.weights.names import EXTRA, NOT_NEEDED, named_as
 from naa_lightning.models.weights.reading import read_weights
 from naa_lightning.told_once import tell
 
@@ -22,13 +21,14 @@ def load_weights(network: nn.Module, path: Path, key: str | None = None) -> None
     Args:
         network: The network, whose parameters keep their precision whatever the file's.
         path: The file of the weights, see `read_weights`.
-        key: The entry of a checkpoint that holds them, such as "state_dict_ema"; None for the usual one.
+        key: The entry of a checkpoint that holds them, such as "state_dict_ema", or a prefix of their names, such as
+            "teacher"; None for the usual entry.
 
     Raises:
         ModelError: The file is missing, of another kind, unreadable, or does not fit.
     """
-    origin = f"the weights in {path}"
-    _fill(network, _named(network, read_weights(path, key=key), origin), origin)
+    state, origin = read_weights(path, key=key)
+    _fill(network, _named(network, state, origin), origin, state)
 
 
 def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> list[str]:
@@ -48,17 +48,19 @@ def start_from(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
     Raises:
         ModelError: The weights do not fit in anything else.
     """
-    expected = _expected(network)
-    state = _named(network, state, origin)
-    left = _of_other_classes(network, state)
-    _fill(network, {**state, **{name: expected[name] for name in left}}, origin)
+    expected = network.state_dict()
+    named = _named(network, state, origin)
+    left = _of_other_classes(network, named)
+    _fill(network, {**named, **{name: expected[name] for name in left}}, origin, state)
     return left
 
 
 def _named(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:
     """Return weights under the network's names, and without the background class that TensorFlow puts first."""
-    expected = _expected(network)
+    expected = network.state_dict()
     named = named_as(state, expected, origin)
+    # An extra state of the network may be anything.
+    named = {name: value for name, value in named.items() if isinstance(expected.get(name, value), Tensor)}
     with_background = [
         name
         for name, value in named.items()
@@ -71,9 +73,10 @@ def _named(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> dict
     return named | {name: named[name][1:] for name in with_background}
 
 
-def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
-    expected = _expected(network)
-    missing = [name for name in expected if name not in state and not name.endswith(COUNTER)]
+def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str, held: Mapping[str, Tensor]) -> None:
+    """Fill a network with weights by its own names, of those that their file holds."""
+    expected = network.state_dict()
+    missing = [name for name in expected if name not in state and not name.endswith(NOT_NEEDED)]
     differences = [
         _counted("missing", missing),
         _counted("unexpected", [name for name in state if name not in expected]),
@@ -82,29 +85,32 @@ def _fill(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
             [
                 f"{name} {tuple(state[name].shape)} instead of {tuple(value.shape)}"
                 for name, value in expected.items()
-                if name in state and state[name].shape != value.shape
+                if name in state and not name.endswith(EXTRA) and state[name].shape != value.shape
             ],
         ),
     ]
     if any(differences):
         raise ModelError(
-            f"{origin} do not fit: {'; '.join(filter(None, differences))}; {_remedy(network, state, missing)}"
+            f"{origin} do not fit: {'; '.join(filter(None, differences))}; {_remedy(network, state, missing, held)}"
         )
-    network.load_state_dict({**network.state_dict(), **state})
+    network.load_state_dict({**expected, **state})
 
 
-def _expected(network: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of a network, by name, without what it keeps besides."""
-    return {name: value for name, value in network.state_dict().items() if not name.endswith(EXTRA)}
-
-
-def _remedy(network: nn.Module, state: Mapping[str, Tensor], missing: list[str]) -> str:
+def _remedy(network: nn.Module, state: Mapping[str, Tensor], missing: list[str], held: Mapping[str, Tensor]) -> str:
     last = next(reversed(_layers(network)), {})
     classes = _other_classes(last, state) if last else None
     if classes is not None:
-        return f"they know {classes[0]} classes and not {classes[1]}: give `num_classes={classes[0]}`"
+        return (
+            f"their last layer gives {classes[0]} numbers and not {classes[1]}: give `num_classes={classes[0]}` if "
+            "these are classes, or other weights if they are features"
+        )
     if missing and set(missing) == last.keys():
-        return "they have no last layer and so know no classes: name weights with one, or train one from these"
+        shapes, used = [value.shape for value in last.values()], {id(value) for value in state.values()}
+        alike = [name for name, value in held.items() if id(value) not in used and value.shape in shapes]
+        elsewhere = f" ({', '.join(alike[:4])} are of its shape, and may be anything)" if alike else ""
+        return (
+            f"they have no last layer{elsewhere} and so know no classes: name weights with one, or train one from these"
+        )
     return "name weights of this very architecture"
 
 

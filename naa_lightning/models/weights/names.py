@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-import torch
 from torch import Tensor
 
 from naa_lightning.exceptions import ModelError
@@ -14,19 +13,21 @@ from naa_lightning.told_once import tell
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
 # torchvision's published Inception-v3 and GoogLeNet files hold heads that only serve training
 _AUXILIARY = re.compile(r"(AuxLogits|aux1|aux2)\.")
-# thop counts operations and parameters in the network itself
-_PROFILED = re.compile(r"(.*\.)?total_(ops|params)")
-# how many batches a normalisation has seen: old files lack it, and evaluation does not need it
-COUNTER = ".num_batches_tracked"
+# thop counts operations and parameters in the network itself; modules may keep what they like beside their weights
+_BESIDE = re.compile(r"(.*\.)?(total_ops|total_params|_extra_state)")
+EXTRA = "_extra_state"
+"""The end of the names under which modules keep more than weights."""
+
+NOT_NEEDED = (".num_batches_tracked", EXTRA)
+"""The ends of names that files may lack: how many batches a normalisation has seen, which evaluation does not need."""
 
 
 def named_as(state: Mapping[str, Tensor], expected: Collection[str], origin: str) -> dict[str, Tensor]:
     """Return weights under the names of a network.
 
-    The prefix under which most of the network's names are found is taken off, such as `module.`.
-    Those that lack then are taken from beside it, or from a `head.` beside it, if one of these has them all. All that
-    lies elsewhere is left out, as are the counters of profilers, and heads that only serve training. What is done is
-    logged.
+    The prefix under which most of the network's names are found is taken off, such as `module.`; those that lack then
+    may lie beside it or above, and there under `head.`, as MMPretrain's do beside `backbone.`. All that lies elsewhere
+    is left out, as are the counters of profilers, and heads that only serve training. What is done is logged.
 
     Args:
         state: The weights by their names in a file.
@@ -37,8 +38,8 @@ def named_as(state: Mapping[str, Tensor], expected: Collection[str], origin: str
         The weights by name; some that the network needs may lack, and others be there that it does not know.
 
     Raises:
-        ModelError: Less than half of the names are found under any prefix, or under several there are as many, and not
-            the same weights.
+        ModelError: Less than half of the names are found under any prefix, or as many under several that hold other
+            numbers.
 
     Example:
         >>> import torch
@@ -47,36 +48,36 @@ def named_as(state: Mapping[str, Tensor], expected: Collection[str], origin: str
         ['fc.weight']
     """
     state = {_OLD_DENSENET.sub(r"\1\2", name): value for name, value in state.items()}
-    needed = [name for name in expected if not name.endswith(COUNTER)]
+    needed = [name for name in expected if not name.endswith(NOT_NEEDED)]
     found = _prefixes(state, needed)
+    # of several the shortest, and the first of those
     prefix = max(found, key=lambda prefix: (found[prefix], -prefix.count(".")), default="")
     if 2 * found[prefix] < len(needed):
         raise ModelError(_strange(state, needed, origin))
-    copies = [other for other, count in found.items() if prefix and count == found[prefix]]
-    if any(not _alike(state, prefix, other, needed) for other in copies):
-        named_so = " or ".join(f"`weights_key={other.rstrip('.')}`" for other in copies)
-        raise ModelError(f"{origin} are of several networks that differ: choose with {named_so}")
+    same = sorted(other for other in found if found[other] == found[prefix])
+    if prefix and not all(_alike(state, needed, prefix, other) for other in same):
+        raise ModelError(
+            f"{origin} are there several times, with other numbers under each of {_some(same)}: name one "
+            f"by `weights_key`, such as `weights_key={same[0][:-1]}`"
+        )
     named = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     outside = {name: value for name, value in state.items() if not name.startswith(prefix)}
     lacking = [name for name in needed if name not in named]
-    above = prefix[: prefix.rstrip(".").rfind(".") + 1]
-    heads = [
-        beside
-        for beside, count in _prefixes(outside, lacking).items()
-        if count == len(lacking) > 0 and (beside == above or beside.startswith(f"{above}head."))
-    ]
-    if len(heads) == 1:
+    above = ["", *(prefix[: dot.end()] for dot in re.finditer(r"\.", prefix[:-1]))]
+    beside = [place for around in above for place in (f"{around}head.", around)]
+    heads = [head for head in beside if all(f"{head}{name}" in outside for name in lacking)]
+    if lacking and len(heads) == 1:
         tell(f"{origin}: {_some(lacking)} are those under {heads[0] or 'no prefix'}")
         named |= {name: outside.pop(f"{heads[0]}{name}") for name in lacking}
     if prefix:
         tell(f"{origin}: the prefix {prefix} is taken off")
-    profiled = [name for name in named if name not in expected and _PROFILED.fullmatch(name)]
-    if outside or profiled:
-        tell(f"{origin}: left out are {_some([*outside, *profiled], most=8)}")
+    no_weights = [name for name in named if name not in expected and _BESIDE.fullmatch(name)]
+    if outside or no_weights:
+        tell(f"{origin}: left out are {_some([*outside, *no_weights], most=8)}")
     return {
         name: value
         for name, value in named.items()
-        if name in expected or not (_AUXILIARY.match(name) or _PROFILED.fullmatch(name))
+        if name in expected or not (_AUXILIARY.match(name) or _BESIDE.fullmatch(name))
     }
 
 
@@ -89,17 +90,15 @@ def _prefixes(state: Iterable[str], wanted: Collection[str]) -> Counter[str]:
     return found
 
 
-def _alike(state: Mapping[str, Tensor], prefix: str, other: str, names: Iterable[str]) -> bool:
-    """Tell whether the weights under two prefixes are the same."""
-    pairs = ((state.get(prefix + name), state.get(other + name)) for name in names)
-    return all(
-        one is None is two or (one is not None and two is not None and torch.equal(one, two)) for one, two in pairs
-    )
+def _alike(state: Mapping[str, Tensor], names: Collection[str], one: str, other: str) -> bool:
+    """Return whether two prefixes hold the same numbers under the names that both have."""
+    pairs = [(state.get(f"{one}{name}"), state.get(f"{other}{name}")) for name in names]
+    return all(a is None or b is None or a is b or (a.shape == b.shape and bool((a == b).all())) for a, b in pairs)
 
 
 def _strange(state: Mapping[str, Tensor], needed: Collection[str], origin: str) -> str:
     """Say how the names of weights and those of a network differ."""
-    shown = [name for name in state if not name.endswith(COUNTER)]
+    shown = [name for name in state if not name.endswith(NOT_NEEDED)]
     first = next(iter(state), "").split(".")
     shared = [
         part for end, part in enumerate(first[:-1], 1) if all(name.split(".")[:end] == first[:end] for name in state)

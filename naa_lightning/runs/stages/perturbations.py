@@ -62,7 +62,8 @@ def check_clean_images(rows: Sequence[PerturbationRow], saved: Mapping[int, Save
     if others:
         raise UserError(
             f"{len(others)} of {len(rows)} adversarial images were made of other clean images, {others[0]} first: name "
-            "the data, split and image_size that they were made of with data= and data.KEY="
+            "the data, split and image_size that they were made of with data= and data.KEY=, or rate them with the "
+            "versions of Pillow and torch that read those"
         )
 
 

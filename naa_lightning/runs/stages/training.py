@@ -260,7 +260,7 @@ def _start(plan: TrainingPlan, network: nn.Module) -> None:
     if start == "published":
         state, origin = plan.source.published_state(), f"the published weights of {plan.source.name}"
     else:
-        state, origin = read_weights(Path(start).expanduser(), "training.start"), f"the weights in {start}"
+        state, origin = read_weights(Path(start).expanduser(), "training.start", plan.source.weights_key)
     left_out = start_from(network, state, origin)
     if left_out:
         log.info("training %s: %s are for other classes, and begin at random", plan.source.name, ", ".join(left_out))

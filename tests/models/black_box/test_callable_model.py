@@ -154,6 +154,11 @@ def test_probabilities_become_their_logarithms(file: str) -> None:
     torch.testing.assert_close(logits, IMAGES.mean((2, 3)).log_softmax(1))
 
 
+def test_a_background_class_is_left_out(file: str) -> None:
+    logits = source(f"{file}:means", num_classes=2, first_class=1).build()(IMAGES)
+    torch.testing.assert_close(logits, IMAGES.mean((2, 3))[:, 1:])
+
+
 def test_a_files_folder_is_not_put_on_the_path(file: str) -> None:
     before = list(sys.path)
     source(f"{file}:means").build()

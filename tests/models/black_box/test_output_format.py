@@ -88,7 +88,10 @@ def test_outputs_before_the_first_class_are_dropped() -> None:
         (ROWS[:1], r"mine gives \(1, 3\) numbers for 2 images, expected \(2, 3\)"),
         (torch.zeros(2, 3, 2, 2), r"mine gives \(2, 3, 2, 2\) numbers for 2 images"),
         (torch.zeros(2, 10), "mine gives 10 classes, but num_classes is 3; correct `num_classes`$"),
-        (torch.zeros(2, 4), "mine gives 4 classes, but num_classes is 3; correct `num_classes`$"),
+        (
+            torch.zeros(2, 4),
+            "mine gives 4 classes, but num_classes is 3; set `first_class=1` if .*, or correct `num_classes`$",
+        ),
         (
             (torch.zeros(2, 10), torch.zeros(2, 3)),
             "mine gives 10 classes, .*; name another output in `output`, or correct `num_classes`$",
