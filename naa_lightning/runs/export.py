@@ -57,8 +57,9 @@ def export_run(folder: Path, to: str, out: Path, words: Sequence[str] = ()) -> i
     if out.exists():
         raise UserError(f"{out} is there already: remove it, or name another place with --out")
     data = make_data(recorded_data(results.config, words))
+    if results.num_classes is None:
+        raise UserError(f"{folder} is of an older version: give its command again, which adds what an export needs")
     data.prepare_data()
-    assert results.num_classes is not None, "it is checked"
     data.expect_classes(results.num_classes, results.model_class_names or usual_names(results.num_classes))
     data.setup("predict")
     place, saved = _saved(folder, results)
@@ -83,10 +84,7 @@ def export_run(folder: Path, to: str, out: Path, words: Sequence[str] = ()) -> i
 
 def _results(folder: Path) -> RunResults:
     if is_finished(folder):
-        results = read_results(folder)
-        if results.num_classes is None:
-            raise UserError(f"{folder} is of an older version: give its command again, which adds what an export needs")
-        return results
+        return read_results(folder)
     if folder.is_dir() and is_run(folder):
         raise UserError(f"{folder} is not finished: give its command again, which goes on, and export then")
     runs = [run.relative_to(folder).as_posix() for run in find_runs(folder)] if folder.is_dir() else []
