@@ -46,7 +46,7 @@ def clean_accuracy(model: Classifier, source: ClassifierSource, folder: Path, cs
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's hints are about training
-        trainer = Trainer(devices=1, num_nodes=1, logger=False, enable_checkpointing=False, enable_model_summary=False)
+        trainer = Trainer(devices=1, logger=False, enable_checkpointing=False, enable_model_summary=False)
         predictions: Any = trainer.predict(module, data.predict_dataloader())
     right = torch.cat([batch["class"] == batch["label"] for batch in predictions])
     rate = Rate(int(right.sum()), len(right))

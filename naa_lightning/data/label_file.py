@@ -54,9 +54,11 @@ you mean 'dog'?); correct it, or say what classes are called with `class_names=F
         index = int(re.split("[.,]", text)[0]) - self.first_label
         if self.names is not None and text in self.names and (named := self.names.index(text)) != index:
             if 0 <= index < len(self.names):
+                first = index + self.first_label - named
+                counted = f"count from `first_label={first}` if it is the name, or " if first >= 0 else ""
                 raise DataError(
-                    f"{where}: {text} is what class {named} is called, and the number of class {index}; count from "
-                    f"`first_label={text}` if that is class 0, or call classes otherwise with `class_names=FILE`"
+                    f"{where}: {text} is what class {named} is called, and the number of class {index}; {counted}call "
+                    "classes otherwise with `class_names=FILE`"
                 )
             return named
         if self.first_label and index < 0:

@@ -88,8 +88,8 @@ class Export:
     files: Sequence[str]
     origin: Mapping[str, Any]
     images: Callable[[Collection[str]], Iterator[tuple[str, bytes]]]
-    labels: Sequence[int] | None = None
-    clean_sha256: Sequence[str] | None = None
+    labels: list[int] | None = None
+    clean_sha256: list[str] | None = None
 
     def __post_init__(self) -> None:
         for name, told, kind in (("labels", self.labels, int), ("clean_sha256", self.clean_sha256, str)):

@@ -95,6 +95,8 @@ def test_classes_may_be_named(tmp_path: Path) -> None:
         (["20", "30", "50"], "2", 2),
         (["0", "1", "2"], "2", 2),
         (["2", "1", "0"], "2", "2 is what class 0 is called, and the number of class 2; count from `first_label=2` if"),
+        (["1", "2", "3"], "2", "2 is what class 1 is called, and the number of class 2; count from `first_label=1` if"),
+        (["2", "0", "1"], "0", "0 is what class 1 is called, and the number of class 0; call classes otherwise"),
         (None, "1,000", "'1,000' is not a class index"),  # a thousand or one
         (None, "1.000", "'1.000' is not a class index"),
         (None, "1.000000", 1),

@@ -234,6 +234,13 @@ def test_an_extra_state_that_the_network_does_not_know_is_left_out(tmp_path: Pat
     assert_same(filled({**STORED, "stem.0._extra_state": torch.ones(2)}, tmp_path), STORED)
 
 
+def test_copies_with_the_same_nan_do_not_differ(tmp_path: Path) -> None:
+    damaged = {name: value.clone() for name, value in STORED.items()}
+    damaged["fc.bias"][1] = float("nan")
+    found = filled(under("a.", damaged) | under("b.", damaged), tmp_path)
+    assert found["fc.bias"].isnan().tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize("wrapped", ["model.module.backbone.", "backbone._orig_mod.", "module.backbone.module."])
 def test_a_head_beside_a_wrapped_body_is_found(wrapped: str, tmp_path: Path) -> None:
     head = wrapped.partition("backbone")[0].removesuffix("module.") + "head."

@@ -93,7 +93,11 @@ def _prefixes(state: Iterable[str], wanted: Collection[str]) -> Counter[str]:
 def _alike(state: Mapping[str, Tensor], names: Collection[str], one: str, other: str) -> bool:
     """Return whether two prefixes hold the same numbers under the names that both have."""
     pairs = [(state.get(f"{one}{name}"), state.get(f"{other}{name}")) for name in names]
-    return all(a is None or b is None or a is b or (a.shape == b.shape and bool((a == b).all())) for a, b in pairs)
+    return all(a is None or b is None or (a.shape == b.shape and _same(a, b)) for a, b in pairs)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return bool(((one == other) | (one.isnan() & other.isnan())).all())
 
 
 def _strange(state: Mapping[str, Tensor], needed: Collection[str], origin: str) -> str:
